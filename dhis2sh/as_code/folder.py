@@ -151,7 +151,7 @@ def _folders(root: Path) -> Iterator[Path]:
     for path in sorted(root.iterdir()) if root.is_dir() else ():
         if path.name.startswith("."):
             continue
-        if not path.is_dir():
+        if not path.is_dir() or path.is_symlink():
             raise UsageError(f"{root.name}/{path.name}: a folder belongs here", hint="move it away")
         yield path
 
@@ -161,7 +161,7 @@ def _files(root: Path) -> Iterator[Path]:
     for path in sorted(root.iterdir()) if root.is_dir() else ():
         if path.name.startswith("."):
             continue
-        if path.is_dir() or path.suffix != ENDING:
+        if path.is_dir() or path.is_symlink() or path.suffix != ENDING:
             raise UsageError(f"{root.name}/{path.name}: only files *{ENDING} belong here", hint="move it away")
         yield path
 

@@ -13,7 +13,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import CheckFailed
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Complete, Doc, NotForAgents, Touches, verb
+from dhis2sh.verbs.declaration import FOLDERS, Complete, Doc, NotForAgents, Touches, verb
 
 Only = Annotated[
     list[str],
@@ -22,7 +22,7 @@ Only = Annotated[
 ]
 UNDOES = planning.taken_back
 """How an apply is taken back: importing it here registers that."""
-Directory = Annotated[Path, Doc("A directory that `instance pull` has written."), Complete("files")]
+Directory = Annotated[Path, Doc("A directory that `instance pull` has written."), Complete(FOLDERS)]
 
 
 @verb(
@@ -35,7 +35,7 @@ Directory = Annotated[Path, Doc("A directory that `instance pull` has written.")
 )
 async def pull(
     s: Session,
-    directory: Annotated[Path, Doc("Where to write; it is made."), Complete("files"), Touches("writes")],
+    directory: Annotated[Path, Doc("Where to write; it is made."), Complete(FOLDERS), Touches("writes")],
     *,
     types: Only = [],
     without: Annotated[list[str], Doc("All but these."), Complete("types")] = [],
