@@ -62,6 +62,7 @@ def translated(case: Writing | Case, place: Place) -> dict:
     if case.verb.split()[1:2] and case.verb.split()[1] in INSTANCE and find(case.verb).effect != "read":
         pytest.skip("changes what the server has one of")
     for name, body in case.files.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         moved = ours.translated(body)
         Path(name).write_text(moved if isinstance(moved, str) else json.dumps(moved))
     arguments = ours.translated(case.arguments, words_of(case))
