@@ -29,6 +29,7 @@ SHIPPED = {
         "exchange",
         "explain",
         "files",
+        "instance",
         "jobs",
         "journal",
         "maintenance",

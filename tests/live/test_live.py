@@ -77,6 +77,7 @@ def translated(case: Writing | Case, place: Place) -> dict:
         pytest.skip(why)
     ours = place.sets[case.home]
     for name, body in case.files.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         moved = ours.translated(body)
         Path(str(ours.translated(name))).write_text(moved if isinstance(moved, str) else json.dumps(moved))
     arguments = {
