@@ -174,6 +174,31 @@ def files_home(sandbox_home: Path) -> Path:
 
 
 @pytest.fixture
+def hub_home(sandbox_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose sandbox has an App Hub behind it, with an app."""
+    version = {
+        "id": "v1",
+        "version": "1.0.0",
+        "channel": "stable",
+        "minDhisVersion": "2.40",
+        "downloadUrl": "https://hub",
+    }
+    listed = {
+        "id": "a1",
+        "name": "Data Exchange",
+        "appType": "APP",
+        "developer": {"name": "DHIS2"},
+        "versions": [version],
+    }
+
+    async def apps(hub: object, params: object) -> list[dict]:
+        return [listed]
+
+    monkeypatch.setattr("dhis2sh.client.apps.Hub.apps", apps)
+    return sandbox_home
+
+
+@pytest.fixture
 def echo_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A server on loopback that says what it was asked, to which the sandbox lets routes lead."""
     monkeypatch.setattr(routes_.Api, "_allowed", lambda *_: True)

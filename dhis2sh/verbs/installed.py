@@ -20,6 +20,7 @@ SHIPPED = {
     for name in (
         "analytics",
         "approval",
+        "apps",
         "audit",
         "customize",
         "data",

@@ -118,4 +118,8 @@ CASES = [
     ),
     Case("files orphans", "", empty=True),
     Case("customize show", ""),
+    Case("apps list", "", empty=True),
+    Case("apps snapshot", ""),
+    Case("apps hub-url", ""),
+    Case("apps hub-list", "exchange", {"words": ["exchange"]}, home="hub_home"),
 ]
