@@ -11,7 +11,8 @@ messages  conversations between people
 data_store  namespaces, keys, files of them
 roles     authorities of roles                     access       sharing looked through
 routes    addresses that the server calls         exchanges    data from analytics to another server
+tokens    personal access tokens                   clients      OAuth2 clients
 
-May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,
+May import: verbs, show, changes, sign_in, session, person, profiles, rows, client, dhis2, models,
 the ground. Never a verb.
 """
