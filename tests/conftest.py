@@ -1,5 +1,6 @@
 """A home of its own for every test, and sandboxes to act on."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,6 +26,9 @@ from tests.shared import SHARED, shared
 if TYPE_CHECKING:
     from dhis2sh.surfaces.ipython import magics
 
+PROCESSES = {"subprocess", "pexpect", "Terminal", "NotebookClient", "textual", "playwright"}
+"""What a module of tests imports that starts processes, or acts on a screen."""
+
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
 
@@ -39,6 +43,16 @@ def pytest_sessionstart() -> None:
         manifest.stale()
     except Dhis2Error as error:
         pytest.exit(f"{error}: {error.hint}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a busy machine does to processes, terminals and browsers is no fault of the product: such tests are tried again.
+
+    All others have one try: a result that differs from run to run is a fault.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and PROCESSES & vars(item.module).keys():
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -137,6 +151,26 @@ def country_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def country_home(home: Path, country_database: Path) -> Path:
     """A home whose sandbox holds the fictional country."""
     return holding(home, country_database)
+
+
+@pytest.fixture
+def files_home(sandbox_home: Path) -> Path:
+    """A home whose sandbox holds a document with its file."""
+    store = open_store(sandbox_home / "data" / "sandbox.db")
+    me, moment, text = {"id": "M5zQapPyTZI"}, "2026-11-01T08:00:00.000", b"plan of 2025\n"
+    file = {
+        "id": "frSandbox01", "name": "plan.txt", "created": moment, "lastUpdated": moment, "createdBy": me,
+        "lastUpdatedBy": me, "contentType": "text/plain", "contentLength": len(text), "assigned": True,
+        "contentMd5": hashlib.md5(text, usedforsecurity=False).hexdigest(), "domain": "DOCUMENT",
+        "hasMultipleStorageFiles": False, "storageStatus": "STORED",
+    }  # fmt: skip
+    document = {"id": "doSandbox01", "name": "Plan", "url": "frSandbox01", "external": False, "attachment": False,
+                "contentType": "text/plain", "created": moment, "lastUpdated": moment}  # fmt: skip
+    with store.writing() as connection:
+        connection.execute("INSERT INTO file_content VALUES (?, ?)", ("frSandbox01", text))
+    store.put_objects({"fileResources": [file], "documents": [document]})
+    store.close()
+    return sandbox_home
 
 
 @pytest.fixture
