@@ -47,6 +47,7 @@ SHIPPED = {
         "undo",
         "user",
         "user-role",
+        "validation",
         "verbs",
         "what",
     )
