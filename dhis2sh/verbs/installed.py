@@ -49,6 +49,7 @@ SHIPPED = {
         "undo",
         "user",
         "user-role",
+        "validation",
         "verbs",
         "what",
     )

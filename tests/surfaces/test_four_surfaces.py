@@ -30,6 +30,8 @@ CASES = all_cases()
 
 
 def settled(value: object, case: Case) -> object:
+    if isinstance(value, list):
+        return [settled(item, case) for item in value]
     if not isinstance(value, dict):
         return value
     kept = {key: item for key, item in value.items() if key not in case.volatile}

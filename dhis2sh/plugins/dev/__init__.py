@@ -1,0 +1,9 @@
+"""`dev`: for those who write programs for DHIS2, or work on dhis2sh itself.
+
+codegen   the generated models      tokens   pat list, create, rotate, delete
+clients   oauth2 client ...         making   uid, sample
+
+May import: as `dhis2sh.plugins`; its modules never one another.
+"""
+
+MODULES = ("clients", "codegen", "making", "tokens")
