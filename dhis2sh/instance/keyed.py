@@ -6,11 +6,11 @@ API source: `DatastoreController.java`, `SystemSettingsController.java` (recorde
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from urllib.parse import quote
 
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.sending import accepted
 from dhis2sh.errors import Forbidden, NotFound, Refused
@@ -72,28 +72,22 @@ def address(place: Place, key: str) -> str:
 
 
 @dataclass(slots=True)
-class KeyedValues:
+class KeyedValues(PlainWriter):
     """The writer: a request for each key.
 
     Parameters:
         changes: one a step.
-        notes: what was left out and why.
-        what, concurrency, again: as of every writer.
+        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME
-    bulk: ClassVar[bool] = False
 
     changes: Sequence[Keyed]
-    notes: Sequence[str] = ()
-    what: str = STORE
-    concurrency: int = 1
-    again: str = AGAIN
+    what: str = field(default=STORE, kw_only=True)
 
     def parts(self) -> Iterator[Part]:
         """A request for each key."""
-        for number in range(len(self.changes)):
-            yield Part([number])
+        return self.one_by_one(len(self.changes))
 
     async def moved(self, s: Session) -> list[str]:
         """Keys whose value is no longer what the plan found."""
@@ -173,10 +167,13 @@ def plan(changes: Sequence[Keyed], title: str, what: str, notes: Sequence[str] =
     needed = [change for change in changes if change.before != change.after]
     same = len(changes) - len(needed)
     told = [*([f"{same:,} already right"] if same else []), *notes]
-    return Plan(title, [_step(change) for change in needed], notes=told, writer=KeyedValues(needed, notes, what=what))
+    return Plan(
+        title, [step(change) for change in needed], notes=told, writer=KeyedValues(needed, notes=notes, what=what)
+    )
 
 
-def _step(change: Keyed) -> PlanStep:
+def step(change: Keyed) -> PlanStep:
+    """What a plan says of a value."""
     before, after = (_kept(change.key, value) for value in (change.before, change.after))
     return PlanStep(change.action, change.place, uid=change.key, name=change.key, before=before, after=after)
 

@@ -340,20 +340,30 @@ def _as_property(option: str, known: Sequence[str], arguments: Sequence[str]) ->
 
 
 def _unquoted(path: str, left_over: str, arguments: Sequence[str], verb: Verb | None = None) -> UsageError:
-    """One word too many is most often a name whose spaces were not quoted: say how it would read in quotes.
+    """One word too many is most often a name whose spaces were not quoted: say how the line reads with it in quotes.
 
-    Where the verb takes a value by option, and one word is left over behind all others, it is that value.
+    Where the verb takes a value by option, and one word is left over behind all others, it is that value. Where several
+    names stand side by side nobody knows which of them was cut: an example has the quotes.
     """
+    said = f"{path} does not know what to do with '{left_over}'"
     if verb is not None and arguments[-1:] == [left_over] and any(param.flag == "--value" for param in verb.params):
-        return UsageError(
-            f"{path} does not know what to do with '{left_over}'", hint=f"--value {shlex.quote(left_over)}"
-        )
-    before, found, _ = " ".join(arguments).partition(f" {left_over}")
-    last = before.rpartition(" ")[2]
-    quoted = f"quote a name with spaces: {shlex.quote(f'{last} {left_over}')}"
-    return UsageError(
-        f"{path} does not know what to do with '{left_over}'", hint=quoted if found else f"dhis2 {path} --help"
-    )
+        return UsageError(said, hint=f"--value {shlex.quote(left_over)}")
+    taken = [param for param in verb.params if not param.option] if verb is not None else []
+    at, size = _place(arguments, left_over)
+    if not at or verb is None or len(taken) != 1:
+        quoted = next((text for text in verb.examples if "'" in text), None) if verb is not None else None
+        return UsageError(said, hint=f"quote names with spaces: {quoted}" if quoted else f"dhis2 {path} --help")
+    words = [*path.split(), *arguments[: at - 1], f"{arguments[at - 1]} {left_over}", *arguments[at + size :]]
+    return UsageError(said, hint=f"quote what has spaces: dhis2 {shlex.join(words)}")
+
+
+def _place(arguments: Sequence[str], text: str) -> tuple[int, int]:
+    """Where the arguments that make up a text begin, and how many they are; (0, 0) where they do not stand side by side."""
+    for at in range(1, len(arguments)):
+        for end in range(at + 1, len(arguments) + 1):
+            if " ".join(arguments[at:end]) == text:
+                return at, end - at
+    return 0, 0
 
 
 def _flags(verb: Verb) -> list[str]:

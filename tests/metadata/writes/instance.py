@@ -21,4 +21,30 @@ WRITES = [
         {"values": ["applicationTitle=Ministry"]},
         keyed=True,
     ),
+    Writing(
+        "files documents upload-url",
+        "https://example.org/plan.pdf --name 'Surface plan'",
+        {"url": "https://example.org/plan.pdf", "name": "Surface plan"},
+        made=True,
+    ),
+    Writing(
+        "files documents upload",
+        "plan.txt --name 'Surface file'",
+        {"file": "plan.txt", "name": "Surface file"},
+        files={"plan.txt": "plan of 2025"},
+        made=True,
+    ),
+    Writing(
+        "customize set", "keyApplicationFooter=Ministry", {"values": ["keyApplicationFooter=Ministry"]}, keyed=True
+    ),
+    Writing(
+        "customize apply",
+        "look.yaml",
+        {"file": "look.yaml"},
+        files={
+            "look.yaml": {"settings": {"keyApplicationIntro": "Welcome"}, "style": "ours.css"},
+            "ours.css": "a { b: c }",
+        },
+        keyed=True,
+    ),
 ]

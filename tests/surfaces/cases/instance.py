@@ -18,6 +18,7 @@ RAN = (
 )
 APPROVED = ("metadata update dataSets 'Vaccine stock' --set 'workflow=District approval' --yes -p sandbox",)
 STORED = ("""datastore set looks theme --value '{"colour": "green"}' --yes -p sandbox""",)
+LINKED = ("files documents upload-url https://example.org/plan.pdf --name 'Surface plan' --yes -p sandbox",)
 CASES = [
     Case("jobs list", "", volatile=("next", "lastExecuted")),
     Case("jobs types", "ANALYTICS_TABLE", {"type": "ANALYTICS_TABLE"}),
@@ -56,6 +57,10 @@ CASES = [
         before=APPROVED,
         home="country_home",
     ),
+    Case("route run", "rain", {"route": "rain"}, home="route_home"),
+    Case("exchange list", "", empty=True),
+    Case("exchange show", "exSandbox01", {"exchange": "exSandbox01"}, home="exchange_home"),
+    Case("exchange preview", "exSandbox01", {"exchange": "exSandbox01"}, home="exchange_home"),
     Case("datastore list", "looks", {"namespace": "looks"}, before=STORED),
     Case("datastore get", "looks theme", {"namespace": "looks", "key": "theme"}, before=STORED),
     Case("datastore export", "looks", {"namespace": "looks"}, before=STORED),
@@ -82,4 +87,24 @@ CASES = [
     Case("maintenance data-integrity result", "OSE", {"checks": ["OSE"]}, empty=True),
     Case("messaging list", "", home="messages_home"),
     Case("messaging get", "mcSandbox01", {"id": "mcSandbox01"}, home="messages_home"),
+    Case("files documents list", "surface", {"words": ["surface"]}, volatile=("lastUpdated",), before=LINKED),
+    Case(
+        "files documents get", "'Surface plan'", {"document": "Surface plan"}, volatile=("lastUpdated",), before=LINKED
+    ),
+    Case(
+        "files documents download",
+        "'Surface plan' --out plan-2.txt --overwrite",
+        {"document": "Surface plan", "out": "plan-2.txt", "overwrite": True},
+        before=("files documents upload plan.txt --name 'Surface plan' --yes -p sandbox",),
+        files={"plan.txt": "plan of 2025"},
+    ),
+    Case("files resources get", "frSandbox01", {"uid": "frSandbox01"}, home="files_home"),
+    Case(
+        "files resources download",
+        "frSandbox01 --out plan-3.txt --overwrite",
+        {"uid": "frSandbox01", "out": "plan-3.txt", "overwrite": True},
+        home="files_home",
+    ),
+    Case("files orphans", "", empty=True),
+    Case("customize show", ""),
 ]
