@@ -26,7 +26,7 @@ from tests.shared import SHARED, shared
 if TYPE_CHECKING:
     from dhis2sh.surfaces.ipython import magics
 
-PROCESSES = {"subprocess", "pexpect", "Terminal", "NotebookClient", "textual", "playwright"}
+PROCESSES = {"subprocess", "pexpect", "Terminal", "NotebookClient", "distributed", "textual", "playwright"}
 """What a module of tests imports that starts processes, or acts on a screen."""
 
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

@@ -14,7 +14,8 @@ orphans   files that nobody needs                  kept         files on this ma
 apps      what is installed, in a zip, at a hub    app_changes  apps installed, updated, removed
 one_by_one  the writer of single things            look         logos, style sheet, title and texts
 routes    addresses that the server calls         exchanges    data from analytics to another server
+tokens    personal access tokens                   clients      OAuth2 clients
 
-May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,
+May import: verbs, show, changes, sign_in, session, person, profiles, rows, client, dhis2, models,
 the ground. Never a verb.
 """

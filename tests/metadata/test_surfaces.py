@@ -156,6 +156,7 @@ def test_a_write_is_planned_and_done_alike_on_every_surface(
 ) -> None:
     home: Path = request.getfixturevalue(case.home)
     for name, body in case.files.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_bytes(content_of(body))
     for before in case.before:
         with contextlib.redirect_stdout(io.StringIO()):

@@ -2,8 +2,10 @@
 
 from tests.instance.zips import app
 from tests.metadata.writes import Writing
+from tests.surfaces.cases.instance import CODE
 
 WRITES = [
+    Writing("instance apply", "code", {"directory": "code"}, files=CODE),
     Writing(
         "jobs create",
         "'Nightly test' TEST --cron '0 0 2 * * ?' --param stages=2 --disabled",
