@@ -19,7 +19,7 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.files import Content, Domain
 from dhis2sh.client.forms import media_type
 from dhis2sh.client.sending import accepted
-from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.instance import kept
 from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, title_of, written
@@ -141,8 +141,11 @@ async def file_of(s: Session, where: Where) -> tuple[str, str, dict[str, Param]]
 
 
 def _of(values: list[str], why: str) -> str:
+    hint = "the data element, the period and the unit, or the attribute, may be another"
     if not values:
-        raise NotFound(why, hint="the data element, the period and the unit, or the attribute, may be another")
+        raise NotFound(why, hint=hint)
+    if not is_uid(values[0]):
+        raise NotFound(f"the value '{values[0][:60]}' is no file", hint=hint)
     return values[0]
 
 
