@@ -18,7 +18,8 @@ from dhis2sh.client.limits import gather_bounded
 from dhis2sh.dhis2.dates import moment
 from dhis2sh.dhis2.intervals import iso_in
 from dhis2sh.dhis2.properties import MADE_BY, SAVED_BY
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Forbidden, UsageError
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -110,9 +111,11 @@ async def of_metadata(s: Session, since: str, user: str | None, types: Sequence[
         since: the moment; `user` the UID of who made that change, anybody without it.
         types: plurals; every type without them.
 
-    An object that somebody else has changed since is not found any more, and neither is one that was deleted.
+    An object that somebody else has changed since is not found any more, and neither is one that was deleted. Without types,
+    those that the user may not read are left out, and named.
 
-    Raises `UsageError` for what is no moment, and for a type that does not say who changed it.
+    Raises `UsageError` for what is no moment, and for a type that does not say who changed it; `Forbidden` for one that was
+    asked for.
     """
     wanted = moment(since)
     if wanted is None:
@@ -128,12 +131,21 @@ async def of_metadata(s: Session, since: str, user: str | None, types: Sequence[
     async def one(plural: str) -> list[Row]:
         filters = [f"lastUpdated:ge:{wanted}", *([f"lastUpdatedBy.id:eq:{user}"] if user else [])]
         fields = "id,displayName,created,lastUpdated,lastUpdatedBy[id,username]"
-        rows = await reading.all_of(s.client, plural, filters, fields=fields)
+        try:
+            rows = await reading.all_of(s.client, plural, filters, fields=fields)
+        except Forbidden:
+            if types:
+                raise
+            closed.append(plural)
+            return []
         return [_last_change(plural, row) for row in rows]
 
+    closed: list[str] = []
     async for found in gather_bounded((one(plural) for plural in chosen), AT_ONCE):
         if found:
             yield found
+    if closed:
+        s.person.warn(f"you may not read {joined(sorted(closed))}: their changes are not among these")
 
 
 def _last_change(plural: str, row: Mapping[str, JsonValue]) -> Row:
