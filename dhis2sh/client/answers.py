@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from dhis2sh import paths
 from dhis2sh.errors import BrokenAnswer
 from dhis2sh.files import is_bomb
 
@@ -86,13 +87,12 @@ class AnswerStream:
 
     @property
     def file_name(self) -> str | None:
-        """The last part of the name that the server gives the file, or None. Never a path."""
+        """The name that the server gives the file, safe in any folder, or None (`paths.safe_name`). Never a path."""
         from email.message import Message  # start-up: few answers are files
 
         header = Message()
         header["Content-Disposition"] = self.headers.get("content-disposition", "")
-        name = (header.get_filename() or "").replace("\\", "/").rpartition("/")[2]
-        return name if name.strip(". ") else None
+        return paths.safe_name(header.get_filename() or "")
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
-from dhis2sh.dhis2.periods import Period, PeriodType, RelativePeriod, period_type, periods_in
+from dhis2sh.dhis2.periods import Period, PeriodType, period_type
 from dhis2sh.errors import UsageError
-from dhis2sh.verbs import names
+from dhis2sh.verbs import names, periods
 from dhis2sh.verbs.declaration import Doc, Refers
 from dhis2sh.words import joined
 
@@ -117,7 +117,7 @@ def _complete(asked: Asked) -> None:
 
 async def periods_of(s: Session, asked: Asked) -> list[str]:
     """The periods of a question, those of the data sets in place of longer ones; each once, in order. Errors as `query_of`."""
-    given = [period for text in asked.period for period in periods_meant(text)]
+    given = [period for text in asked.period for period in await periods.meant(s, text)]
     kinds = await kinds_of(s, asked)
     found: dict[str, None] = {}
     for period in given:
@@ -134,10 +134,12 @@ async def periods_of(s: Session, asked: Asked) -> list[str]:
     return list(found)
 
 
-def periods_meant(text: str) -> list[Period]:
-    """The periods that a text means today. Raises `UsageError`."""
-    found = periods_in(text)
-    return list(found.resolve()) if isinstance(found, RelativePeriod) else found
+async def period_of(s: Session, data_set: str, text: str) -> Period:
+    """The one period of a data set that a text means. Raises `UsageError` for several, and for none."""
+    (iso, *more) = await periods_of(s, Asked(data_set=[data_set], period=[text]))
+    if more:
+        raise UsageError(f"{text} is {len(more) + 1} periods of this data set", hint=f"one of them, such as {iso}")
+    return Period.parse(iso)
 
 
 def _other(period: Period, kinds: Iterable[PeriodType]) -> list[PeriodType]:

@@ -21,6 +21,7 @@ from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.verbs.places import Places, cells_of
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from dhis2sh.data.jobs import Strategy
     from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 TOLD = 5
 ROWS_BY_SET = 1_000
@@ -82,6 +83,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     try:
         async for batch in batches:
             await meet(target, [row for _, row in batch])
+            await taking.meet(batch)
             for place, row in batch:
                 taking.take(place, row)
             s.person.progress(f"check {load.what}", taking.given, None)
@@ -92,8 +94,10 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         taking.drop()
         raise
     notes = [*load.notes, *taking.notes()]
-    if load.unread:
-        notes.append(f"columns not read: {', '.join(load.unread)}")
+    if unread := [header for header in load.unread if header not in taking.above]:
+        notes.append(f"columns not read: {', '.join(unread)}")
+    if taking.above:
+        notes.append(f"held against where the units lie: {', '.join(taking.above)}")
     made = await planned(s, job, target, taking.refused, notes, taking.given)
     if isinstance(made.writer, Values):
         made.writer.by_job = load.by_job
@@ -108,11 +112,49 @@ class _Taking:
         self._preparing = Preparing(s.profile.name, min(load.size, ROWS_BY_SET) if by_set else load.size)
         self.refused = RefusedRows(load.rejected or self._preparing.path / jobs.REFUSED, load.unread)
         self._checker = Checker(target, deleting=load.strategy == "DELETE")
+        self._places = Places(s)
+        self.above: list[str] = []
+        """The columns that say where units lie."""
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
         self._commas = False
         self._negative: tuple[int, int] | None = None
         self.given = self.repeated = 0
+
+    async def meet(self, batch: Sequence[tuple[int, Row]]) -> None:
+        """Read where the units of a batch lie, if it says so itself."""
+        self.above = await self._places.columns(self._load.unread)
+        if not self.above:
+            return
+        said = [
+            (row, text_of(row["orgUnit"]), cells)
+            for _, row in batch
+            if row.get("orgUnit") and (cells := cells_of(row.get(UNREAD), self.above))
+        ]
+        await self._choose([one for one in said if self._target.alike(one[1])])
+        found = ((self._target.unit(text_of(row["orgUnit"])), cells) for row, _, cells in said)
+        await self._places.meet(
+            (unit.uid, cell) for unit, cells in found if not isinstance(unit, str) for _, cell in cells
+        )
+
+    async def _choose(self, said: Sequence[tuple[Row, str, list[tuple[str, JsonValue]]]]) -> None:
+        """Rows whose unit is called as others are get the one of them that lies where they say, if it is one alone."""
+        await self._places.meet(
+            (uid, cell) for _, text, cells in said for uid in self._target.alike(text) for _, cell in cells
+        )
+        for row, text, cells in said:
+            held = [uid for uid in self._target.alike(text) if all(self._places.holds(uid, cell) for _, cell in cells)]
+            if len(held) == 1:
+                row["orgUnit"] = held[0]
+        await self._target.meet((), _texts([row for row, _, _ in said], "orgUnit"), ())
+
+    def _checked(self, row: Row) -> Row:
+        """A row as it is sent. Raises `Problem`, also for one that says that its unit lies where it does not."""
+        sent = self._checker.checked(row)
+        for header, cell in cells_of(row.get(UNREAD), self.above):
+            if (why := self._places.contradiction(str(sent["orgUnit"]), header, cell)) is not None:
+                raise Problem(why)
+        return sent
 
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
@@ -123,7 +165,7 @@ class _Taking:
         if not self._commas and isinstance(given, str) and "," in given:
             self._commas = _DECIMAL_COMMA.fullmatch(given.strip()) is not None
         try:
-            sent = self._checker.checked(row)
+            sent = self._checked(row)
         except Problem as problem:
             self.refused.add(place, _as_text(row), str(problem))
             return
@@ -169,7 +211,7 @@ class _Taking:
         if self._negative is not None:
             first, count = self._negative
             said.append(f"{counted(count, 'value')} below zero, which counts are not (first: row {first:,})")
-        return said
+        return [*said, *self._places.notes()]
 
     def finish(self) -> Job:
         """The job of all that was taken."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from dhis2sh.client.requests import Param
+from dhis2sh.data.asking import Asked, periods_of
 from dhis2sh.errors import UsageError
 from dhis2sh.instance import audits
 from dhis2sh.rows.rows import Rows
@@ -49,7 +50,8 @@ async def data_values(
         )
     named = {"dataSets": data_set, "dataElements": data_element, "organisationUnits": org_unit}
     await names.must_be_there(s, named)
-    params: dict[str, Param] = {"ds": data_set, "de": data_element, "pe": period, "ou": org_unit, "auditType": [*type]}
+    times = await periods_of(s, Asked(data_set=data_set, data_element=data_element, period=period))
+    params: dict[str, Param] = {"ds": data_set, "de": data_element, "pe": times, "ou": org_unit, "auditType": [*type]}
     return Stream(audits.of_values(s, params), columns=audits.VALUE_COLUMNS)
 
 

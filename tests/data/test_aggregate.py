@@ -53,7 +53,7 @@ async def test_a_question_says_what_it_lacks(s: Session):
     for asked, lacks in (
         ({"data_set": []}, "which data"), ({"period": []}, "which time"), ({"org_unit": []}, "which organisation units"),
         ({"start_date": "2025-01-01", "end_date": "2025-02-01"}, "periods or dates"),
-        ({"period": ["Jan 2025"]}, "'Jan 2025' is not a period"),
+        ({"period": ["Jam 2025"]}, "'Jam 2025' is not a period"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=lacks):
             await call(s, "data aggregate get", **{**JANUARY, **asked})
