@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.periods import RelativePeriod, periods_in
+from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs import names
 
@@ -67,7 +68,7 @@ async def read(s: Session, dimensions: Sequence[str], filters: Sequence[str]) ->
     cut = [_cut(text) for text in (*dimensions, *filters)]
     for name, items in cut:
         if name == "pe":  # what is no period is said before anything is asked
-            [periods(text) for text in items]
+            [period_items(text) for text in items]
     known = await asyncio.gather(*(dimension(s, name, items) for name, items in cut))
     asked = Question(as_given={item for name, items in cut if name == "dx" for item in items if names.certain(item)})
     for at, (key, items) in enumerate(known):
@@ -118,7 +119,7 @@ async def dimension(s: Session, name: str, items: Sequence[str]) -> tuple[str, l
         case "dx":
             return "dx", await _data(s, items)
         case "pe":
-            return "pe", [item for text in items for item in periods(text)]
+            return "pe", [item for text in items for item in period_items(text)]
         case "ou":
             return "ou", await units(s, items)
         case "co" | "ao":
@@ -166,12 +167,6 @@ async def units(s: Session, items: Sequence[str]) -> list[str]:
             named.append(item)
     found |= await names.resolve_all(s, "organisationUnits", named)
     return [found[item] for item in items]
-
-
-def periods(text: str) -> list[str]:
-    """The periods that a text means, a relative one as its name. Raises `UsageError`."""
-    found = periods_in(text)
-    return [str(found)] if isinstance(found, RelativePeriod) else [item.iso for item in found]
 
 
 def resolved(items: Iterable[str]) -> list[str]:

@@ -95,11 +95,14 @@ class Checker:
         """
         place, cell = self._quickly(row) or self._thoroughly(row)
         sent = {**cell, "orgUnit": place.unit.uid}
-        if not (self._deleting or row.get("deleted") in {True, "true"}):
+        marks = {name: mark for name in _MARKS if name in row and (mark := _mark(row[name], name)) is not None}
+        if not (self._deleting or marks.get("deleted")):
             sent["value"] = _value(row, place.element)
-        for name in _BESIDE:
-            if name in row and row[name] not in (None, ""):
-                sent[name] = row[name]
+        if "comment" in row and row["comment"] not in (None, ""):
+            sent["comment"] = row["comment"]
+        if marks.get("deleted") is False:
+            del marks["deleted"]
+        sent |= marks
         if "annotation" in row and row["annotation"] and place.element.value_type in value_types.NUMERIC:
             sent.setdefault("comment", row["annotation"])
         return sent
@@ -196,8 +199,21 @@ class Checker:
         return _Reported(element, time, _sets(element, time))
 
 
-_BESIDE = ("comment", "followup", "deleted")
-"""What is sent of a row besides its cell and its value."""
+_MARKS = ("followup", "deleted")
+_YES, _NO, _NOT_SAID = {"true", "1"}, {"false", "0"}, {"", "null"}
+"""What a mark may be, in small letters: a server writes `null` into its CSV where it says nothing."""
+
+
+def _mark(given: JsonValue, name: str) -> bool | None:
+    """A mark of a value; None where the row does not say. Raises `Problem` for what is neither."""
+    if given is None or isinstance(given, bool):
+        return given
+    text = text_of(given).lower()
+    if text in _NOT_SAID:
+        return None
+    if text not in _YES | _NO:
+        raise Problem(f"{name} is true or false, and this is '{text[:40]}'")
+    return text in _YES
 
 
 def _found[T](item: T | str) -> T:

@@ -297,7 +297,7 @@ def test_a_pull_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
     nation_home: Path, served_nation: str, tmp_path: Path
 ):
     """KILLS of them, each at another moment; what is whole by then is not asked for again."""
-    kills, chance = int(os.environ.get("PULL_KILLS", "3")), random.Random(4)
+    kills, chance = int(os.environ.get("KILLS", "3")), random.Random(4)
     whole = tmp_path / "whole.csv"
     undisturbed = pulling(tmp_path / "one", served_nation, whole)
     began = time.monotonic()
