@@ -69,13 +69,13 @@ async def list_(
     if found.registers and not (stage or events):
         if said := next((flag for flag, value in of_events.items() if value is not None), None):
             raise UsageError(f"{said} asks for events", hint=f"{said} ... --events, or --stage NAME")
-        query = asking.entities(found, asked)
+        query = await asking.entities(s, found, asked)
         table = await flat.layout(s, found, query, limit=limit) if flat_ else Layout(found, stages=False)
         if not flat_:
             table.enrollments = 1 if found.once else (await flat.layout(s, found, query, limit=limit)).enrollments
         return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
-    query = asking.events(
-        found, asked, stage=found.stage(stage) if stage else None, status=event_status, after=occurred_after,
+    query = await asking.events(
+        s, found, asked, stage=found.stage(stage) if stage else None, status=event_status, after=occurred_after,
         before=occurred_before,
     )  # fmt: skip
     if found.registers:
@@ -114,7 +114,7 @@ async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked:
     """
     found = await programs.read_program(s, program)
     if found.registers and stage is None and asked.filter:
-        number = await reading.count(s, asking.entities(found, asked))
+        number = await reading.count(s, await asking.entities(s, found, asked))
         if not number:
             await units.tell_of_none(s, reading.plural("trackedEntities"), asked.alone)
         return Rows([Total(what="entities", status=asked.status or "any", count=number)])
@@ -122,7 +122,7 @@ async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked:
         totals = await reading.totals(s, asking.enrollments(found, asked), ("ACTIVE", "COMPLETED", "CANCELLED"))
         wanted = asked.status
     else:
-        query = asking.events(found, asked, stage=found.stage(stage) if stage else None)
+        query = await asking.events(s, found, asked, stage=found.stage(stage) if stage else None)
         totals = await reading.totals(s, query, ("ACTIVE", "VISITED", "COMPLETED", "SCHEDULE", "OVERDUE", "SKIPPED"))
         wanted = None
     what = "enrollments" if found.registers and stage is None else "events"
@@ -160,7 +160,7 @@ async def export(
     API source: `GET /api/tracker/trackedEntities`, `/events`.
     """
     found = await programs.read_program(s, program)
-    query = asking.entities(found, asked) if found.registers else asking.events(found, asked)
+    query = await asking.entities(s, found, asked) if found.registers else await asking.events(s, found, asked)
     if flat_ and found.registers:
         table = await flat.layout(s, found, query, limit=limit)
     else:
@@ -190,7 +190,7 @@ async def outstanding_(
     API source: `GET /api/tracker/events?status=SCHEDULE`, `status=OVERDUE`.
     """
     found = await programs.read_program(s, program)
-    query = asking.events(found, asked, stage=found.stage(stage) if stage else None)
+    query = await asking.events(s, found, asked, stage=found.stage(stage) if stage else None)
     try:
         today = dt.date.fromisoformat(on) if on else dt.date.today()
     except ValueError:
