@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Literal
 
 from pydantic import BaseModel
@@ -12,11 +13,12 @@ from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows, Verbatim
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
-from dhis2sh.tracker import asking, flat, linking, outstanding, programs, reading, way_back
+from dhis2sh.tracker import asking, flat, glass, linking, outstanding, programs, reading, way_back
 from dhis2sh.tracker.asking import Asked, EventStatus, Query
 from dhis2sh.tracker.flat import Layout
 from dhis2sh.tracker.linking import Duplicate, DuplicateStatus
 from dhis2sh.tracker.outstanding import Outstanding
+from dhis2sh.tracker.programs import Program
 from dhis2sh.types import Row
 from dhis2sh.verbs import units
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
@@ -73,7 +75,7 @@ async def list_(
         table = await flat.layout(s, found, query, limit=limit) if flat_ else Layout(found, stages=False)
         if not flat_:
             table.enrollments = 1 if found.once else (await flat.layout(s, found, query, limit=limit)).enrollments
-        return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
+        return Stream(_told(s, found, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
     query = await asking.events(
         s, found, asked, stage=found.stage(stage) if stage else None, status=event_status, after=occurred_after,
         before=occurred_before,
@@ -81,15 +83,30 @@ async def list_(
     if found.registers:
         if flat_:
             raise UsageError("--flat is one row for each entity", hint="leave --stage and --events out")
-        rows = _told(s, query, asked, flat.of_stage(s, found, query, limit=limit))
+        rows = _told(s, found, query, asked, flat.of_stage(s, found, query, limit=limit))
         return Stream(rows, columns=flat.event_columns(found, query))
     table = Layout(found)
-    return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
+    return Stream(_told(s, found, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
 
 
-def _told(s: Session, query: Query, asked: Asked, batches: AsyncGenerator[list[Row]]) -> AsyncGenerator[list[Row]]:
-    """Rows of a query; that units have none themselves is said."""
-    return units.told_of_none(s, reading.plural(query.kind), asked.alone, batches)
+async def _told(
+    s: Session, found: Program, query: Query, asked: Asked, batches: AsyncGenerator[list[Row]]
+) -> AsyncGenerator[list[Row]]:
+    """Rows of a query; that units have none themselves is said, and where there are none, that a server hides some."""
+    some = False
+    async with aclosing(units.told_of_none(s, reading.plural(query.kind), asked.alone, batches)) as rows:
+        async for batch in rows:
+            some = some or bool(batch)
+            yield batch
+    if not some and found.level in glass.HIDING:
+        s.person.warn(
+            f"'{found.name}' is {found.level}: who is owned by units that you do not capture for is not listed"
+            + (
+                "; dhis2 data tracker break-glass UID lets you in with a reason"
+                if found.level == glass.PROTECTED
+                else ""
+            )
+        )
 
 
 class Total(BaseModel):
@@ -166,9 +183,9 @@ async def export(
     else:
         table = Layout(found)
     if flat_:
-        return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
+        return Stream(_told(s, found, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
     rows = reading.pages(s, query, reading.TREE if found.registers else reading.EVENT, limit=limit)
-    return Stream(_told(s, query, asked, rows))
+    return Stream(_told(s, found, query, asked, rows))
 
 
 @verb(
