@@ -5,6 +5,7 @@ from typing import Final
 NOT_RUN: Final = {
     "data aggregate copy": "wants a second server",
     "data entry": "a form in a terminal",
+    "data tracker break-glass": "wants a second account, from which somebody is hidden",
     "dev": "builds our own models, and asks no server",
     "doctor fix": "walks a person through other verbs",
     "journal prune": "of this machine",
