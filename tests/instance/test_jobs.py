@@ -24,7 +24,8 @@ async def test_a_job_is_made_with_parameters_of_its_type_and_taken_back(s: Sessi
     (row,) = (await jobs(s)).values()
     assert (row["schedule"], row["enabled"], row["lastExecutedStatus"]) == ("0 0 2 * * ?", True, "NOT_STARTED")
     body = await call(s, "jobs show", job="Nightly")
-    assert body["jobParameters"] == {"stages": 2, "items": 3, "failWithException": False}
+    switches = dict.fromkeys(("failWithException", "failWithPostCondition", "runStagesParallel"), False)
+    assert body["jobParameters"] == {"stages": 2, "items": 3, **switches}
     await do(s, "undo")
     assert await jobs(s) == {}
 
