@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import time
 from collections.abc import Generator
@@ -93,6 +94,29 @@ def _sweep(path: Path) -> None:
                 continue
             if time.time() - left.stat().st_mtime > ABANDONED:
                 left.unlink(missing_ok=True)
+
+
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069<>:"|?*]')
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+LONGEST_NAME = 200
+"""Bytes of a file's name; most systems take 255, and a temporary name is longer than its file's."""
+
+
+def safe_name(name: str) -> str | None:
+    """A name that somebody else gave a file, as one that is safe in any folder; None where nothing is left of it.
+
+    It is no path, hides nothing (no dot at its beginning, no character that turns the direction of a text), and is no device.
+    """
+    last = _NOT_IN_NAMES.sub("_", name.replace("\\", "/").rpartition("/")[2]).strip().lstrip(".").rstrip(". ")
+    if not last.strip("_"):
+        return None
+    if _DEVICES.fullmatch(last):
+        last = f"_{last}"
+    stem, dot, ending = last.rpartition(".")
+    ending = f"{dot}{ending}" if dot and len(ending) < 20 else ""
+    stem = stem if ending else last
+    room = LONGEST_NAME - len(ending.encode())
+    return stem.encode()[:room].decode(errors="ignore") + ending
 
 
 def alive(pid: int) -> bool:

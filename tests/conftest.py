@@ -1,5 +1,6 @@
 """A home of its own for every test, and sandboxes to act on."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -13,13 +14,20 @@ from dhis2sh.errors import Dhis2Error
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_country, load_file
+from dhis2sh.sandbox.routes.instance import routes_
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from dhis2sh.verbs import manifest
+from tests.fakes.echo import echo
+from tests.fakes.serve import served
 from tests.shared import SHARED, shared
 
 if TYPE_CHECKING:
     from dhis2sh.surfaces.ipython import magics
+
+PROCESSES = {"subprocess", "pexpect", "Terminal", "NotebookClient", "distributed", "textual", "playwright"}
+"""What a module of tests imports that starts processes, or acts on a screen."""
 
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
@@ -35,6 +43,16 @@ def pytest_sessionstart() -> None:
         manifest.stale()
     except Dhis2Error as error:
         pytest.exit(f"{error}: {error.hint}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a busy machine does to processes, terminals and browsers is no fault of the product: such tests are tried again.
+
+    All others have one try: a result that differs from run to run is a fault.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and PROCESSES & vars(item.module).keys():
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -136,6 +154,73 @@ def country_home(home: Path, country_database: Path) -> Path:
 
 
 @pytest.fixture
+def files_home(sandbox_home: Path) -> Path:
+    """A home whose sandbox holds a document with its file."""
+    store = open_store(sandbox_home / "data" / "sandbox.db")
+    me, moment, text = {"id": "M5zQapPyTZI"}, "2026-11-01T08:00:00.000", b"plan of 2025\n"
+    file = {
+        "id": "frSandbox01", "name": "plan.txt", "created": moment, "lastUpdated": moment, "createdBy": me,
+        "lastUpdatedBy": me, "contentType": "text/plain", "contentLength": len(text), "assigned": True,
+        "contentMd5": hashlib.md5(text, usedforsecurity=False).hexdigest(), "domain": "DOCUMENT",
+        "hasMultipleStorageFiles": False, "storageStatus": "STORED",
+    }  # fmt: skip
+    document = {"id": "doSandbox01", "name": "Plan", "url": "frSandbox01", "external": False, "attachment": False,
+                "contentType": "text/plain", "created": moment, "lastUpdated": moment}  # fmt: skip
+    with store.writing() as connection:
+        connection.execute("INSERT INTO file_content VALUES (?, ?)", ("frSandbox01", text))
+    store.put_objects({"fileResources": [file], "documents": [document]})
+    store.close()
+    return sandbox_home
+
+
+@pytest.fixture
+def hub_home(sandbox_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose sandbox has an App Hub behind it, with an app."""
+    version = {
+        "id": "v1",
+        "version": "1.0.0",
+        "channel": "stable",
+        "minDhisVersion": "2.40",
+        "downloadUrl": "https://hub",
+    }
+    listed = {
+        "id": "a1",
+        "name": "Data Exchange",
+        "appType": "APP",
+        "developer": {"name": "DHIS2"},
+        "versions": [version],
+    }
+
+    async def apps(hub: object, params: object) -> list[dict]:
+        return [listed]
+
+    monkeypatch.setattr("dhis2sh.client.apps.Hub.apps", apps)
+    return sandbox_home
+
+
+@pytest.fixture
+def echo_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A server on loopback that says what it was asked, to which the sandbox lets routes lead."""
+    monkeypatch.setattr(routes_.Api, "_allowed", lambda *_: True)
+    with served(echo()) as url:
+        yield url
+
+
+@pytest.fixture
+def route_home(sandbox_home: Path, echo_url: str) -> Path:
+    """A home whose sandbox has a route `rain` to two rows."""
+    store = open_store(sandbox_home / "data" / "sandbox.db")
+    moment = "2026-11-01T08:00:00.000"
+    body = {
+        "id": "rtRainRows1", "name": "Rain", "code": "rain", "url": f"{echo_url}/rows", "disabled": False,
+        "created": moment, "lastUpdated": moment, "headers": {}, "authorities": [], "responseTimeoutSeconds": 5,
+    }  # fmt: skip
+    store.put_objects({"routes": [body]})
+    store.close()
+    return sandbox_home
+
+
+@pytest.fixture
 def messages_home(sandbox_home: Path) -> Path:
     """A home whose sandbox holds one conversation of its administrator with themselves."""
     store = open_store(sandbox_home / "data" / "sandbox.db")
@@ -187,6 +272,22 @@ def analysed_home(country_home: Path) -> Path:
     build.build(store)
     store.close()
     return country_home
+
+
+@pytest.fixture
+def exchange_home(analysed_home: Path) -> Path:
+    """The same with an exchange into its own database, named after a data element and a unit that have values."""
+    store = open_store(analysed_home / "data" / "sandbox.db")
+    element, unit, period = store.connection.execute(
+        "SELECT data_element, org_unit, period FROM data_value WHERE typeof(value + 0.0) = 'real' ORDER BY 1, 2, 3 LIMIT 1"
+    ).fetchone()
+    request: JsonObject = {"name": "one", "dx": [element], "pe": [period], "ou": [unit]}
+    store.put_objects({"aggregateDataExchanges": [{
+        "id": "exSandbox01", "name": "Into itself", "lastUpdated": "2026-11-01T08:00:00.000",
+        "source": {"params": {}, "requests": [request]}, "target": {"type": "INTERNAL", "request": {}},
+    }]})  # fmt: skip
+    store.close()
+    return analysed_home
 
 
 @pytest.fixture(scope="session")

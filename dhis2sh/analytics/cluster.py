@@ -96,7 +96,7 @@ async def _run(work: Work, shared: Shared) -> Done:
     rows = sorted_rows(grid, order, shared.places)
     columns = [*order, "value"]
     if (names := shared.names) is not None:
-        rows, columns = [names.joined(row, order) for row in rows], names.columns(order, ["value"])
+        rows, columns = names.joined(rows, order), names.columns(order, ["value"])
     if rows:
         write_partitions(Path(work.folder), work.name, rows, columns, work.by)
     return Done(len(rows))
@@ -195,7 +195,7 @@ async def _local(dask: Any) -> Any:
         threads_per_worker=1,
         processes=True,
         asynchronous=True,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         silence_logs=50,
     )
 

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel
 
-from dhis2sh.analytics.items import periods
 from dhis2sh.analytics.naming import units_of
 from dhis2sh.analytics.pieces import with_advice
 from dhis2sh.analytics.planning import NEVER
 from dhis2sh.client import reading
 from dhis2sh.dhis2.formulas import BadExpression, Item, describe, evaluate, items, parse
-from dhis2sh.dhis2.periods import Period, RelativePeriod
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
-from dhis2sh.verbs import names
+from dhis2sh.verbs import names, periods
 from dhis2sh.words import counted, joined
 
 if TYPE_CHECKING:
@@ -131,7 +130,7 @@ async def explain(s: Session, what: str, unit: str, period: str) -> Explained:
     Raises `UsageError` for several periods, and what the server refuses: a unit that may not be read, tables never built.
     """
     found = (await names.among(s, ("indicators", "dataElements"), [what]))[what]
-    time = await _one_period(s, period)
+    time = await periods.one(s, period)
     units = await units_of(s, [unit])
     info = await s.client.get_object("system/info")
     built = str(info.get("lastAnalyticsTableSuccess") or NEVER)
@@ -176,18 +175,6 @@ async def explain(s: Session, what: str, unit: str, period: str) -> Explained:
         known = {item: number.value for item, number in zip(wanted, told.numbers, strict=True)}
         told.why = _why(told, place, _come_to(sides["denominator"], known), bottom)
     return told
-
-
-async def _one_period(s: Session, text: str) -> Period:
-    found = periods(text)
-    if len(found) == 1 and found[0] in RelativePeriod.__members__:
-        start = await s.client.system.financial_year_start()
-        several = RelativePeriod(found[0]).resolve(financial_year_start=start)
-    else:
-        several = [Period.parse(iso) for iso in found]
-    if len(several) != 1:
-        raise UsageError(f"'{text}' is {counted(len(several), 'period')}", hint="--period 202506")
-    return several[0]
 
 
 async def _ask(s: Session, data: list[str], place: _Place, params: dict[str, Param] | None = None) -> Grid:

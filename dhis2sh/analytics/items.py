@@ -5,13 +5,15 @@ API source: `DataQueryParams.java`, `DimensionalObjectProducer.java` (api-facts 
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.periods import RelativePeriod, periods_in
+from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs import names
 
@@ -39,10 +41,12 @@ class Question:
     Parameters:
         dimensions: what makes the rows: items by the name of the dimension.
         filters: what is summed up over.
+        as_given: data that nobody has looked for: their texts look like UIDs and like nothing else.
     """
 
     dimensions: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     filters: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    as_given: set[str] = field(default_factory=set[str], compare=False)
 
     def has(self, name: str) -> bool:
         """Is it a dimension or a filter?"""
@@ -55,12 +59,21 @@ async def question_of(s: Session, dimensions: Sequence[str], filters: Sequence[s
     Raises `UsageError` for what is no dimension, no period, or lacks data, time or place: a server answers without units
     over all of them, and without a word. Raises `NotFound` for a name that nothing has.
     """
-    asked = Question()
-    for texts, found in ((dimensions, asked.dimensions), (filters, asked.filters)):
-        for text in texts:
-            name, items = _cut(text)
-            key, known = await dimension(s, name, items)
-            found.setdefault(key, []).extend(item for item in known if item not in found.get(key, []))
+    asked = await read(s, dimensions, filters)
+    return (await looked_for(s, asked, asked.as_given))[0]
+
+
+async def read(s: Session, dimensions: Sequence[str], filters: Sequence[str]) -> Question:
+    """The question, with what looks like a UID taken for one: `looked_for` says whether it is. Errors as of `question_of`."""
+    cut = [_cut(text) for text in (*dimensions, *filters)]
+    for name, items in cut:
+        if name == "pe":  # what is no period is said before anything is asked
+            [period_items(text) for text in items]
+    known = await asyncio.gather(*(dimension(s, name, items) for name, items in cut))
+    asked = Question(as_given={item for name, items in cut if name == "dx" for item in items if names.certain(item)})
+    for at, (key, items) in enumerate(known):
+        found = asked.dimensions if at < len(dimensions) else asked.filters
+        found.setdefault(key, []).extend(item for item in items if item not in found.get(key, []))
     both = asked.dimensions.keys() & asked.filters.keys()
     if both:
         raise UsageError(f"{', '.join(sorted(both))} is a dimension and a filter", hint="say it once")
@@ -68,6 +81,22 @@ async def question_of(s: Session, dimensions: Sequence[str], filters: Sequence[s
         if not asked.has(name):
             raise UsageError(f"no {_CALLED[name]}", hint=f"say {example}, or --filter {example}")
     return asked
+
+
+async def looked_for(s: Session, asked: Question, texts: Iterable[str]) -> tuple[Question, Mapping[str, str]]:
+    """The question with some of its data looked for, and when they were changed, by UID. Errors as of `question_of`.
+
+    Parameters:
+        texts: UIDs among its data. One that is none after all may be a code or a name.
+    """
+    hits = await names.among(s, DATA, sorted(texts)) if texts else {}
+
+    def uids(of: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        found = {name: [hits[i].uid if name == "dx" and i in hits else i for i in items] for name, items in of.items()}
+        return {name: list(dict.fromkeys(items)) for name, items in found.items()}
+
+    changed = {hit.uid: hit.changed for hit in hits.values() if hit.changed is not None}
+    return Question(uids(asked.dimensions), uids(asked.filters)), changed
 
 
 _CALLED = {"dx": "data (dx)", "pe": "time (pe)", "ou": "organisation units (ou)"}
@@ -90,7 +119,7 @@ async def dimension(s: Session, name: str, items: Sequence[str]) -> tuple[str, l
         case "dx":
             return "dx", await _data(s, items)
         case "pe":
-            return "pe", [item for text in items for item in periods(text)]
+            return "pe", [item for text in items for item in period_items(text)]
         case "ou":
             return "ou", await units(s, items)
         case "co" | "ao":
@@ -111,7 +140,7 @@ async def _data(s: Session, items: Sequence[str]) -> list[str]:
             found[item] = f"{prefix}-{await names.resolve(s, GROUPS[prefix], rest)}"
         elif dot and rate in RATES:
             found[item] = f"{await names.resolve(s, 'dataSets', head)}.{rate}"
-        elif dot and all(part == "*" or is_uid(part) for part in item.split(".")):
+        elif (dot and all(part == "*" or is_uid(part) for part in item.split("."))) or names.certain(item):
             found[item] = item
         else:
             named.append(item)
@@ -121,27 +150,23 @@ async def _data(s: Session, items: Sequence[str]) -> list[str]:
 
 async def units(s: Session, items: Sequence[str]) -> list[str]:
     """Organisation units, levels and groups by name, as a server takes them. Errors as of `question_of`."""
-    found: list[str] = []
+    found: dict[str, str] = {}
+    named: list[str] = []
     for item in items:
         level, (prefix, mark, rest) = _LEVEL.fullmatch(item), item.partition("-")
         if level is not None:
             number = level[1]
-            found.append(
+            found[item] = (
                 f"LEVEL-{number if number.isdigit() else await names.resolve(s, 'organisationUnitLevels', number)}"
             )
         elif mark and prefix == "OU_GROUP":
-            found.append(f"OU_GROUP-{await names.resolve(s, GROUPS[prefix], rest)}")
+            found[item] = f"OU_GROUP-{await names.resolve(s, GROUPS[prefix], rest)}"
         elif item in USER_UNITS:
-            found.append(item)
+            found[item] = item
         else:
-            found.append(await names.resolve(s, "organisationUnits", item))
-    return found
-
-
-def periods(text: str) -> list[str]:
-    """The periods that a text means, a relative one as its name. Raises `UsageError`."""
-    found = periods_in(text)
-    return [str(found)] if isinstance(found, RelativePeriod) else [item.iso for item in found]
+            named.append(item)
+    found |= await names.resolve_all(s, "organisationUnits", named)
+    return [found[item] for item in items]
 
 
 def resolved(items: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -56,24 +56,35 @@ class Names:
             found += [name, f"{name}Name", *(("ouPath", "ouHierarchy") if name == "ou" else ())]
         return [*found, *values]
 
-    def joined(self, row: Row, dimensions: Sequence[str]) -> Row:
-        """A row with the name beside each identifier, and of a unit the path and the names along it."""
-        told: Row = {}
+    def joined(self, rows: Sequence[Row], dimensions: Sequence[str]) -> list[Row]:
+        """Rows with the name beside each identifier, and of a unit the path and the names along it."""
+        known: dict[str, dict[JsonValue, Row]] = {}
         for name in dimensions:
-            uid = cast("str", row[name])
-            told[name] = uid
-            if name == "ou" and (unit := self.units.get(uid)) is not None:
-                told |= {"ouName": unit.name, "ouPath": unit.path, "ouHierarchy": unit.hierarchy}
-            else:
-                told[f"{name}Name"] = self.meta.name_of(uid)
-        return told | {name: value for name, value in row.items() if name not in told}
+            uids = {cast("str", row[name]) for row in rows}
+            known[name] = {uid: self._beside(name, uid) for uid in uids}
+        found: list[Row] = []
+        for row in rows:
+            told: Row = {}
+            for name in dimensions:
+                told |= known[name][row[name]]
+            for name, value in row.items():
+                told.setdefault(name, value)
+            found.append(told)
+        return found
+
+    def _beside(self, name: str, uid: str) -> Row:
+        """An identifier of a dimension and what stands beside it."""
+        if name == "ou" and (unit := self.units.get(uid)) is not None:
+            return {name: uid, "ouName": unit.name, "ouPath": unit.path, "ouHierarchy": unit.hierarchy}
+        return {name: uid, f"{name}Name": self.meta.name_of(uid)}
 
 
 async def units_of(s: Session, uids: Iterable[str]) -> dict[str, Unit]:
     """Organisation units by UID, with all that are above them; those that the user may not see are not among them."""
-    rows = await _rows(s, uids)
-    above = {uid for row in rows.values() for uid in _ways(row)} - rows.keys()
-    rows |= await _rows(s, above)
+    wanted = set(uids)
+    rows = await _rows(s, wanted)
+    wanted |= {uid for each in wanted & rows.keys() for uid in _ways(rows[each])}
+    rows |= await _rows(s, wanted - rows.keys())
 
     def name(uid: str) -> str:
         return str(rows[uid].get("displayName") or uid) if uid in rows else uid
@@ -85,11 +96,16 @@ async def units_of(s: Session, uids: Iterable[str]) -> dict[str, Unit]:
             _text(row.get("openingDate")), _text(row.get("closedDate")),
         )
         for uid, row in rows.items()
+        if uid in wanted
     }  # fmt: skip
 
 
-async def _rows(s: Session, uids: Iterable[str]) -> dict[str, Row]:
-    found = (await reading.by_uid(s.client, "organisationUnits", sorted(uids), fields=FIELDS)).rows
+async def _rows(s: Session, uids: Collection[str]) -> dict[str, Row]:
+    """Units by UID; where very many are wanted all that there are, which those above them are among."""
+    if len(uids) > reading.MANY:
+        found = await reading.all_of(s.client, "organisationUnits", fields=FIELDS)
+    else:
+        found = (await reading.by_uid(s.client, "organisationUnits", sorted(uids), fields=FIELDS)).rows
     return {str(row["id"]): row for row in found}
 
 

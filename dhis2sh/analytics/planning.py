@@ -10,13 +10,15 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dhis2sh.analytics import items as written
 from dhis2sh.analytics.items import GROUPS, Question
 from dhis2sh.analytics.pieces import Piece, ask
 from dhis2sh.client import reading
+from dhis2sh.client.limits import meanwhile
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
 from dhis2sh.words import counted
@@ -171,11 +173,31 @@ def _others(known: Members, question: Question) -> int:
     return math.prod(len(known.of[name]) for name in question.dimensions if name not in _WORDS)
 
 
-async def planned(s: Session, question: Question, params: Mapping[str, Param]) -> Planned:
-    """A question in pieces. Raises as `members`."""
-    known, limit, info, me = await asyncio.gather(
-        members(s, question, params), _limit(s), s.client.get_object("system/info"), _me(s)
-    )  # fresh: what was kept may be older than the tables
+async def planned(
+    s: Session, dimensions: Sequence[str], filters: Sequence[str], params: Mapping[str, Param]
+) -> Planned:
+    """The question that some texts ask, in pieces. Raises as `items.question_of` and `members`.
+
+    Whatever does not wait for another answer is asked for at once: over a slow link each answer takes its time.
+
+    Parameters:
+        dimensions, filters: as of `items.question_of`; params: more parameters of analytics, by DHIS2's names.
+    """
+    async with meanwhile(_server(s)) as telling:
+        asked = await written.read(s, dimensions, filters)
+        data = {item for item in (*asked.dimensions.get("dx", ()), *asked.filters.get("dx", ())) if is_uid(item)}
+        async with meanwhile(members(s, asked, params)) as told:
+            question, changed = await written.looked_for(s, asked, data)
+            known = await told if question == asked else await members(s, question, params)
+        changed = {**changed, **await _changed(s, known, changed.keys())}
+        limit, info, me = await telling
+    return _cut_up(s, question, params, known, limit, info, me, changed)
+
+
+def _cut_up(
+    s: Session, question: Question, params: Mapping[str, Param], known: Members, limit: int, info: JsonObject,
+    me: JsonValue, changed: Mapping[str, JsonValue],
+) -> Planned:  # fmt: skip
     built = _text(info.get("lastAnalyticsTableSuccess"))
     if built is not None and built.startswith(NEVER):
         built = None
@@ -186,7 +208,7 @@ async def planned(s: Session, question: Question, params: Mapping[str, Param]) -
     axes = [known.of[name] if name in question.dimensions else () for name in ("dx", "pe", "ou")]
     cells = math.prod(len(axis or "1") for axis in axes) * _others(known, question)
     pieces = list(cut(Piece(*axes), cells, limit))
-    return Planned(question, params, known, pieces, cells, limit, stamp, built, await _changed(s, known))
+    return Planned(question, params, known, pieces, cells, limit, stamp, built, changed)
 
 
 def cut(whole: Piece, cells: int, limit: int) -> list[Piece]:
@@ -221,6 +243,11 @@ def _chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:
     return [items[first:last] for first, last in itertools.pairwise(bounds)]
 
 
+async def _server(s: Session) -> tuple[int, JsonObject, JsonValue]:
+    """What one answer may hold, how old the tables are, and who asks; fresh, since what was kept may be older than the tables."""
+    return await asyncio.gather(_limit(s), s.client.get_object("system/info"), _me(s))
+
+
 async def _limit(s: Session) -> int:
     try:
         value = await s.client.system.setting(LIMIT)
@@ -236,12 +263,12 @@ async def _me(s: Session) -> JsonValue:
     return await s.client.get_object("me", {"fields": fields})
 
 
-async def _changed(s: Session, known: Members) -> dict[str, JsonValue]:
-    """When the formulas and elements in question were changed."""
+async def _changed(s: Session, known: Members, told: Collection[str]) -> dict[str, JsonValue]:
+    """When the formulas and elements in question were changed, but for those of which it is told: members of groups."""
     found: dict[str, list[str]] = {}
     for item in known.of.get("dx", ()):
         kind = known.meta.items[item].dimension_item_type if item in known.meta.items else None
-        if is_uid(item) and kind in _TYPES:
+        if is_uid(item) and kind in _TYPES and item not in told:
             found.setdefault(_TYPES[kind], []).append(item)
     several = await asyncio.gather(
         *(reading.by_uid(s.client, plural, uids, fields="id,lastUpdated") for plural, uids in found.items())

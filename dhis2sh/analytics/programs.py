@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.analytics import items
+from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.verbs import names
 from dhis2sh.words import folded, joined, listed
@@ -142,7 +143,7 @@ async def _dimension(s: Session, asked: Asked, text: str) -> tuple[str, str]:
         parts = [part.strip() for part in values.split(";") if part.strip()]
         if not parts:
             raise UsageError(f"'{text}' says nothing", hint=f"{name}=2025" if name == "pe" else f"{name}=LEVEL-2")
-        known = [one for part in parts for one in items.periods(part)] if name == "pe" else await items.units(s, parts)
+        known = [one for part in parts for one in period_items(part)] if name == "pe" else await items.units(s, parts)
         return name, f"{name}:{';'.join(known)}"
     condition = _CONDITION.search(text)
     name, told = (text[: condition.start()], text[condition.start() :]) if condition else (text, "")

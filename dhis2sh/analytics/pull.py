@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel
 
-from dhis2sh.analytics import items
 from dhis2sh.analytics.naming import Names, units_of
 from dhis2sh.analytics.outputs import Tables, Target, target_of, write
 from dhis2sh.analytics.planning import Planned, planned
 from dhis2sh.analytics.pulling import Counts, Pull
 from dhis2sh.analytics.source import Numbers
+from dhis2sh.client.limits import meanwhile
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.stream import Stream
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Touches
@@ -161,10 +161,9 @@ async def pull(s: Session, dimensions: list[str], wanted: Wanted) -> Stream[Row]
     """
     target = None if wanted.out is None else target_of(wanted.out)
     _checked(wanted, target)
-    asked = await items.question_of(s, dimensions, wanted.filter)
     given = {"aggregationType": wanted.aggregation_type, "skipRounding": wanted.skip_rounding or None}
     params: dict[str, Param] = {name: value for name, value in given.items() if value is not None}
-    plan = await planned(s, asked, params)
+    plan = await planned(s, dimensions, wanted.filter, params)
     work = Pull(s, Numbers(s, plan), fresh=wanted.fresh and not wanted.explain)
     if wanted.explain:
         return _explained(plan, work)
@@ -178,10 +177,13 @@ async def pull(s: Session, dimensions: list[str], wanted: Wanted) -> Stream[Row]
         kept = None if wanted.no_names else names
         rows, requests = await on_cluster(s, plan, target.path, wanted.scheduler, kept, tables.by)
         return Pulled(file=str(target.path), rows=rows, requests=requests, kept=0)
-    order = list(asked.dimensions)
-    with_names = not wanted.no_names and (target is None or target.kind != "duckdb")
+    order = list(plan.question.dimensions)
+    duck = target is not None and target.kind == "duckdb"  # its names are in tables of their own
+    with_names = not wanted.no_names and not duck
     stream = Stream(
-        _rows(work, names, order, partial(_learn, s, plan, names), with_names=with_names),
+        _rows(
+            work, names, order, partial(_learn, s, plan, names) if with_names or duck else None, with_names=with_names
+        ),
         columns=names.columns(order, ["value"]) if with_names else [*order, "value"],
     )
     if target is None:
@@ -219,21 +221,16 @@ async def _rows(
     work: Pull[Piece],
     names: Names,
     order: list[str],
-    learn: Callable[[], Coroutine[Any, Any, None]],
+    learn: Callable[[], Coroutine[Any, Any, None]] | None,
     *,
     with_names: bool,
 ) -> AsyncGenerator[list[Row]]:
-    """The rows; names are asked for while the first numbers are on their way."""
-    learning = asyncio.ensure_future(learn())
-    try:
-        async with aclosing(work.batches()) as batches:
-            async for rows in batches:
-                await learning
-                yield [names.joined(row, order) for row in rows] if with_names else rows
+    """The rows; names are asked for while the first numbers are on their way, where somebody wants them."""
+    async with meanwhile(learn() if learn else asyncio.sleep(0)) as learning, aclosing(work.batches()) as batches:
+        async for rows in batches:
+            await learning
+            yield names.joined(rows, order) if with_names else rows
         await learning
-    finally:
-        learning.cancel()
-        await asyncio.gather(learning, return_exceptions=True)
 
 
 def _tables(s: Session, plan: Planned, names: Names) -> Tables:

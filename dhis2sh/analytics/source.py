@@ -21,15 +21,15 @@ def sorted_rows(grid: Grid, dimensions: Sequence[str], places: Mapping[str, Mapp
         dimensions: of the rows; places: where each item stands in its dimension.
     """
 
-    def place(row: Row) -> list[tuple[int, str]]:
-        found: list[tuple[int, str]] = []
-        for name in dict.fromkeys(("pe", "dx", "ou", *dimensions)):
-            uid = str(row.get(name, ""))
-            known = places.get(name, {})
-            found.append((known.get(uid, len(known)), uid))
-        return found
-
-    return sorted(grid.records(), key=place)
+    rows = list(grid.records())
+    columns: list[list[int]] = []
+    for name in dict.fromkeys(("pe", "dx", "ou", *dimensions)):
+        uids = [str(row.get(name, "")) for row in rows]
+        known = places.get(name, {})
+        late = {uid: len(known) + at for at, uid in enumerate(sorted(set(uids) - known.keys()))}
+        columns.append([known[uid] if uid in known else late[uid] for uid in uids])
+    keys = list(zip(*columns, strict=True))
+    return [rows[at] for at in sorted(range(len(rows)), key=keys.__getitem__)]
 
 
 class Numbers:

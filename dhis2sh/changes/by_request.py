@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -9,15 +10,58 @@ from typing import TYPE_CHECKING, ClassVar
 from dhis2sh.changes.plan import AGAIN, Part, PartDone
 from dhis2sh.client.requests import JSON
 from dhis2sh.client.sending import accepted
-from dhis2sh.errors import NotFound
+from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.rows.tables import STANDARD_INPUT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.client.requests import Content, Params
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
 
 REQUESTS = "requests"
+MEDIA_TYPES = {
+    ".json": JSON, ".geojson": JSON, ".csv": "application/csv", ".xml": "application/xml", ".txt": "text/plain",
+    ".adx": "application/adx+xml", ".css": "text/css", ".js": "application/javascript",
+}  # fmt: skip
+
+
+def pairs_of(texts: Sequence[str], option: str = "--param") -> list[tuple[str, str]]:
+    """`name=value` texts as pairs, in their order. Raises `UsageError`."""
+    found: list[tuple[str, str]] = []
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not mark or not name.strip():
+            raise UsageError(f"{option} {text}: say name=value", hint=f"{option} fields=id,name")
+        found.append((name, value))
+    return found
+
+
+async def content_of(
+    s: Session, body: str | None, from_: Path | None, content_type: str | None
+) -> tuple[bytes | None, str]:
+    """What a request sends and its media type: a text, or a file as it is; nothing without either.
+
+    Raises `UsageError` where both are said, `NotFound` for a file that cannot be read.
+    """
+    if body is not None and from_ is not None:
+        raise UsageError("--body and --from both say what is sent", hint="say it once")
+    media_type = content_type or (MEDIA_TYPES.get(from_.suffix.lower()) if from_ is not None else None) or JSON
+    return body.encode() if body is not None else await _read(s, from_) if from_ is not None else None, media_type
+
+
+async def _read(s: Session, path: Path) -> bytes:
+    if str(path) == STANDARD_INPUT:
+        text = s.person.read()
+        if text is None:
+            raise UsageError("there is no standard input here", hint="give a file")
+        return text.encode()
+    try:
+        return await asyncio.to_thread(path.read_bytes)
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}", hint="check the path") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -281,6 +281,30 @@ class Writer(Protocol):
         ...
 
 
+@dataclass(slots=True, kw_only=True)
+class PlainWriter:
+    """What writers are alike in that keep each object in the journal, send one part after the other and end with the last.
+
+    Parameters:
+        notes, what, concurrency, again: see `Writer`.
+    """
+
+    bulk: ClassVar[bool] = False
+
+    notes: Sequence[str] = ()
+    what: str = ""
+    concurrency: int = 1
+    again: str = AGAIN
+
+    def one_by_one(self, count: int) -> Iterator[Part]:
+        """A part for each of so many steps."""
+        for number in range(count):
+            yield Part([number])
+
+    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
+        """Nothing is left to do."""
+
+
 @dataclass(slots=True)
 class Plan:
     """What a write would do, made by reading alone. It is shown, confirmed and then applied.

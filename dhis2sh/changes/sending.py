@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import groupby
@@ -39,7 +40,7 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
     journal says how far it came.
     """
     summary = WriteSummary(writer.what, note=_said(writer))
-    sending = _Sending(s, writer, entry, summary, len(plan.steps))
+    sending = _Sending(s, writer, entry, summary, plan)
     try:
         for _, parts in groupby(writer.parts(), key=lambda part: part.stage):
             if writer.concurrency == 1:
@@ -62,6 +63,7 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
             hint=f"{writer.again} finishes the rest; dhis2 journal show says how far it came",
         ) from error
     await writer.finish(s, summary, cut_off=False)
+    summary.note = "; ".join(part for part in (sending.of_itself(), summary.note) if part) or None
     return summary
 
 
@@ -82,9 +84,16 @@ def looking_back() -> Generator[None]:
 class _Sending:
     """One write under way."""
 
-    def __init__(self, s: Session, writer: Writer, entry: Recording, summary: WriteSummary, steps: int) -> None:
-        self.s, self.writer, self.entry, self.summary, self.steps = s, writer, entry, summary, steps
+    def __init__(self, s: Session, writer: Writer, entry: Recording, summary: WriteSummary, plan: Plan) -> None:
+        self.s, self.writer, self.entry, self.summary, self.plan = s, writer, entry, summary, plan
+        self.steps = len(plan.steps)
         self._settled = 0
+        self._also: Counter[str] = Counter()
+
+    def of_itself(self) -> str:
+        """In words what the server has done by itself with the rest, which its own counts leave out."""
+        words = {"also delete": "gone with what they belong to", "also update": "changed by the server with them"}
+        return ", ".join(f"{self._also[action]:,} {word}" for action, word in words.items() if self._also[action])
 
     async def one(self, part: Part) -> None:
         """One part: told to the journal, sent, and its answer told to the journal and counted."""
@@ -122,6 +131,8 @@ class _Sending:
         if told.untouched:
             self.entry.untouched(told.untouched)
         self.entry.done(told.done)
+        if not self.writer.bulk:
+            self._also.update(action for n in told.done if (action := self.plan.steps[n].action).startswith("also "))
 
     def _count(self, told: PartDone) -> None:
         summary = self.summary

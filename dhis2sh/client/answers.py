@@ -6,8 +6,10 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from dhis2sh import paths
 from dhis2sh.errors import BrokenAnswer
 from dhis2sh.files import is_bomb
 
@@ -85,13 +87,12 @@ class AnswerStream:
 
     @property
     def file_name(self) -> str | None:
-        """The last part of the name that the server gives the file, or None. Never a path."""
+        """The name that the server gives the file, safe in any folder, or None (`paths.safe_name`). Never a path."""
         from email.message import Message  # start-up: few answers are files
 
         header = Message()
         header["Content-Disposition"] = self.headers.get("content-disposition", "")
-        name = (header.get_filename() or "").replace("\\", "/").rpartition("/")[2]
-        return name if name.strip(". ") else None
+        return paths.safe_name(header.get_filename() or "")
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._pieces
@@ -111,6 +112,17 @@ class AnswerStream:
                 )
         return body.getvalue()
 
+    async def is_empty(self) -> bool:
+        """Has it no body at all? The beginning is read for that, and given again by the iteration."""
+        rest, first = self._pieces, b""
+        while not first:
+            piece = await anext(rest, None)
+            if piece is None:
+                return True
+            first = piece
+        self._pieces = _begun(first, rest)
+        return False
+
     async def settle(self) -> bytes:
         """Read the whole body now and give the connection back; iterating over it gives the same bytes again."""
         body = await self.read()
@@ -127,6 +139,13 @@ class AnswerStream:
         await self._pieces.aclose()
         await self._raw.aclose()
         await self._close()
+
+
+async def _begun(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(rest):
+        yield first
+        async for piece in rest:
+            yield piece
 
 
 async def _again(body: bytes) -> AsyncGenerator[bytes]:

@@ -96,7 +96,9 @@ type Check = Callable[[AnswerStream], AsyncIterator[bytes]]
 """Passes an answer's pieces on, and raises behind the last one where they are not what they should be."""
 
 
-async def save(client: Requests, path: str, params: Params, target: Target, check: Check, *, accept: str) -> int:
+async def save(
+    client: Requests, path: str, params: Params, target: Target, check: Check, *, accept: str, as_is: bool = False
+) -> int:
     """GET an address and write the answer to a file as it comes; the bytes written.
 
     The file appears, or is replaced, when all of it has come and was checked. An answer that breaks off is asked for again,
@@ -106,6 +108,7 @@ async def save(client: Requests, path: str, params: Params, target: Target, chec
         path, params, accept: the request.
         target: where to; an open file is written once, and never again.
         check: what the answer must be.
+        as_is: as of `write_to`.
 
     Raises `Dhis2Error` when the file cannot be written, `BrokenAnswer`, and as `Client.stream`.
     """
@@ -115,7 +118,7 @@ async def save(client: Requests, path: str, params: Params, target: Target, chec
         try:
             async with client.stream("GET", path, params, accept=accept) as answer:
                 begun = True
-                return await write_to(target, check(answer))
+                return await write_to(target, check(answer), as_is=as_is)
         except (BrokenAnswer, TimedOut, Unreachable) as error:
             again = begun and isinstance(target, (str, Path)) and not isinstance(error, Garbage)
             wait = client.retry.wait(attempt, None) if again else None
@@ -124,8 +127,11 @@ async def save(client: Requests, path: str, params: Params, target: Target, chec
         await asyncio.sleep(wait)
 
 
-async def write_to(target: Target, pieces: AsyncIterator[bytes]) -> int:
+async def write_to(target: Target, pieces: AsyncIterator[bytes], *, as_is: bool = False) -> int:
     """Write an answer as it comes; the bytes written. A file appears only when it is complete.
+
+    Parameters:
+        as_is: a file that ends in `.gz` gets what came, which is packed already, and is not packed here.
 
     Raises `Dhis2Error` when the file cannot be written, and whatever the pieces raise.
     """
@@ -135,7 +141,7 @@ async def write_to(target: Target, pieces: AsyncIterator[bytes]) -> int:
     try:
         with (
             paths.replacing(path) as temporary,
-            await asyncio.to_thread(_open, temporary, "wb", packed=path.suffix == ".gz") as file,
+            await asyncio.to_thread(_open, temporary, "wb", packed=path.suffix == ".gz" and not as_is) as file,
         ):
             return await _pour(file, pieces)
     except OSError as error:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, Unpack, overload
-from urllib.parse import urlencode
 
 from dhis2sh.client import envelopes
+from dhis2sh.client.aliases import Address, Aliases
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.known import FIELDS, Known, KnownServer, known_from, may_be_another_version
 from dhis2sh.client.paging import Page, page_of, pages_of
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from dhis2sh.client.analytics import Analytics
+    from dhis2sh.client.apps import Apps
     from dhis2sh.client.auth import SignIn
     from dhis2sh.client.data_values import DataValues
     from dhis2sh.client.files import Files
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
     from dhis2sh.client.tracker import Tracker
     from dhis2sh.types import JsonObject, Row
 
-LONGEST_ALIAS = 16 * 1024
-"""Characters of an address that `POST /api/query/alias` takes."""
 JSON_PATCH = "application/json-patch+json"
 
 
@@ -84,6 +83,7 @@ class Client:
         self._server: KnownServer | None = None
         self._from_before = False
         self._asking = asyncio.Lock()
+        self._aliases = Aliases(self)
 
     @property
     def retry(self) -> RetryRule:
@@ -149,6 +149,13 @@ class Client:
         return SharingService(self)
 
     @cached_property
+    def apps(self) -> Apps:
+        """Apps that are installed."""
+        from dhis2sh.client.apps import Apps  # start-up: with its first use
+
+        return Apps(self)
+
+    @cached_property
     def files(self) -> Files:
         """File resources and documents."""
         from dhis2sh.client.files import Files  # start-up: with its first use
@@ -212,8 +219,13 @@ class Client:
         **how: Unpack[Patience],
     ) -> Answer:
         """GET an address as the server gives it, refusals included; one that is too long goes as an alias."""
-        path, pairs = await self._shortened(*addressed(self.settings.url, path, params))
-        return await self.transport.send("GET", path, params=pairs, headers={"Accept": accept}, **how)
+        path, pairs = addressed(self.settings.url, path, params)
+        headers = {"Accept": accept}
+        if (short := await self._aliases.short(path, pairs)) is not None:
+            answer = await self.transport.send("GET", short[0], params=short[1], headers=headers, **how)
+            if self._aliases.answered(answer.status, empty=not answer.body):
+                return answer
+        return await self.transport.send("GET", path, params=pairs, headers=headers, **how)
 
     async def get_object(self, path: str, params: Params | None = None) -> JsonObject:
         """Read an address that answers with a JSON object; anything else raises `NotDhis2`."""
@@ -255,17 +267,18 @@ class Client:
         Raises a refusal before the block is entered; `BrokenAnswer` from the iteration when the body was cut off.
         """
         path, pairs = addressed(self.settings.url, path, params)
-        if method == "GET":
-            path, pairs = await self._shortened(path, pairs)
         content, headers = encoded(body, content_type)
-        async with self.transport.stream(
-            method,
-            path,
-            params=pairs,
-            body=content,
-            headers={"Accept": accept, **headers},
-            **how,
-        ) as answer:
+        headers = {"Accept": accept, **headers}
+
+        def begun(there: Address) -> AbstractAsyncContextManager[AnswerStream]:
+            return self.transport.stream(method, there[0], params=there[1], body=content, headers=headers, **how)
+
+        short = await self._aliases.short(path, pairs) if method == "GET" else None
+        async with AsyncExitStack() as open_:
+            answer = await open_.enter_async_context(begun(short or (path, pairs)))
+            if short is not None and not self._aliases.answered(answer.status, empty=await answer.is_empty()):
+                await open_.aclose()
+                answer = await open_.enter_async_context(begun((path, pairs)))
             if answer.status >= 300 or (answer.content_type == "text/html" and "html" not in accept):
                 envelopes.parse(await envelopes.whole(answer))
                 raise NotDhis2(f"{method} {path}: status {answer.status}", hint="dhis2 profile verify")
@@ -392,17 +405,6 @@ class Client:
         content, headers = encoded(body, content_type)
         path, pairs = addressed(self.settings.url, path, params)
         return await self.transport.send(method, path, params=pairs, body=content, headers=headers, **how)
-
-    async def _shortened(self, path: str, pairs: list[tuple[str, str]]) -> tuple[str, list[tuple[str, str]]]:
-        """An address that servers and proxies would refuse for its length, as `POST /api/query/alias` knows it."""
-        target = f"{path}?{urlencode(pairs)}"
-        if len(self.settings.url) + len(target) <= self.settings.max_url or len(target) > LONGEST_ALIAS:
-            return path, pairs
-        if not (await self.version()).has("query_alias"):
-            return path, pairs  # the server may take it; cutting it into several is the caller's
-        alias = await self.post("/api/query/alias", {"target": target}, idempotent=True)
-        short = alias.get("path") if isinstance(alias, dict) else None
-        return addressed(self.settings.url, short, None) if isinstance(short, str) else (path, pairs)
 
     # What is known of the server ---------------------------------------------------------------------------------
 

@@ -5,15 +5,17 @@ API source: `DataValueSetController.java`, `ImportOptions.java`, `DataValueSetQu
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
+from urllib.parse import urlencode
 
 from dhis2sh.client import bodies
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.client.query import camel, refuse_unknown
+from dhis2sh.client.requests import encode_params
 from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, refusal, send
 from dhis2sh.client.streams import rows_of_csv, whole_json, whole_text
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
@@ -43,6 +45,8 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of the server's CSV, in its order, by their names in JSON."""
 _BOOLEANS = {"followup", "deleted"}
+LONGEST = 6_000
+"""Characters of a query from which on it is asked in parts: servers take a head of 8 KiB, and not all know aliases."""
 
 
 class DataValueQuery(TypedDict, total=False):
@@ -133,21 +137,30 @@ class DataValues:
         """Data values as they come, some at a time, read from the server's CSV: the smallest of its formats.
 
         Parameters and errors as of `stream_to`. Empty cells are left out; `value` is text, as in JSON. Closing it closes
-        the request.
+        the request. A question that no server takes for its length is asked in several.
         """
-        async with (
-            self._client.stream("GET", _PATHS["csv"], _params(query), accept=CONTENT_TYPES["csv"]) as answer,
-            aclosing(rows_of_csv(aiter(answer), COLUMNS)) as lists,
-        ):
-            async for rows in lists:
-                for row in rows:
-                    for name in _BOOLEANS & row.keys():
-                        row[name] = row[name] == "true"
-                yield rows
+        for params in map(_params, _short_enough(query)):
+            async with (
+                self._client.stream("GET", _PATHS["csv"], params, accept=CONTENT_TYPES["csv"]) as answer,
+                aclosing(rows_of_csv(aiter(answer), COLUMNS)) as lists,
+            ):
+                async for rows in lists:
+                    for row in rows:
+                        for name in _BOOLEANS & row.keys():
+                            row[name] = row[name] == "true"
+                    yield rows
 
     async def get(self, **query: Unpack[DataValueQuery]) -> JsonObject:
-        """Data values as one envelope, for what is small. Parameters and errors as of `stream_to`."""
-        return await self._client.get_object("dataValueSets", _params(query))
+        """Data values as one envelope, for what is small. Parameters and errors as of `stream_to`.
+
+        From 2.43 on the envelope says for all of them what the question names only one of (recorded): every value has it too.
+        """
+        found = await self._client.get_object("dataValueSets", _params(query))
+        said = {name: found[name] for name in COLUMNS[:5] if found.get(name)}
+        rows = found.get("dataValues")
+        if not said or not isinstance(rows, list):
+            return found
+        return {**found, "dataValues": [{**said, **row} for row in rows if isinstance(row, dict)]}
 
     # In -------------------------------------------------------------------------------------------------------------
 
@@ -316,6 +329,25 @@ def _looks_like(data: bytes) -> Format:
 def _params(query: DataValueQuery) -> dict[str, Param]:
     refuse_unknown(query, DataValueQuery, "a query of data values")
     return {camel(name): cast("Param", value) for name, value in query.items()}
+
+
+def _short_enough(query: DataValueQuery) -> Iterator[DataValueQuery]:
+    """A query in those that a server takes: cut where no value can be in two of them, by periods, elements or units."""
+    if "limit" in query or len(urlencode(encode_params(_params(query)))) <= LONGEST:
+        yield query
+        return
+    parted = ["period"]
+    parted += ["data_element"] if not (query.get("data_set") or query.get("data_element_group")) else []
+    parted += ["org_unit"] if not (query.get("children") or query.get("org_unit_group")) else []
+    asked = cast("Mapping[str, str | Sequence[str]]", query)
+    lists = {name: list(dict.fromkeys(asked[name])) for name in parted if not isinstance(asked.get(name, ""), str)}
+    name = max(lists, key=lambda name: len(lists[name]), default=None)
+    if name is None or len(lists[name]) < 2:
+        yield query  # the server says what it thinks of it
+        return
+    middle = len(lists[name]) // 2
+    for half in (lists[name][:middle], lists[name][middle:]):
+        yield from _short_enough(cast("DataValueQuery", {**query, name: half}))
 
 
 def _options(options: ImportOptions) -> dict[str, Param]:

@@ -4,7 +4,9 @@ this process on a loop)."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from dhis2sh.client.addresses import origin
@@ -73,3 +75,17 @@ async def gather_bounded[T](work: Iterable[Awaitable[T]], concurrency: int) -> A
         for task in waiting:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@asynccontextmanager
+async def meanwhile[T](work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Task[T]]:
+    """Work that is under way while the block asks for something else, which awaits the task for its result.
+
+    What is still running when the block ends or fails is cancelled, and has ended then.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

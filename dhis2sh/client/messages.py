@@ -10,7 +10,7 @@ grids (g.1).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
@@ -428,16 +428,27 @@ class Grid(Answered):
         Parameters:
             names: also put each identifier's name beside it, as `<column>Name`.
         """
-        numeric = {"NUMBER", "INTEGER", "PERCENTAGE", "UNIT_INTERVAL"}
+        columns = [header.name for header in self.headers]
+        numeric = [header.name for header in self.headers if header.value_type in _NUMERIC]
+        named = [header.name for header in self.headers if header.meta] if names else []
         for cells in self.rows:
-            row: Row = {}
-            for header, cell in zip(self.headers, cells, strict=False):
-                row[header.name] = _number(cell) if header.value_type in numeric else cell
-                if names and header.meta and isinstance(cell, str):
-                    row[f"{header.name}Name"] = self.meta_data.name_of(cell)
-            yield row
+            row: Row = dict(zip(columns, cells, strict=False))
+            for name in numeric:
+                if name in row:
+                    row[name] = _number(row[name])
+            yield self._with_names(row, named) if named else row
+
+    def _with_names(self, row: Row, columns: Collection[str]) -> Row:
+        """A row with the name beside each identifier."""
+        found: Row = {}
+        for name, cell in row.items():
+            found[name] = cell
+            if name in columns and isinstance(cell, str):
+                found[f"{name}Name"] = self.meta_data.name_of(cell)
+        return found
 
 
+_NUMERIC = {"NUMBER", "INTEGER", "PERCENTAGE", "UNIT_INTERVAL"}
 _WHOLE = re.compile(r"-?\d+(\.0)?")
 
 

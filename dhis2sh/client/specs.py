@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, Self, get_args
 
 from dhis2sh.dhis2.periods import Period, RelativePeriod
 from dhis2sh.dhis2.uids import generate_uid, is_uid
+from dhis2sh.dhis2.written import period_or_relative
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.types import JsonValue
 
@@ -478,12 +479,9 @@ def _placed(slot: DashboardSlot, taken: Sequence[DashboardSlot]) -> DashboardSlo
 
 
 def _identifier(period: AnyPeriod) -> str:
-    """A period as the API names it. Raises `UsageError` for what is neither relative nor an ISO form."""
-    if isinstance(period, Period):
-        return period.iso
-    if period in RelativePeriod.__members__:
-        return str(period)
-    return Period.parse(period).iso
+    """A period as the API names it. Raises `UsageError` for what is none."""
+    found = period_or_relative(period) if isinstance(period, str) else period
+    return found.iso if isinstance(found, Period) else str(found)
 
 
 def _named(name: str) -> str:

@@ -79,7 +79,8 @@ async def rows_of_csv(pieces: AsyncIterator[bytes], columns: Sequence[str] | Non
         pieces: the bytes as they come.
         columns: what the columns are called, in their order; as the header says without it.
 
-    Raises `BrokenAnswer` for what is not UTF-8.
+    Raises `BrokenAnswer` for what is not UTF-8, for nothing at all (a server without rows sends the header), and for another
+    header than that of `columns`.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     rest, names = "", None
@@ -96,6 +97,8 @@ async def rows_of_csv(pieces: AsyncIterator[bytes], columns: Sequence[str] | Non
         if error.reason == "unexpected end of data":
             raise BrokenAnswer("the server's CSV was cut off inside a letter", hint="try again") from error
         raise Garbage(f"the server's CSV is not UTF-8 ({error.reason})", hint="dhis2 profile verify") from error
+    if names is None and not rest:
+        raise BrokenAnswer("the server promised CSV and sent nothing", hint="try again")
     if rows:
         yield rows
 
@@ -107,7 +110,12 @@ def _cells(
     lines = csv.reader(io.StringIO(text, newline=""))  # splitlines would cut at U+2028 and the like
     if names is None:
         header = next(lines, None)
-        names = columns if header is not None and columns is not None else header
+        if header and columns is not None and [name.lower() for name in header] != [name.lower() for name in columns]:
+            raise Garbage(
+                f"the server's CSV has other columns than those known: {', '.join(header)[:200]}",
+                hint="dhis2 profile verify  shows which server answers",
+            )
+        names = columns if header and columns is not None else header
     return names, [
         {name: cell for name, cell in zip(names or (), cells, strict=False) if cell != ""} for cells in lines if cells
     ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import reading
 from dhis2sh.data.cells import DEFAULTED, KEY, cell_of
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from dhis2sh.changes.journal import Entry, Journal
-    from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row
 
@@ -39,7 +38,7 @@ async def marked(batches: AsyncGenerator[list[Row]]) -> AsyncGenerator[list[Row]
 
 
 @dataclass(slots=True)
-class FollowUps:
+class FollowUps(PlainWriter):
     """The writer: values that are marked, or whose mark is taken away.
 
     Parameters:
@@ -51,16 +50,12 @@ class FollowUps:
     """
 
     name: ClassVar[str] = NAME
-    bulk: ClassVar[bool] = False
 
     rows: Sequence[Row]
     mark: bool
     default: str
     attributes: Mapping[str, JsonObject] = field(default_factory=dict[str, "JsonObject"])
-    notes: Sequence[str] = ()
-    what: str = "values"
-    concurrency: int = 1
-    again: str = AGAIN
+    what: str = field(default="values", kw_only=True)
 
     def parts(self) -> Iterator[Part]:
         """Some hundred values in a request."""
@@ -104,9 +99,6 @@ class FollowUps:
         ]
         return PartDone(done, updated=len(done))
 
-    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """Nothing is left to do."""
-
 
 async def plan(s: Session, rows: Sequence[Row], *, mark: bool, title: str | None = None) -> Plan:
     """The plan of marking values, or of taking the mark away; those that are so already are counted.
@@ -136,7 +128,7 @@ async def plan(s: Session, rows: Sequence[Row], *, mark: bool, title: str | None
         for row in needed
     ]  # fmt: skip
     notes = [f"{counted(len(found) - len(needed), 'value')} already right"] if len(needed) < len(found) else []
-    writer = FollowUps(needed, mark, target.default, await _attributes(s, needed, target.default), notes)
+    writer = FollowUps(needed, mark, target.default, await _attributes(s, needed, target.default), notes=notes)
     return Plan(title or f"{word} {counted(len(needed), 'value')}", steps, notes=notes, writer=writer)
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.data.cells import DEFAULTED
 from dhis2sh.dhis2.dates import moment
-from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -76,18 +75,17 @@ async def of(s: Session, element: str, period: str, unit: str, combo: str | None
     """The cells of an element, period and unit, one for each pair of option combinations that ever had a value.
 
     Parameters:
-        element, unit: by UID; period: as DHIS2 writes it.
+        element, unit: by UID; period: in DHIS2's form.
         combo, attribute: only of these option combinations.
 
-    Raises `UsageError` for what is no period, `NotFound` where nothing was ever written down.
+    Raises `NotFound` where nothing was ever written down.
     """
-    iso = Period.parse(period).iso
-    found = await _audits(s, element, iso, unit, combo, attribute)
-    now = await _values(s, element, iso, unit, combo, attribute)
+    found = await _audits(s, element, period, unit, combo, attribute)
+    now = await _values(s, element, period, unit, combo, attribute)
     keys = sorted({*found, *now})
     if not keys:
         raise NotFound(
-            f"no value of this element was ever written down for {iso} there", hint="dhis2 data aggregate get"
+            f"no value of this element was ever written down for {period} there", hint="dhis2 data aggregate get"
         )
     newer = (await s.client.version()).has("audits_keep_new")
     zone = zone_of((await s.client.system.info()).get("serverTimeZoneId"))

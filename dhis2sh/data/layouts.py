@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dhis2sh.data.cells import UNREAD
 from dhis2sh.data.checking import text_of
-from dhis2sh.dhis2.intervals import period_of
 from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.written import as_period
 from dhis2sh.errors import UsageError
+from dhis2sh.verbs.places import says_where
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
@@ -59,11 +59,6 @@ _NAME = re.compile(r"(dataElement|orgUnit|categoryOptionCombo|attributeOptionCom
 NOTHING = {"", "-", "n/a", "na", "null", "none"}
 """What people write into a cell of a wide sheet that has no value."""
 TOLD = 6
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NAMED_MONTH = re.compile(r"([A-Za-z]{3,9})\.?[ \-/]*(\d{4}|\d{2})")
-_YEAR_AND_NAME = re.compile(r"(\d{4})[ \-/]+([A-Za-z]{3,9})\.?")
-_NUMBERED_MONTH = re.compile(r"(0?[1-9]|1[0-2])[/\-.](\d{4})")
-_YEAR_AND_NUMBER = re.compile(r"(\d{4})[/M](0?[1-9]|1[0-2])")
 
 
 @dataclass(slots=True)
@@ -101,13 +96,11 @@ class Sheet:
         period = base.get("period")
         if isinstance(period, str):
             base["period"] = as_period(period)
+        unread: Row = {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}
+        if unread:
+            base[UNREAD] = unread
         if not self.across:
-            if not some:
-                return []
-            unread: Row = {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}
-            if unread:
-                base[UNREAD] = unread
-            return [base]
+            return [base] if some else []
         found: list[Row] = []
         for header in self.across:
             cell = row.get(header)
@@ -195,6 +188,8 @@ _FLAGS = {"dataElement": "--data-element NAME", "period": "--period 202501", "or
 
 def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Row, headers: Sequence[str]) -> Sheet:
     """A sheet without a column of values: its other columns are periods, or data elements."""
+    above = [header for header in others if says_where(header)]
+    others = [header for header in others if header not in above]
     periods = [header for header in others if _is_period(header)]
     if "orgUnit" not in known:
         raise UsageError(
@@ -208,7 +203,7 @@ def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Ro
         )
     if periods and len(periods) == len(others):
         _complete(known | {"period"}, headers)
-        return Sheet(columns, periods, "period", given)
+        return Sheet(columns, periods, "period", given, above)
     if periods:
         rest = [header for header in others if header not in periods]
         raise UsageError(
@@ -216,7 +211,7 @@ def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Ro
             hint="take out the columns that hold no values, such as totals",
         )
     _complete(known | {"dataElement"}, headers)
-    return Sheet(columns, others, "dataElement", given)
+    return Sheet(columns, others, "dataElement", given, above)
 
 
 def _is_period(text: str) -> bool:
@@ -224,37 +219,6 @@ def _is_period(text: str) -> bool:
         return bool(Period.parse(as_period(text)))
     except UsageError:
         return False
-
-
-@lru_cache(4096)
-def as_period(text: str) -> str:
-    """A month as spreadsheets write it (`Jan-26`, `January 2026`, `2026 Jan`, `06/2026`, `2026/06`, `2026M06`), or an interval as ADX does (`2026-01-01/P1M`),
-    in DHIS2's form; anything else as it is."""
-    text = text.strip()
-    if (interval := period_of(text)) is not None:
-        return interval.iso
-    if (turned := _YEAR_AND_NAME.fullmatch(text)) is not None:
-        named_ = as_period(f"{turned[2]} {turned[1]}")
-        return text if named_ == f"{turned[2]} {turned[1]}" else named_
-    if (numbered := _YEAR_AND_NUMBER.fullmatch(text)) is not None:
-        return f"{numbered[1]}{int(numbered[2]):02}"
-    if (named := _NAMED_MONTH.fullmatch(text)) is not None:
-        word = named[1].lower()
-        number = next((at for at, name in enumerate(_MONTHS, 1) if word == name or word in _LONG[name]), None)
-        year = named[2] if len(named[2]) == 4 else f"20{named[2]}"
-        return f"{year}{number:02}" if number is not None else text
-    if (numbered := _NUMBERED_MONTH.fullmatch(text)) is not None:
-        return f"{numbered[2]}{int(numbered[1]):02}"
-    return text
-
-
-_LONG = {
-    name[:3]: {name, name[:4]}
-    for name in (
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-        "december",
-    )
-}  # fmt: skip
 
 
 async def values_of(

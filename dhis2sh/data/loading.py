@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +19,9 @@ from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.verbs.places import Places, cells_of
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -26,9 +29,11 @@ if TYPE_CHECKING:
     from dhis2sh.data.jobs import Strategy
     from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 TOLD = 5
+ROWS_BY_SET = 1_000
+"""Rows in one request to a server that is told the data set: each is written slowly there (facts, quirk 37)."""
 LOOKED_AT = 1_000
 """Rows up to which a plan says what the cells hold now."""
 _DECIMAL_COMMA = re.compile(r"-?[\d .]*\d,\d+")
@@ -78,6 +83,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     try:
         async for batch in batches:
             await meet(target, [row for _, row in batch])
+            await taking.meet(batch)
             for place, row in batch:
                 taking.take(place, row)
             s.person.progress(f"check {load.what}", taking.given, None)
@@ -88,8 +94,10 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         taking.drop()
         raise
     notes = [*load.notes, *taking.notes()]
-    if load.unread:
-        notes.append(f"columns not read: {', '.join(load.unread)}")
+    if unread := [header for header in load.unread if header not in taking.above]:
+        notes.append(f"columns not read: {', '.join(unread)}")
+    if taking.above:
+        notes.append(f"held against where the units lie: {', '.join(taking.above)}")
     made = await planned(s, job, target, taking.refused, notes, taking.given)
     if isinstance(made.writer, Values):
         made.writer.by_job = load.by_job
@@ -101,15 +109,52 @@ class _Taking:
 
     def __init__(self, s: Session, target: Target, load: Load, *, by_set: bool) -> None:
         self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
-        size = min(load.size, 1_000) if by_set else load.size  # facts, quirk 37
-        self._preparing = Preparing(s.profile.name, size)
+        self._preparing = Preparing(s.profile.name, min(load.size, ROWS_BY_SET) if by_set else load.size)
         self.refused = RefusedRows(load.rejected or self._preparing.path / jobs.REFUSED, load.unread)
         self._checker = Checker(target, deleting=load.strategy == "DELETE")
+        self._places = Places(s)
+        self.above: list[str] = []
+        """The columns that say where units lie."""
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
         self._commas = False
         self._negative: tuple[int, int] | None = None
         self.given = self.repeated = 0
+
+    async def meet(self, batch: Sequence[tuple[int, Row]]) -> None:
+        """Read where the units of a batch lie, if it says so itself."""
+        self.above = await self._places.columns(self._load.unread)
+        if not self.above:
+            return
+        said = [
+            (row, text_of(row["orgUnit"]), cells)
+            for _, row in batch
+            if row.get("orgUnit") and (cells := cells_of(row.get(UNREAD), self.above))
+        ]
+        await self._choose([one for one in said if self._target.alike(one[1])])
+        found = ((self._target.unit(text_of(row["orgUnit"])), cells) for row, _, cells in said)
+        await self._places.meet(
+            (unit.uid, cell) for unit, cells in found if not isinstance(unit, str) for _, cell in cells
+        )
+
+    async def _choose(self, said: Sequence[tuple[Row, str, list[tuple[str, JsonValue]]]]) -> None:
+        """Rows whose unit is called as others are get the one of them that lies where they say, if it is one alone."""
+        await self._places.meet(
+            (uid, cell) for _, text, cells in said for uid in self._target.alike(text) for _, cell in cells
+        )
+        for row, text, cells in said:
+            held = [uid for uid in self._target.alike(text) if all(self._places.holds(uid, cell) for _, cell in cells)]
+            if len(held) == 1:
+                row["orgUnit"] = held[0]
+        await self._target.meet((), _texts([row for row, _, _ in said], "orgUnit"), ())
+
+    def _checked(self, row: Row) -> Row:
+        """A row as it is sent. Raises `Problem`, also for one that says that its unit lies where it does not."""
+        sent = self._checker.checked(row)
+        for header, cell in cells_of(row.get(UNREAD), self.above):
+            if (why := self._places.contradiction(str(sent["orgUnit"]), header, cell)) is not None:
+                raise Problem(why)
+        return sent
 
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
@@ -120,7 +165,7 @@ class _Taking:
         if not self._commas and isinstance(given, str) and "," in given:
             self._commas = _DECIMAL_COMMA.fullmatch(given.strip()) is not None
         try:
-            sent = self._checker.checked(row)
+            sent = self._checked(row)
         except Problem as problem:
             self.refused.add(place, _as_text(row), str(problem))
             return
@@ -129,7 +174,7 @@ class _Taking:
         before = self._seen.get(cell)
         if before is None:
             self._seen[cell] = (place, value)
-            self._preparing.add(place, sent, _data_set(self._target, sent) if self._by_set else None)
+            self._preparing.add(place, sent, data_set_of(self._target, sent) if self._by_set else None)
             self._look_at(place, sent)
         elif before[1] == value:
             self.repeated += 1
@@ -166,7 +211,7 @@ class _Taking:
         if self._negative is not None:
             first, count = self._negative
             said.append(f"{counted(count, 'value')} below zero, which counts are not (first: row {first:,})")
-        return said
+        return [*said, *self._places.notes()]
 
     def finish(self) -> Job:
         """The job of all that was taken."""
@@ -205,13 +250,20 @@ def _texts(rows: Sequence[Row], name: str) -> list[str]:
     return list(dict.fromkeys(text.strip() for text in found))
 
 
-def _data_set(target: Target, sent: Row) -> str | None:
-    """The data set that a 2.43 is told: an import without it fails where an element is in several."""
-    element = target.element(str(sent["dataElement"]))
-    if isinstance(element, str):
-        return None
-    unit = str(sent["orgUnit"])
-    return next((item.uid for item in element.sets if unit in item.units), None)
+def data_set_of(target: Target, sent: Row) -> str | None:
+    """The data set that a 2.43 is told, one that takes the value: an import without it fails where an element is in several."""
+    element = target.element_of(str(sent["dataElement"]))
+    unit, kind = str(sent["orgUnit"]), _kind(str(sent["period"]))
+    fitting = [item for item in element.sets if unit in item.units and item.period_type == kind]
+    combo = sent.get("attributeOptionCombo") or target.default
+    taking = (item for item in fitting if combo in item.attribute_names.values())
+    return next((item.uid for item in (*taking, *fitting)), None)
+
+
+@lru_cache(4096)
+def _kind(period: str) -> str:
+    """The type of a period that was checked."""
+    return Period.parse(period).type.name
 
 
 def _as_text(row: Row) -> Row:

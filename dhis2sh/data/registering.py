@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data.completeness import registrations
@@ -18,7 +18,6 @@ from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Entry, Journal
-    from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
@@ -34,27 +33,22 @@ def cell_of(row: JsonObject) -> str:
 
 
 @dataclass(slots=True)
-class Registrations:
+class Registrations(PlainWriter):
     """The writer: rows that are registered, or whose registration is taken away.
 
     Parameters:
         rows: one a step, with all of `KEY`.
         before: what is registered for them now, by `cell_of`.
         opening: take the registrations away.
-        notes: what was left out and why.
-        what, concurrency, again: as of every writer.
+        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME
-    bulk: ClassVar[bool] = False
 
     rows: Sequence[JsonObject] = ()
     before: dict[str, JsonObject] = field(default_factory=dict[str, "JsonObject"])
     opening: bool = False
-    notes: Sequence[str] = ()
-    what: str = "registrations"
-    concurrency: int = 1
-    again: str = AGAIN
+    what: str = field(default="registrations", kw_only=True)
 
     def parts(self) -> Iterator[Part]:
         """One request."""
@@ -99,9 +93,6 @@ class Registrations:
             else PartDone(done, uids=uids, created=len(done))
         )
 
-    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """Nothing is left to do."""
-
 
 async def _now(s: Session, rows: Sequence[JsonObject]) -> dict[str, JsonObject]:
     """What is registered for some rows."""
@@ -130,7 +121,7 @@ async def plan(s: Session, rows: Sequence[JsonObject], title: str, *, opening: b
     notes = [f"{counted(len(rows) - len(needed), 'registration')} already right"] if len(needed) < len(rows) else []
     sent = [before[cell_of(row)] if opening else row for row in needed]
     steps = [_step(row, opening=opening, names=names) for row in sent]
-    return Plan(title, steps, notes=notes, writer=Registrations(sent, before, opening, notes))
+    return Plan(title, steps, notes=notes, writer=Registrations(sent, before, opening, notes=notes))
 
 
 def _step(row: JsonObject, *, opening: bool, names: dict[str, str]) -> PlanStep:

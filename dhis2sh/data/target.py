@@ -84,6 +84,7 @@ class Target:
             "categoryOptionCombos": {},
         }
         self._problems: dict[tuple[str, str], str] = {}
+        self._alike: dict[str, list[str]] = {}
         self._elements: dict[str, Element] = {}
         self._units: dict[str, Unit] = {}
         self._sets: dict[str, DataSet] = {}
@@ -122,10 +123,18 @@ class Target:
         uid = self._uids["dataElements"].get(text)
         return self._elements[uid] if uid is not None else self._problems["dataElements", text]
 
+    def element_of(self, uid: str) -> Element:
+        """A data element that was met, by its UID; texts may have named it otherwise."""
+        return self._elements[uid]
+
     def unit(self, text: str) -> Unit | str:
         """An organisation unit, or the sentence that says why there is none."""
         uid = self._uids["organisationUnits"].get(text)
         return self._units[uid] if uid is not None else self._problems["organisationUnits", text]
+
+    def alike(self, text: str) -> list[str]:
+        """The units, by UID, that an ambiguous text may mean; none where it is not."""
+        return self._alike.get(text, [])
 
     def combo(self, text: str, allowed: Mapping[str, str]) -> str | None:
         """The UID of an option combination: of those that an element takes by name or code, else of any by what was met.
@@ -173,6 +182,8 @@ class Target:
                 else:
                     told = listed((f"{row.get('displayName')} [{row['id']}]" for row in rows), TOLD)
                     self._problems[plural, text] = f"'{text}' is ambiguous: {told}"
+                    if plural == "organisationUnits":
+                        self._alike[text] = [str(row["id"]) for row in rows]
             open_ = [text for text in open_ if text not in hits]
         for number, text in enumerate(open_):
             hint = await self._as_others_find_it(plural, text) if number < SOUGHT else None

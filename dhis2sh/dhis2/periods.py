@@ -514,33 +514,6 @@ class RelativePeriod(StrEnum):
         return [running.previous(back) for back in range(window.last + window.count - 1, window.last - 1, -1)]
 
 
-def period_or_relative(text: str) -> Period | RelativePeriod:
-    """A period as people write it, fixed or relative to today (`last 12 months`). Raises `UsageError` with the nearest."""
-    name = text.strip().upper().replace(" ", "_").replace("-", "_")
-    if name in RelativePeriod.__members__.values():
-        return RelativePeriod(name)
-    try:
-        return Period.parse(text.strip())
-    except UsageError:
-        near = did_you_mean(name, [str(item) for item in RelativePeriod]) if any(map(str.isalpha, text)) else None
-        hint = near or "periods look like 2024, 2024Q1, 202402, 2024W5, 20240229, LAST_12_MONTHS"
-        raise UsageError(f"'{text}' is not a period", hint=hint) from None
-
-
-_RANGE = re.compile(r"\s*([^.:\s]+)\s*(?:\.\.|:)\s*([^.:\s]+)\s*")
-
-
-def periods_in(text: str) -> RelativePeriod | list[Period]:
-    """The periods that a text means: one, a relative one, or all from one to another (`202501..202506`).
-
-    Raises `UsageError`. A server takes `202501_202506` and answers with nothing (seen).
-    """
-    if (ends := _RANGE.fullmatch(text)) is not None:
-        return Period.parse(ends[1]).range(Period.parse(ends[2]))
-    found = period_or_relative(text)
-    return [found] if isinstance(found, Period) else found
-
-
 @dataclass(frozen=True, slots=True)
 class _Window:
     """`count` periods of which the newest lies `last` before the running one; or all of the calendar year at `year`."""

@@ -7,10 +7,15 @@ predicting  predictors run over some time          people       accounts, and wh
 staff     a sheet of people as accounts            accounts     accounts made, invited, copied, given roles
 approval  how far data are approved                audits       what a server has written down
 keyed     values under keys, set and set back      settings     system settings
-messages  conversations between people
-data_store  namespaces, keys, files of them
+messages  conversations between people            data_store   namespaces, keys, files of them
 roles     authorities of roles                     access       sharing looked through
+file_resources  contents of files, up and down     documents    files and links for users
+orphans   files that nobody needs                  kept         files on this machine for the way back
+apps      what is installed, in a zip, at a hub    app_changes  apps installed, updated, removed
+one_by_one  the writer of single things            look         logos, style sheet, title and texts
+routes    addresses that the server calls         exchanges    data from analytics to another server
+tokens    personal access tokens                   clients      OAuth2 clients
 
-May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,
+May import: verbs, show, changes, sign_in, session, person, profiles, rows, client, dhis2, models,
 the ground. Never a verb.
 """

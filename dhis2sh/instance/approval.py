@@ -8,10 +8,10 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import reading
 from dhis2sh.client.limits import gather_bounded
@@ -23,7 +23,6 @@ from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Entry, Journal
-    from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -216,25 +215,20 @@ async def waiting_for(s: Session, cell: Cell, flow: Workflow, unit: Mapping[str,
 
 
 @dataclass(slots=True)
-class Approvals:
+class Approvals(PlainWriter):
     """The writer: cells that are approved or accepted, or no longer.
 
     Parameters:
         word: what is done.
         cells: one a step.
-        notes: what was left out and why.
-        what, concurrency, again: as of every writer.
+        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME
-    bulk: ClassVar[bool] = False
 
     word: Word
     cells: Sequence[Cell]
-    notes: Sequence[str] = ()
-    what: str = "approvals"
-    concurrency: int = 1
-    again: str = AGAIN
+    what: str = field(default="approvals", kw_only=True)
 
     def parts(self) -> Iterator[Part]:
         """Many cells of a period in one request; acceptances one by one, of which no list was seen."""
@@ -294,9 +288,6 @@ class Approvals:
         found = [await cells(s, flow, [period], units, combo) for (flow, period, combo), units in groups.items()]
         return {cell.key: cell.state for some in found for cell in some}
 
-    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """Nothing is left to do."""
-
 
 def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str, line: str = "") -> Plan:
     """The plan of approving cells, or of the other three; what is so already, and what cannot be, is counted by its reason.
@@ -325,7 +316,7 @@ def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str
                  detail=word, before=_kept(cell, word), after={"state": PAST[word]})
         for cell in chosen
     ]  # fmt: skip
-    return Plan(title, steps, notes=notes, writer=Approvals(word, chosen, notes), blocked=blocked)
+    return Plan(title, steps, notes=notes, writer=Approvals(word, chosen, notes=notes), blocked=blocked)
 
 
 def _to_see(line: str, rest: Sequence[Cell], named: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.client import reading, schema
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.dhis2.dates import moment
+from dhis2sh.dhis2.intervals import iso_in
 from dhis2sh.dhis2.properties import MADE_BY, SAVED_BY
 from dhis2sh.errors import UsageError
 
@@ -66,7 +67,7 @@ async def of_approvals(s: Session, params: Mapping[str, Param]) -> AsyncGenerato
 
 def _flat(row: Mapping[str, JsonValue], columns: Sequence[str]) -> Row:
     """A row with a name or an identifier in place of each object."""
-    found = {"orgUnit": row.get("organisationUnit"), **row}
+    found = {"orgUnit": row.get("organisationUnit"), **row, "period": iso_in(row.get("period"))}
     return {name: _named(found.get(name)) for name in columns}
 
 

@@ -6,18 +6,18 @@ API source: `DatastoreController.java`, `SystemSettingsController.java` (recorde
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from urllib.parse import quote
 
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.sending import accepted
 from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.redact import is_secret
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Action, WriteSummary
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
@@ -72,28 +72,22 @@ def address(place: Place, key: str) -> str:
 
 
 @dataclass(slots=True)
-class KeyedValues:
+class KeyedValues(PlainWriter):
     """The writer: a request for each key.
 
     Parameters:
         changes: one a step.
-        notes: what was left out and why.
-        what, concurrency, again: as of every writer.
+        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME
-    bulk: ClassVar[bool] = False
 
     changes: Sequence[Keyed]
-    notes: Sequence[str] = ()
-    what: str = STORE
-    concurrency: int = 1
-    again: str = AGAIN
+    what: str = field(default=STORE, kw_only=True)
 
     def parts(self) -> Iterator[Part]:
         """A request for each key."""
-        for number in range(len(self.changes)):
-            yield Part([number])
+        return self.one_by_one(len(self.changes))
 
     async def moved(self, s: Session) -> list[str]:
         """Keys whose value is no longer what the plan found."""
@@ -173,10 +167,13 @@ def plan(changes: Sequence[Keyed], title: str, what: str, notes: Sequence[str] =
     needed = [change for change in changes if change.before != change.after]
     same = len(changes) - len(needed)
     told = [*([f"{same:,} already right"] if same else []), *notes]
-    return Plan(title, [_step(change) for change in needed], notes=told, writer=KeyedValues(needed, notes, what=what))
+    return Plan(
+        title, [step(change) for change in needed], notes=told, writer=KeyedValues(needed, notes=notes, what=what)
+    )
 
 
-def _step(change: Keyed) -> PlanStep:
+def step(change: Keyed) -> PlanStep:
+    """What a plan says of a value."""
     before, after = (_kept(change.key, value) for value in (change.before, change.after))
     return PlanStep(change.action, change.place, uid=change.key, name=change.key, before=before, after=after)
 
@@ -191,10 +188,19 @@ def _kept(key: str, value: Held) -> JsonObject | None:
 @takes_back(NAME)
 async def set_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What was set is as before, what was made is deleted, what was deleted is there again. Secrets cannot come back."""
+    return await set_back_of(s, entry, journal.changes(entry.id))
+
+
+async def set_back_of(s: Session, entry: Entry, all_: Sequence[Change]) -> Plan:
+    """The plan that sets values back.
+
+    Parameters:
+        entry: what is taken back; all_: those of its changes that are meant.
+    """
     title = f"undo entry {entry.id}: {entry.title}"
     changes: list[Keyed] = []
     lost: list[str] = []
-    for change in journal.changes(entry.id):
+    for change in all_:
         if change.state not in {"done", "sent"} or change.uid is None:
             continue
         if change.before is not None and "value" not in change.before:

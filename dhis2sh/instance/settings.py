@@ -81,7 +81,13 @@ async def value_of(s: Session, settings: Mapping[str, JsonValue], name: str) -> 
 
 
 async def setting(s: Session, pairs: Sequence[str], default: Sequence[str]) -> Plan:
-    """The plan of setting values, each of the type that its setting has.
+    """The plan of setting values, each of the type that its setting has. Parameters and errors as of `changes_of`."""
+    changes = await changes_of(s, pairs, default)
+    return plan(changes, f"set {counted(len(changes), 'setting')}", WHAT[SETTINGS], notes_of(changes))
+
+
+async def changes_of(s: Session, pairs: Sequence[str], default: Sequence[str]) -> list[Keyed]:
+    """Settings as they are and as they shall be, each of the type that its setting has.
 
     Parameters:
         pairs: `name=value` texts.
@@ -103,12 +109,16 @@ async def setting(s: Session, pairs: Sequence[str], default: Sequence[str]) -> P
     _must_fit({**there, **{change.key: change.after for change in changes if not isinstance(change.after, Missing)}})
     for name in default:
         changes.append(Keyed(SETTINGS, name, await value_of(s, there, name), MISSING))
-    notes = [
+    return changes
+
+
+def notes_of(changes: Sequence[Keyed]) -> list[str]:
+    """What is to be said of settings that nobody can read again."""
+    return [
         f"{change.key} will be in the server's own keeping: nobody can take it back"
         for change in changes
         if isinstance(change.before, str) and is_secret(change.key)
     ]
-    return plan(changes, f"set {counted(len(changes), 'setting')}", WHAT[SETTINGS], notes)
 
 
 async def _checked(s: Session, name: str, text: str, now: JsonValue) -> JsonValue:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import reading
 from dhis2sh.client.sending import accepted
@@ -18,7 +18,6 @@ from dhis2sh.words import counted_objects
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Entry, Journal
-    from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.session import Session
 
 NAME = "switches"
@@ -57,32 +56,25 @@ _SWITCHES = {switch.plural: switch for switch in (JOBS, ACCOUNTS)}
 
 
 @dataclass(slots=True)
-class Switches:
+class Switches(PlainWriter):
     """The writer: a request for each object.
 
     Parameters:
         switch: what is switched.
         uids: of which objects, one a step.
         value: which way it will stand.
-        notes: what was left out and why.
-        what, concurrency, again: as of every writer.
+        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME
-    bulk: ClassVar[bool] = False
 
     switch: Switch
     uids: Sequence[str]
     value: bool
-    notes: Sequence[str] = ()
-    what: str = ""
-    concurrency: int = 1
-    again: str = AGAIN
 
     def parts(self) -> Iterator[Part]:
         """A request for each object."""
-        for number in range(len(self.uids)):
-            yield Part([number])
+        return self.one_by_one(len(self.uids))
 
     async def moved(self, s: Session) -> list[str]:
         """Objects that somebody else has switched meanwhile."""
@@ -113,9 +105,6 @@ class Switches:
             return PartDone()
         return PartDone([*part.numbers], updated=1, uids=[uid]) if now.get(uid) is self.value else PartDone()
 
-    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """Nothing is left to do."""
-
 
 async def state(s: Session, switch: Switch, uids: Sequence[str]) -> dict[str, bool]:
     """Which way some objects stand now, by UID."""
@@ -142,7 +131,7 @@ async def plan(s: Session, switch: Switch, uids: Sequence[str], value: bool, *, 
     ]  # fmt: skip
     told = title or f"{switch.words[value]} {counted_objects(len(rows), switch.plural)}"
     what = "undone" if title else switch.plural
-    writer = Switches(switch, [str(row["id"]) for row in rows], value, notes, what=what)
+    writer = Switches(switch, [str(row["id"]) for row in rows], value, notes=notes, what=what)
     return Plan(told, steps, notes=[*notes], writer=writer)
 
 

@@ -12,6 +12,7 @@ from dhis2sh.metadata.filters import checked
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
+from dhis2sh.verbs import names
 from dhis2sh.words import joined
 
 if TYPE_CHECKING:
@@ -54,6 +55,33 @@ async def chosen(
     found = await writes.read_all(s, resource.plural, sent, fields=fields)
     if not found and sent:
         s.person.warn(await _none_matches(s, resource, sent))
+    return found
+
+
+async def of_their_types(s: Session, objects: Rows[Row], *, fields: str) -> dict[str, list[JsonObject]]:
+    """Piped objects of several types, by type: each row says its own under `type`, as those of searches and audits do.
+
+    Parameters:
+        fields: which properties are read.
+
+    Raises `UsageError` for rows without a type or `id`.
+    """
+    rows = objects.plain()
+    nameless = [number for number, row in enumerate(rows, 1) if not isinstance(row.get("type"), str) or not row["type"]]
+    if nameless:
+        raise UsageError(
+            f"row {nameless[0]} does not say of which type its object is",
+            hint="... | metadata.share('dataElements', public='r') names the type of all",
+        )
+    by_type: dict[str, list[Row]] = {}
+    for row in rows:
+        by_type.setdefault(str(row["type"]), []).append(row)
+    found: dict[str, list[JsonObject]] = {}
+    for text, some in by_type.items():
+        plural = (await schema.resource_of(s.client, text)).plural
+        given = uids_of(Rows(some))
+        uids = await names.resolve_all(s, plural, given)
+        found[plural] = await writes.read_objects(s, plural, [uids[text] for text in given], fields=fields)
     return found
 
 

@@ -134,18 +134,20 @@ async def _belonging(s: Session, resource: Resource, objects: Sequence[JsonObjec
     }
 
 
-async def plan_sharing(
-    s: Session, resource: Resource, objects: Sequence[JsonObject], wanted: Sharing, *, tree: bool
-) -> Plan:
+async def plan_sharing(s: Session, objects: Mapping[str, Sequence[JsonObject]], wanted: Sharing, *, tree: bool) -> Plan:
     """The plan that changes who may see and change objects.
 
     Parameters:
-        objects: of one type, with `FIELDS`.
+        objects: by type, with `FIELDS`.
         wanted: the changes; data access is left out for types that have none, and noted.
         tree: what belongs to the objects too (`TREES`). Raises `UsageError` for a type without one.
     """
-    everything = {resource.plural: objects} | (await _belonging(s, resource, objects) if tree else {})
     known = await schema.resources_of(s.client)
+    everything: dict[str, dict[str, JsonObject]] = {}
+    for plural, found in objects.items():
+        belonging = await _belonging(s, known[plural], found) if tree else {}
+        for other, some in ({plural: found} | belonging).items():
+            everything.setdefault(other, {}).update({str(item["id"]): item for item in some})
     pairs: list[Write] = []
     notes: list[str] = []
     for plural, found in everything.items():
@@ -155,9 +157,10 @@ async def plan_sharing(
         with_data = known[plural].data_shareable
         if _has_data(wanted) and not with_data:
             notes.append(f"data access is left out for {len(found):,} {plural}: the type has none")
-        pairs += [_change(plural, before, wanted, data=with_data) for before in found]
-    plan = writes.plan(titled("share", resource), pairs, what="sharing", notes=notes)
-    if tree and plan.steps:
+        pairs += [_change(plural, before, wanted, data=with_data) for before in found.values()]
+    title = titled("share", known[next(iter(objects))]) if objects else "share nothing"
+    plan = writes.plan(title, pairs, what="sharing", notes=notes)
+    if (tree or len(objects) > 1) and plan.steps:
         counts = Counter(step.type for step in plan.steps)
         plan.title = (
             f"share {len(plan.steps):,} objects: {', '.join(f'{n:,} {plural}' for plural, n in counts.items())}"

@@ -18,17 +18,18 @@ from dhis2sh.types import JsonObject
 from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
+    from dhis2sh.client.data_values import DataValueQuery
     from dhis2sh.models.facts import Resource
 
 
 COUNTED_VALUES = 5000
 """So many data values are asked for to say how many there are: about half a megabyte."""
 VALUES_OF: Mapping[str, str] = {
-    "dataElements": "dataElement",
-    "dataSets": "dataSet",
-    "dataElementGroups": "dataElementGroup",
+    "dataElements": "data_element",
+    "dataSets": "data_set",
+    "dataElementGroups": "data_element_group",
 }
-"""Types whose data values can be asked for, and by which parameter."""
+"""Types whose data values can be asked for, and by which part of a `DataValueQuery`."""
 NOWHERE = "nothing on this server"
 """The type of a UID that only expressions name, since the object was deleted."""
 
@@ -163,16 +164,16 @@ async def data_values(s: Session, plural: str, uids: Sequence[str]) -> Values | 
     if plural not in VALUES_OF or not uids:
         return None
     roots = await s.client.list_page("organisationUnits", {"filter": "level:eq:1", "fields": "id", "paging": False})
-    params = {
+    query = {
         VALUES_OF[plural]: [*uids],
-        "orgUnit": [str(row["id"]) for row in roots.rows],
+        "org_unit": [str(row["id"]) for row in roots.rows],
         "children": True,
-        "startDate": "1900-01-01",
-        "endDate": "2100-12-31",
+        "start_date": "1900-01-01",
+        "end_date": "2100-12-31",
         "limit": COUNTED_VALUES,
     }
     try:
-        answer = await s.client.get_object("dataValueSets", params)
+        answer = await s.client.data_values.get(**cast("DataValueQuery", query))
     except (Refused, Forbidden, NotFound) as error:
         s.person.warn(f"data values could not be counted: {error}")
         return None

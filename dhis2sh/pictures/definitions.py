@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.analytics import items
+from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata.types.visuals.shown import org_units
 from dhis2sh.show.charts.model import Axis, Level
@@ -170,7 +170,7 @@ async def read(
     body = await s.client.get_object(f"{plural}/{uid}", {"fields": FIELDS})
     found = of_body(body)
     if periods:
-        found.replaced("pe", [item for text in periods for item in items.periods(text)])
+        found.replaced("pe", [item for text in periods for item in period_items(text)])
     if units:
         found.replaced("ou", await org_units(s, units))
     _check(found)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dhis2sh.analytics import items
 from dhis2sh.client import reading
+from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.metadata import map_layers
 from dhis2sh.metadata.types.visuals.shown import org_units
@@ -90,7 +90,7 @@ async def map_of(
     body = await s.client.get_object(f"maps/{uid}", {"fields": FIELDS})
     name = text(body, "displayName") or text(body, "name")
     instead = {
-        "pe": [item for one in periods for item in items.periods(one)],
+        "pe": [item for one in periods for item in period_items(one)],
         "ou": await org_units(s, places) if places else [],
     }
     layers: list[Layer] = []

@@ -136,10 +136,13 @@ async def _plan(
 
 async def _must_be_complete(s: Session, data_set: str, period: str, org_units: list[str], level: int | None) -> None:
     """Raise `CheckFailed` where a unit at or below those that are meant has not registered the set as complete."""
-    (iso, *_) = await periods_of(s, Asked(data_set=[data_set], period=[period]))
-    reporting = await completeness.read(s, data_set, [Period.parse(iso)], org_units, "registrations")
-    missing = [unit.name for unit in reporting.expected(Period.parse(iso)) if (iso, unit.uid) not in reporting.received]
-    if missing:
+    times = [Period.parse(iso) for iso in await periods_of(s, Asked(data_set=[data_set], period=[period]))]
+    reporting = await completeness.read(s, data_set, times, org_units, "registrations")
+    for time in times:
+        iso = time.iso
+        missing = [unit.name for unit in reporting.expected(time) if (iso, unit.uid) not in reporting.received]
+        if not missing:
+            continue
         raise CheckFailed(
             f"'{reporting.name}' is not complete for {iso}: {counted(len(missing), 'unit')} missing: {listed(missing, 5)}",
             hint=" ".join(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from dhis2sh.client.requests import Param
+from dhis2sh.data.asking import Asked, periods_of
 from dhis2sh.errors import UsageError
 from dhis2sh.instance import audits
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
+from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 
 Since = Annotated[str, Doc("Not older than this: 2026-11-01, or 2026-11-01T08:00.")]
@@ -46,7 +48,10 @@ async def data_values(
         raise UsageError(
             "of which values?", hint="--data-set NAME, --data-element NAME, --org-unit NAME or --period 202506"
         )
-    params: dict[str, Param] = {"ds": data_set, "de": data_element, "pe": period, "ou": org_unit, "auditType": [*type]}
+    named = {"dataSets": data_set, "dataElements": data_element, "organisationUnits": org_unit}
+    await names.must_be_there(s, named)
+    times = await periods_of(s, Asked(data_set=data_set, data_element=data_element, period=period))
+    params: dict[str, Param] = {"ds": data_set, "de": data_element, "pe": times, "ou": org_unit, "auditType": [*type]}
     return Stream(audits.of_values(s, params), columns=audits.VALUE_COLUMNS)
 
 

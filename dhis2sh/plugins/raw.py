@@ -2,51 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from dhis2sh.changes.by_request import ByRequest, Request
+from dhis2sh.changes.by_request import ByRequest, Request, content_of, pairs_of
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.client import bodies, envelopes
 from dhis2sh.client.requests import JSON, addressed
 from dhis2sh.client.streams import whole_file
 from dhis2sh.dhis2.persons import holds_persons
-from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.files import parse_json
 from dhis2sh.redact import redact
 from dhis2sh.rows.rows import Rows, Text, Verbatim, to_json
-from dhis2sh.rows.tables import STANDARD_INPUT
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import WriteSummary
-    from dhis2sh.client.requests import Content
 
 Address = Annotated[str, Doc("The address below /api, as dataElements/UID; parameters may stand behind a ?.")]
 Params = Annotated[list[str], Doc("A parameter, name=value; may be repeated.")]
 Body = Annotated[str | None, Doc("What is sent: JSON.")]
 From = Annotated[Path | None, Doc("Send this file as it is; - is standard input."), Complete("files")]
 ContentType = Annotated[str | None, Doc("The media type of what is sent; by the file's ending without it, else JSON.")]
-MEDIA_TYPES = {
-    ".json": JSON, ".geojson": JSON, ".csv": "application/csv", ".xml": "application/xml", ".txt": "text/plain",
-    ".adx": "application/adx+xml", ".css": "text/css", ".js": "application/javascript",
-}  # fmt: skip
 NO_WAY_BACK = "this cannot be taken back: nobody knows what the server does with it"
 SHOWN = 200
 """Characters of a body that a plan shows."""
-
-
-def _pairs(params: list[str]) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    for text in params:
-        name, mark, value = text.partition("=")
-        if not mark or not name:
-            raise UsageError(f"--param {text}: say name=value", hint="--param fields=id,name")
-        found.append((name, value))
-    return found
 
 
 @verb(
@@ -71,7 +53,7 @@ async def get(
     API source: `GET /api/...`.
     """
     _not_of_persons(s, path)
-    pairs = _pairs(param)
+    pairs = pairs_of(param)
     if out is not None:
         size = await bodies.save(s.client, path, pairs, out, whole_file, accept=accept)
         return Text(f"{out}: {size:,} bytes")
@@ -170,11 +152,8 @@ async def _planned(
 ) -> Plan:
     """The plan of one request. Raises `UsageError` for a body that is no JSON, before anything is sent."""
     _not_of_persons(s, path)
-    if body is not None and from_ is not None:
-        raise UsageError("--body and --from both say what is sent", hint="say it once")
-    address, pairs = addressed(s.profile.url, path, _pairs(param))
-    media_type = content_type or (MEDIA_TYPES.get(from_.suffix.lower()) if from_ is not None else None) or JSON
-    content: Content = body.encode() if body is not None else await _read(s, from_) if from_ is not None else None
+    address, pairs = addressed(s.profile.url, path, pairs_of(param))
+    content, media_type = await content_of(s, body, from_, content_type)
     sent: JsonValue = None
     if isinstance(content, bytes) and "json" in media_type:
         sent = parse_json(content.decode("utf-8", "replace"), "what is sent")
@@ -192,15 +171,3 @@ async def _sent(s: Session, summary: WriteSummary) -> None:
     summary.sent = 1
     told = (summary.envelope or {}).get("message")
     summary.note = str(told) if told else None
-
-
-async def _read(s: Session, path: Path) -> bytes:
-    if str(path) == STANDARD_INPUT:
-        text = s.person.read()
-        if text is None:
-            raise UsageError("there is no standard input here", hint="give a file")
-        return text.encode()
-    try:
-        return await asyncio.to_thread(path.read_bytes)
-    except OSError as error:
-        raise NotFound(f"{path} cannot be read: {error.strerror}", hint="check the path") from error

@@ -7,6 +7,7 @@ import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
@@ -55,6 +56,10 @@ class Writer(ABC):
         """Throw away what is held for the time being: the rows have failed."""
 
 
+_PLAIN = frozenset((str, int, float, type(None)))
+"""What `csv` writes as `flat` has it."""
+
+
 class Tabular(Writer):
     """What the formats share that fix their columns with the first line that they write."""
 
@@ -63,14 +68,16 @@ class Tabular(Writer):
     def __init__(self) -> None:
         self.columns: tuple[str, ...] = ()
         self._known: frozenset[str] | None = None
+        self._full: itemgetter[Row] | None = None
         self._written = 0
 
     @override
     def begin(self, columns: Sequence[str], declared: bool) -> None:
         self.columns = tuple(columns)
         self._known = None if declared else frozenset(columns)
+        self._full = itemgetter(*self.columns) if len(self.columns) > 1 else None
 
-    def values(self, rows: Sequence[Row]) -> Iterable[list[JsonValue]]:
+    def values(self, rows: Sequence[Row]) -> Iterable[Sequence[JsonValue]]:
         """The values of rows by column. Raises `PipelineError` for a field that has no column."""
         for row in rows:
             self._written += 1
@@ -80,7 +87,10 @@ class Tabular(Writer):
                     f"`{late}` comes first in row {self._written:,}, and the columns are written already",
                     hint=f"select({', '.join([*self.columns[:2], late])}) names the columns, collect reads all rows first",
                 )
-            yield [row.get(name) for name in self.columns]
+            try:
+                yield self._full(row) if self._full is not None else [row.get(name) for name in self.columns]
+            except KeyError:  # many rows have all fields
+                yield [row.get(name) for name in self.columns]
 
 
 def flat(value: JsonValue, safe: bool) -> str:
@@ -123,10 +133,13 @@ class Separated(Tabular):
     def add(self, rows: Sequence[Row]) -> None:
         self._lines(self.values(rows))
 
-    def _lines(self, lines: Iterable[list[JsonValue]]) -> None:
+    def _lines(self, lines: Iterable[Sequence[JsonValue]]) -> None:
         out = io.StringIO()
         writer = csv.writer(out, delimiter=self._separator, lineterminator="\n")
-        writer.writerows([flat(value, self._safe) for value in line] for line in lines)
+        if self._safe:
+            writer.writerows([flat(value, True) for value in line] for line in lines)
+        else:  # texts and numbers are cells as they are
+            writer.writerows([v if v.__class__ in _PLAIN else flat(v, False) for v in line] for line in lines)
         self._write(out.getvalue())
 
 

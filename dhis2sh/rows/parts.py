@@ -1,12 +1,13 @@
 """Rows that were asked for part by part, kept on the disk: a part is whole there, or is not there. Resuming is reading it.
 
-<folder>/<key>.ndjson.gz   the rows of a part
-<folder>/<key>.cut         the part was too much at once: its halves are there in its place
+<folder>/<key>.rows.gz   the rows of a part, a JSON array of them in each line
+<folder>/<key>.cut       the part was too much at once: its halves are there in its place
 """
 
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import shutil
 import time
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import Row
 
 BATCH = 5_000
-"""Rows that are read at once."""
+"""Rows of one line, which are read at once."""
 
 
 class Parts:
@@ -39,7 +40,7 @@ class Parts:
         self.path = path
 
     def _file(self, key: str) -> Path:
-        return self.path / f"{key}.ndjson.gz"
+        return self.path / f"{key}.rows.gz"
 
     def has(self, key: str) -> bool:
         """Is a part there?"""
@@ -75,21 +76,15 @@ class Parts:
 
     def read(self, key: str) -> Iterator[list[Row]]:
         """The rows of a part, in batches. Raises `Dhis2Error` for a damaged one, which is taken away."""
-        held: list[Row] = []
         try:
             with gzip.open(self._file(key), "rb") as file:
                 for line in file:
-                    held.append(cast("Row", orjson.loads(line)))
-                    if len(held) == BATCH:
-                        yield held
-                        held = []
+                    yield cast("list[Row]", orjson.loads(line))
         except (EOFError, zlib.error, gzip.BadGzipFile, orjson.JSONDecodeError) as error:
             self.forget(key)
             raise Dhis2Error(
                 f"a kept part was damaged: {error}", hint="the same line again asks for it anew"
             ) from error
-        if held:
-            yield held
 
     def forget(self, key: str) -> None:
         """Take a part away, and that it was cut."""
@@ -102,8 +97,8 @@ class Parts:
 
 
 def _add(file: gzip.GzipFile, rows: Sequence[Row]) -> None:
-    if rows:
-        file.write(b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
+    for some in itertools.batched(rows, BATCH, strict=False):
+        file.write(orjson.dumps(some, option=orjson.OPT_APPEND_NEWLINE))
 
 
 @contextmanager

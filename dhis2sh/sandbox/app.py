@@ -28,6 +28,7 @@ from dhis2sh.sandbox.routes.data import (
     completeness,
     entry,
     entry_forms,
+    exchanges,
     integrity,
     lock_exceptions,
     minmax,
@@ -75,7 +76,7 @@ AREAS = (
     account, me, look, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
     files, messages, routes_, apps, maintenance, validation, predictions, sqlviews, integrity,
     values, value_files, completeness, lock_exceptions, approvals, audits, minmax, aggregate, events, outliers, dimensions,
-    geo, entry, entry_forms, operands,
+    geo, entry, entry_forms, exchanges, operands,
     bundle, sharing, org_units, merges, dependencies, descriptions, writes, objects,
 )  # fmt: skip
 

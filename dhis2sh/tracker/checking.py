@@ -42,6 +42,7 @@ class Known:
         self._s = s
         self._uids: dict[str, dict[str, str]] = {plural: {} for plural in _PLURALS.values()}
         self._problems: dict[tuple[str, str], str] = {}
+        self._alike: dict[str, list[str]] = {}
         self.programs: dict[str, Program] = {}
         self.types: dict[str, Type] = {}
         self.names: dict[str, str] = {}
@@ -84,6 +85,8 @@ class Known:
                 else:
                     told = listed((f"{row.get('displayName')} [{row['id']}]" for row in rows), 4)
                     self._problems[plural, text] = f"'{text}' is ambiguous: {told}"
+                    if plural == "organisationUnits":
+                        self._alike[text] = [str(row["id"]) for row in rows]
             open_ = [text for text in open_ if text not in hits]
         for number, text in enumerate(open_):
             near = None
@@ -102,6 +105,11 @@ class Known:
         except UsageError as error:
             self._problems[plural, text] = error.message
         return None
+
+    def units(self, text: str) -> list[str]:
+        """The organisation units, by UID, that a text may mean: one, several of one name, or none."""
+        uid = self._uids["organisationUnits"].get(text)
+        return self._alike.get(text, []) if uid is None else [uid]
 
     def resolve(self, body: JsonObject, key: str) -> str:
         """The UID of what a property names, which it has from now on. Raises `Problem`."""

@@ -7,13 +7,13 @@ API source: `PUT /api/tracker/ownership/transfer`, `POST /api/tracker` with rela
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel
 
 from dhis2sh.changes.by_request import ByRequest, Request
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.client import envelopes
 from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
@@ -24,7 +24,6 @@ from dhis2sh.tracker.values import assigned
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.tracker.programs import Program
@@ -103,27 +102,22 @@ def owning(title: str, moves: Sequence[Owned], names: Mapping[str, str], notes: 
         )
         for move in needed
     ]  # fmt: skip
-    return Plan(title, steps, notes=left, names={**names}, writer=Ownership(needed, names, left))
+    return Plan(title, steps, notes=left, names={**names}, writer=Ownership(needed, names, notes=left))
 
 
 @dataclass(slots=True)
-class Ownership:
+class Ownership(PlainWriter):
     """The writer of transfers, one request each; the owner is looked at afterwards."""
 
     name: ClassVar[str] = OWNERSHIP
-    bulk: ClassVar[bool] = False
 
     moves: Sequence[Owned]
     names: Mapping[str, str]
-    notes: Sequence[str] = ()
-    what: str = "owners"
-    concurrency: int = 1
-    again: str = AGAIN
+    what: str = field(default="owners", kw_only=True)
 
     def parts(self) -> Iterator[Part]:
         """One after the other."""
-        for number in range(len(self.moves)):
-            yield Part([number])
+        return self.one_by_one(len(self.moves))
 
     async def moved(self, s: Session) -> list[str]:
         """Entities that have another owner since."""
@@ -154,9 +148,6 @@ class Ownership:
             return PartDone([number], updated=1, uids=[move.entity])
         why = f"the server said yes, and {self.names.get(str(owner), owner)} owns it still"
         return PartDone([], {number: why}, failures=[{"type": "trackedEntities", "uid": move.entity, "message": why}])
-
-    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """Nothing is left to say."""
 
 
 # Relationships --------------------------------------------------------------------------------------------------------

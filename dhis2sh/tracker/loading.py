@@ -22,6 +22,7 @@ from dhis2sh.tracker.payloads import Entry, Making
 from dhis2sh.tracker.reading import inner
 from dhis2sh.tracker.refused import Refused as RefusedEntries
 from dhis2sh.tracker.sheets import sheet_of
+from dhis2sh.tracker.units import Lying
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ BATCH = 500
 VALIDATED = 1_000
 """Objects up to which the server is asked for its verdict before anything is sent."""
 TOLD = 8
+ONCE = "take it out, or say --repeated where another one is meant"
 VERBS: Mapping[Strategy, str] = {
     "CREATE_AND_UPDATE": "push",
     "CREATE": "create",
@@ -54,6 +56,7 @@ class Load:
         undo: keep what was there before.
         rejected: where refused ones go; into the job's folder without it.
         program: of the rows of a sheet; given: `orgUnit`, `enrolledAt`, `occurredAt` of all of them.
+        repeated: new objects that say the very same as one before them are others.
         size: objects in one request.
     """
 
@@ -64,6 +67,7 @@ class Load:
     rejected: Path | None = None
     program: Program | None = None
     given: Mapping[str, str] = field(default_factory=dict[str, str])
+    repeated: bool = False
     size: int = field(default_factory=lambda: jobs.IN_ONE_PART)
 
 
@@ -105,9 +109,10 @@ class Source:
         if self.sheet is None:
             headers = list(dict.fromkeys(name for one in batch for name in one))
             self.sheet = sheet_of(self._load.program, headers, self._load.given)
-        if new := [name for name in row if name not in self.sheet.columns and row[name] not in (None, "")]:
+        known = {*self.sheet.columns, *self.sheet.above}
+        if new := [name for name in row if name not in known and row[name] not in (None, "")]:
             sheet_of(self._load.program, new, {**self._load.given, "orgUnit": ""})  # a column that nobody knows is said
-            headers = list(dict.fromkeys([*self.sheet.columns, *new]))
+            headers = list(dict.fromkeys([*self.sheet.columns, *self.sheet.above, *new]))
             self.sheet = sheet_of(self._load.program, headers, self._load.given)
         entry = self.sheet.entry(row, place, self._making)
         return [entry] if entry is not None else []
@@ -194,22 +199,22 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
     preparing = Preparing(s.profile.name, load.size if not load.atomic else 10**9)
     refused = RefusedEntries(load.rejected or preparing.path / "refused.ndjson")
     given = 0
-    alike = Alike()
+    alike = Alike(load)
+    lying = Lying(s, known)
     try:
         async for entries in batches:
             refused.sheet = source.sheet
             if load.strategy != "DELETE":
                 await known.meet(entries)
+                await lying.meet(entries, source.sheet.above if source.sheet is not None else ())
             for entry in entries:
                 given += 1
-                alike.meet(entry)
-                checker.check(entry)
+                if not alike.meet(entry):
+                    checker.check(entry)
                 if load.strategy == "DELETE":
-                    if entry.made:
-                        entry.problems.append("a deletion names what is deleted: the UID is missing")
-                    entry.body = payloads.only(entry)
+                    _only_named(entry)
                 if entry.problems:
-                    if given and load.rejected is None and source.sheet is not None:
+                    if load.rejected is None and source.sheet is not None:
                         refused.path = refused.path.with_suffix(".csv")
                     refused.add(entry, entry.problems)
                 else:
@@ -226,26 +231,55 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
         raise
     if load.rejected is None:
         refused.path = job.path / refused.path.name
-    return await planned(s, job, refused, [*source.notes, *alike.notes()], given, undo=load.undo)
+    if source.sheet is not None and source.sheet.above:
+        source.notes.append(f"held against where the units lie: {', '.join(source.sheet.above)}")
+    notes = [*source.notes, *lying.notes(), *alike.notes()]
+    return await planned(s, job, refused, notes, given, undo=load.undo)
+
+
+def _only_named(entry: Entry) -> None:
+    """Of an entry that is to be deleted what names it; one that nobody has named has a problem."""
+    if entry.made:
+        entry.problems.append("a deletion names what is deleted: the UID is missing")
+    entry.body = payloads.only(entry)
 
 
 class Alike:
-    """New objects that say the very same as one before them: each becomes one of its own, which is seldom meant."""
+    """New objects that say the very same as one before them: sent only where somebody has said that others are meant.
 
-    def __init__(self) -> None:
-        self._first: dict[int, str] = {}
+    Parameters:
+        load: how they are pushed.
+    """
+
+    def __init__(self, load: Load) -> None:
+        self._repeated = load.repeated
+        self._first: dict[int, tuple[str, Sequence[str]]] = {}
         self._pairs: list[str] = []
 
-    def meet(self, entry: Entry) -> None:
-        """Look at an entry, before anything in it is resolved."""
+    def meet(self, entry: Entry) -> bool:
+        """Look at an entry, before anything in it is resolved. True where it is refused, for saying what one before it says.
+
+        It has the UIDs of the other one then: who pushes what was refused makes no second one of it.
+        """
         if str(entry.body.get(_UID[entry.kind])) not in entry.made:
-            return
+            return False
         text = json.dumps([entry.kind, entry.body], sort_keys=True, default=str)
         for uid in entry.made:
             text = text.replace(uid, "")
-        first = self._first.setdefault(hash(text), entry.label)
-        if first != entry.label:
+        first, uids = self._first.setdefault(hash(text), (entry.label, tuple(entry.made)))
+        if first == entry.label:
+            return False
+        if self._repeated:
             self._pairs.append(f"{entry.label} is the same as {first}")
+            return False
+        entry.problems.append(f"it says the very same as {first}: {ONCE}")
+        same = dict(zip(entry.made, uids, strict=True))
+        entry.given = {name: same.get(str(cell), cell) for name, cell in (entry.given or {}).items()} or None
+        whole = json.dumps(entry.body, default=str)
+        for uid, other in same.items():
+            whole = whole.replace(uid, other)
+        entry.body = cast("JsonObject", json.loads(whole))
+        return True
 
     def notes(self) -> list[str]:
         """What is to be said of them."""

@@ -16,6 +16,7 @@ from dhis2sh.tracker.flat import MARK, OF_STAGE
 from dhis2sh.tracker.payloads import Entry
 from dhis2sh.tracker.programs import named
 from dhis2sh.tracker.values import text_of
+from dhis2sh.verbs.places import says_where
 from dhis2sh.words import folded, listed
 
 if TYPE_CHECKING:
@@ -65,11 +66,13 @@ class Sheet:
     Parameters:
         program: of what; columns: by header.
         given: properties of all rows, that no column says.
+        above: columns that say where the units lie, and nothing of what is pushed.
     """
 
     program: Program
     columns: Mapping[str, Column]
     given: Mapping[str, str] = field(default_factory=dict[str, str])
+    above: Sequence[str] = ()
 
     def entry(self, row: Row, place: int, making: Making) -> Entry | None:
         """A row as an entry; None for an empty one."""
@@ -228,12 +231,13 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     """
     columns: dict[str, Column] = {}
     unknown: list[str] = []
+    above: list[str] = []
     for header in headers:
         if folded(header) in PASSED_OVER or folded(header.rpartition(MARK)[2]) in PASSED_OVER or not header.strip():
             continue
         column = _column(program, header)
         if column is None:
-            unknown.append(header)
+            (above if says_where(header) else unknown).append(header)
         elif column in columns.values():
             twice = next(known for known, other in columns.items() if other == column)
             raise UsageError(f"'{twice}' and '{header}' mean the same", hint="rename or take out one of the columns")
@@ -248,7 +252,7 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     names = {column.name for column in columns.values()}
     if "orgUnit" not in {*names, *given} and not {"trackedEntity", "event"} & names:
         raise UsageError("no column says the organisation unit", hint="--org-unit NAME  says it of all rows")
-    return Sheet(program, columns, given)
+    return Sheet(program, columns, given, above)
 
 
 def _all(program: Program) -> list[Item]:

@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from dhis2sh.dhis2.short_names import nearest_types
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import installed, manifest, options
+from dhis2sh.verbs import installed, manifest, options, plugin_catalogue
 from dhis2sh.verbs.declaration import Param, Verb
 from dhis2sh.verbs.options import Option, Options
 from dhis2sh.verbs.registry import FAMILIES, load_verb, section_of, verbs_of
@@ -126,7 +126,7 @@ def command_of(section: str) -> Any:
                 groups[words[: size - 1]].add_typer(groups[words[:size]], name=words[size - 1])
         target = groups[words[:-1]] if words else app
         target.command(words[-1] if words else section, short_help=verb.summary)(_callback(verb))
-    if len(verbs) > 1:
+    if any(verb.path != section for verb in verbs):  # a lone verb below its domain is said with both words
         app.callback()(lambda: None)
     return _command(app)
 
@@ -206,6 +206,7 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
         raise UsageError("what to do?", hint="dhis2 --help")
     domain = rest[0]
     if domain not in installed.domains():
+        plugin_catalogue.refuse_broken(domain)
         raise UsageError(f"there is no command '{domain}'", hint=meant(*rest[:3]) or "dhis2 --help")
     quick = _one_verb(rest, leading)
     if quick is not None:
@@ -229,7 +230,7 @@ def _is_group(section: str, words: Sequence[str]) -> bool:
     """Do words say no verb yet, but the beginning of several?"""
     verbs = _verbs(section)
     path = " ".join([section, *words])
-    return len(verbs) > 1 and all(verb.path != path for verb in verbs) and bool(_following(verbs, path))
+    return all(verb.path != path for verb in verbs) and bool(_following(verbs, path))
 
 
 def _following(verbs: Sequence[Verb], path: str) -> list[str]:
@@ -260,12 +261,12 @@ def meant(word: str, *further: str) -> str | None:
 
 
 def _one_verb(words: Sequence[str], leading: Sequence[str]) -> Invocation | None:
-    """A line whose first words are a shipped verb's path: that verb alone is imported and made a command.
+    """A line whose first words are a verb's path: that verb alone is imported and made a command.
 
     Parameters:
         words: from the domain on; leading: the options before its own.
 
-    None where the whole domain must be asked: for help, for plugins, and for words in another order.
+    None where the whole domain must be asked: for help, for plugins that are broken, and for words in another order.
     """
     section, rest = manifest.section_of(words)
     paths = {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}
@@ -339,20 +340,30 @@ def _as_property(option: str, known: Sequence[str], arguments: Sequence[str]) ->
 
 
 def _unquoted(path: str, left_over: str, arguments: Sequence[str], verb: Verb | None = None) -> UsageError:
-    """One word too many is most often a name whose spaces were not quoted: say how it would read in quotes.
+    """One word too many is most often a name whose spaces were not quoted: say how the line reads with it in quotes.
 
-    Where the verb takes a value by option, and one word is left over behind all others, it is that value.
+    Where the verb takes a value by option, and one word is left over behind all others, it is that value. Where several
+    names stand side by side nobody knows which of them was cut: an example has the quotes.
     """
+    said = f"{path} does not know what to do with '{left_over}'"
     if verb is not None and arguments[-1:] == [left_over] and any(param.flag == "--value" for param in verb.params):
-        return UsageError(
-            f"{path} does not know what to do with '{left_over}'", hint=f"--value {shlex.quote(left_over)}"
-        )
-    before, found, _ = " ".join(arguments).partition(f" {left_over}")
-    last = before.rpartition(" ")[2]
-    quoted = f"quote a name with spaces: {shlex.quote(f'{last} {left_over}')}"
-    return UsageError(
-        f"{path} does not know what to do with '{left_over}'", hint=quoted if found else f"dhis2 {path} --help"
-    )
+        return UsageError(said, hint=f"--value {shlex.quote(left_over)}")
+    taken = [param for param in verb.params if not param.option] if verb is not None else []
+    at, size = _place(arguments, left_over)
+    if not at or verb is None or len(taken) != 1:
+        quoted = next((text for text in verb.examples if "'" in text), None) if verb is not None else None
+        return UsageError(said, hint=f"quote names with spaces: {quoted}" if quoted else f"dhis2 {path} --help")
+    words = [*path.split(), *arguments[: at - 1], f"{arguments[at - 1]} {left_over}", *arguments[at + size :]]
+    return UsageError(said, hint=f"quote what has spaces: dhis2 {shlex.join(words)}")
+
+
+def _place(arguments: Sequence[str], text: str) -> tuple[int, int]:
+    """Where the arguments that make up a text begin, and how many they are; (0, 0) where they do not stand side by side."""
+    for at in range(1, len(arguments)):
+        for end in range(at + 1, len(arguments) + 1):
+            if " ".join(arguments[at:end]) == text:
+                return at, end - at
+    return 0, 0
 
 
 def _flags(verb: Verb) -> list[str]:

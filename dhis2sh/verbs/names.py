@@ -111,6 +111,17 @@ async def resolve_all(
     return found
 
 
+async def must_be_there(s: Session, wanted: Mapping[str, Sequence[str]]) -> None:
+    """Raise `NotFound` for a UID that nothing has, where the server would answer a read of its values with none.
+
+    Parameters:
+        wanted: UIDs by plural. Nothing is asked of a server that refuses such a read itself.
+    """
+    if (await s.client.version()).has("unknown_is_none"):
+        for plural, uids in wanted.items():
+            await resolve_all(s, plural, uids, there=True)
+
+
 def _unknown(plural: str, missing: Mapping[str, NotFound], places: Mapping[str, str], rest: int) -> NotFound:
     """All that names no object, each with its place and what comes nearest.
 
@@ -133,15 +144,16 @@ def _unknown(plural: str, missing: Mapping[str, NotFound], places: Mapping[str, 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object of one of several types."""
+    """An object of one of several types; when it was last changed, where the server says."""
 
     plural: str
     uid: str
     name: str
+    changed: str | None = None
 
 
 async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dict[str, Found]:
-    """Objects of some types by UID, code or unique name, with one request for each of the three.
+    """Objects of some types by UID, code or unique name, with one request for each of the three, sent at once.
 
     Parameters:
         plurals: the types that count, so that a name which others have too is not ambiguous; any type where there is none.
@@ -150,20 +162,32 @@ async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dic
     Raises `UsageError` that lists the candidates of an ambiguous name, and `NotFound` that names the nearest.
     """
     found: dict[str, Found] = {}
-    open_ = list(dict.fromkeys(texts))
-    for key in ("id", "code", "name"):
-        asked = [text for text in open_ if key != "id" or is_uid(text)]
-        for text, rows in (await by_key(s, plurals, key, asked)).items() if asked else ():
+    texts = list(dict.fromkeys(texts))
+    unsure = [text for text in texts if not certain(text)]
+
+    async def look(*asked: tuple[str, list[str]]) -> None:
+        hits = await asyncio.gather(*(by_key(s, plurals, key, wanted) for key, wanted in asked if wanted))
+        for text, rows in (item for hit in hits for item in hit.items() if item[0] not in found):
             kinds = {str(row["id"]): row for row in rows}
             if len(kinds) > 1:
                 told = [{**row, "displayName": f"{row[TYPE]} {row.get('displayName')}"} for row in kinds.values()]
                 raise await _ambiguous(s, joined(plurals) or "all types", text, told)
-            found[text] = Found(str(rows[0][TYPE]), str(rows[0]["id"]), str(rows[0].get("displayName") or text))
-        open_ = [text for text in open_ if text not in found]
-    for text in open_:
-        row = await _alike(s, plurals, text)
-        found[text] = Found(str(row[TYPE]), str(row["id"]), str(row.get("displayName") or text))
+            found[text] = _found(rows[0], text)
+
+    await look(("id", [text for text in texts if is_uid(text)]), ("code", unsure), ("name", unsure))
+    lost = [text for text in texts if text not in found and text not in unsure]
+    await look(("code", lost), ("name", lost))
+    for text in texts:
+        if text not in found:
+            found[text] = _found(await _alike(s, plurals, text), text)
     return found
+
+
+def _found(row: Row, text: str) -> Found:
+    changed = row.get("lastUpdated")
+    return Found(
+        str(row[TYPE]), str(row["id"]), str(row.get("displayName") or text), None if changed is None else str(changed)
+    )
 
 
 async def by_key(
@@ -197,6 +221,7 @@ async def _list(s: Session, plural: str | Sequence[str], key: str, text: str) ->
     params: dict[str, Query] = {"filter": text, "fields": f"id,{key},displayName"}
     if isinstance(plural, str):
         return (await s.client.list_page(plural, {**params, "paging": False})).rows
+    params["fields"] = f"{params['fields']},lastUpdated"
     body = await s.client.get_object("metadata", {**params, **dict.fromkeys(plural, True)})
     found = ((kind, rows) for kind, rows in body.items() if isinstance(rows, list))
     return [{**row, TYPE: kind} for kind, rows in found for row in cast("list[Row]", rows)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Container, Mapping
 from typing import Any, NamedTuple, cast
 
@@ -19,6 +20,7 @@ from dhis2sh.verbs import installed
 from dhis2sh.verbs.declaration import Param, Verb
 from dhis2sh.verbs.options import Options, keywords
 from dhis2sh.verbs.registry import find
+from dhis2sh.words import joined
 
 offer()  # `map` and `chart` are stages too
 
@@ -61,18 +63,42 @@ def piped(
         name: as it was written, such as `metadata.rename`.
         args: its positional arguments; the type is that of the rows unless the stage gives it.
         options: keywords, the common ones (`dry_run`, `yes`, ...) among them.
+
+    Raises `PipelineError` for rows of several types where the verb takes one.
     """
     verb = find(name.replace(".", " "))
     taken = cast("Param", verb.piped)
     common, given = keywords(options)
     arguments: dict[str, object] = {taken.name: rows, **given}
     free = [param.name for param in verb.params if not param.option and param.name not in arguments]
-    if "type" in free and rows.resource is not None and len(args) < len(free):
+    if "type" in free and len(args) < len(free) and (plural := _type_of(verb, rows)) is not None:
         free.remove("type")
-        arguments["type"] = rows.resource
+        arguments["type"] = plural
     if len(args) > len(free):
         raise PipelineError(f"{verb.path} takes {len(free)} values here, not {len(args)}", hint=f"{verb.path} --help")
     return verb, {**arguments, **dict(zip(free, args, strict=False))}, common
+
+
+def _type_of(verb: Verb, rows: Rows[Any]) -> str | None:
+    """The type that rows have: that of their list, or the one that all of them say under `type`, as those of searches do.
+
+    None where nothing says it, or each row its own and the verb takes that.
+    """
+    if rows.resource is not None:
+        return rows.resource
+    told = Counter(str(row.get("type") or "no type") for row in rows.plain())
+    if not told or set(told) == {"no type"}:
+        return None
+    if len(told) == 1:
+        return next(iter(told))
+    if not next(param.required for param in verb.params if param.name == "type"):
+        return None
+    kinds = joined([f"{count:,} of {plural}" for plural, count in told.most_common()], "and", 6)
+    stage = verb.path.replace(" ", ".").replace("-", "_")
+    raise PipelineError(
+        f"{verb.path} takes objects of one type; these rows are {kinds}",
+        hint=f"one type after the other: ... | where(type == '{told.most_common(1)[0][0]}') | {stage}(...)",
+    )
 
 
 def compile_tail(

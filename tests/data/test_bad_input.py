@@ -9,10 +9,13 @@ import pytest
 
 from dhis2sh.data import jobs
 from dhis2sh.data.checking import nearest
-from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, UsageError
+from dhis2sh.rows.rows import to_json
+from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
+from dhis2sh.verbs import periods
 from tests.data.test_aggregate import values, write
-from tests.metadata.calls import do, planned
+from tests.metadata.calls import call, do, planned
 from tests.sandbox.nation import MALE
 
 
@@ -195,13 +198,49 @@ async def test_columns_that_are_not_read_are_named_and_kept_with_refused_rows(s:
         "North,Clinic A,Stock,202502,x,checked\nNorth,Clinic B,Stock,202502,1,first\nNorth,Clinic B,Stock,202502,2,then\n"
     )
     plan = await planned(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
-    assert "columns not read: District, Remarks" in plan.notes
+    assert "columns not read: Remarks" in plan.notes
+    assert "held against where the units lie: District" in plan.notes
     rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
     assert [(row["District"], row["Remarks"]) for row in rows] == [
         ("North", "checked"), ("North", "first"), ("North", "then"),
     ]  # fmt: skip
     again = await planned(s, "data aggregate push", file=Path("mend.csv"), rejected=Path("more.csv"))
-    assert "columns not read: District, Remarks" in again.notes
+    assert "columns not read: Remarks" in again.notes
+
+
+@pytest.mark.parametrize(
+    ("sheet", "more"),
+    [
+        (
+            "District,Facility,Data element,Period,Value\n{},Clinic A,Stock,202502,4\nNorth,Clinic B,Stock,202502,5\n",
+            {},
+        ),
+        ("District,Facility,202502\n{},Clinic A,4\nNorth,Clinic B,5\n", {"data_element": "Stock"}),
+        ("District,Facility,Stock\n{},Clinic A,4\nNorth,Clinic B,5\n", {"period": "202502"}),
+        ("Level_District_name,Facility,Stock\n{},Clinic A,4\nNorth,Clinic B,5\n", None),
+    ],
+)
+async def test_a_district_that_contradicts_its_facility_is_refused(s: Session, sheet: str, more: dict | None):
+    """Whoever wrote South beside Clinic A meant another unit, or another row: nobody knows which."""
+    if more is None:  # the server's own word for a level
+        sheet, more = sheet.replace("Level_District_name", "Cercle"), {"period": "202502"}
+        await s.client.post(
+            "metadata", {"organisationUnitLevels": [{"id": "oulLevel002", "name": "Cercle", "level": 2}]}
+        )
+        sheet = "Cercle,Facility,Data element,Value\n{},Clinic A,Stock,4\nNorth,Clinic B,Stock,5\n"
+    plan = await planned(s, "data aggregate push", file=write(sheet.format("South")), rejected=Path("mend.csv"), **more)
+    header = sheet.partition(",")[0]
+    assert f"'Clinic A' does not lie in 'South' ({header}): it lies in Nation / North" in "; ".join(plan.notes)
+    assert [step.name for step in plan.steps] == ["Stock, Clinic B, 202502"]
+    right = await planned(s, "data aggregate push", file=write(sheet.format("NORTH ")), **more)
+    assert len(right.steps) == 2
+
+
+async def test_a_district_that_is_no_unit_is_said_and_refuses_nothing(s: Session):
+    sheet = write("District,Facility,Stock\nFar away,Clinic A,4\n")
+    plan = await planned(s, "data aggregate push", file=sheet, period="202502")
+    assert len(plan.steps) == 1
+    assert "nobody knows whether units lie in 'Far away': no unit is called so" in plan.notes
 
 
 async def test_a_column_of_categories_is_one_of_option_combinations(s: Session):
@@ -304,3 +343,53 @@ def test_options_in_another_order_are_what_was_meant():
     ):
         assert nearest(text, names) == f"did you mean {meant}?"
     assert nearest("zzz", names) is None
+
+
+@pytest.mark.parametrize("verb", ["data completeness", "data review", "data history", "data validate", "data outliers"])
+async def test_one_reading_of_periods_everywhere(s: Session, verb: str):
+    """What one verb takes for a period every verb takes."""
+    where = {"org_unit": ["Nation"]}
+    arguments: dict[str, dict[str, object]] = {
+        "data completeness": {"data_set": "Monthly", **where},
+        "data review": {"data_set": "Monthly", **where},
+        "data history": {"element": "Visits", "org_unit": "Clinic A"},
+        "data validate": where,
+        "data outliers": {"data_set": ["Monthly"], **where},
+    }
+    many = verb not in {"data review", "data history"}
+    told: list[object] = []
+    for text in ("202501", "January 2025", "2025/01", "Jan-25"):
+        try:
+            told.append(to_json(await rows_of(await call(s, verb, **arguments[verb], period=[text] if many else text))))
+        except NotFound as none:
+            told.append(str(none))
+    assert told[1:] == told[:1] * 3
+
+
+async def rows_of(found: object) -> object:
+    return await found.collect() if isinstance(found, Stream) else found
+
+
+async def test_a_financial_year_is_the_servers(s: Session):
+    await s.client.post("systemSettings", {"analyticsFinancialYearStart": "FINANCIAL_YEAR_APRIL"})
+    [period] = await periods.meant(s, "LAST_FINANCIAL_YEAR")
+    assert period.start.month == 4
+
+
+async def test_of_two_units_of_one_name_the_district_says_which(s: Session):
+    twin = {"id": "ouClinicA02", "name": "Clinic A", "shortName": "A2", "openingDate": "2000-01-01"}
+    await s.client.post("metadata", {"organisationUnits": [{**twin, "parent": {"id": "ouSouth0001"}}]})
+    await s.client.post("dataSets/dsMonthly01/organisationUnits/ouClinicA02", None)
+    rows = "South,Clinic A,4\nNorth,Clinic A,5\n,Clinic A,6\nNation,Clinic A,7\n"
+    plan = await planned(
+        s, "data aggregate push", file=write(f"District,Facility,202502\n{rows}"), data_element="Stock"
+    )
+    assert [step.detail for step in plan.steps] == ["4", "5"]
+    assert any("2 rows (first: row 4): 'Clinic A' is ambiguous" in note for note in plan.notes)
+    with pytest.raises(PartlyDone, match="2 created  2 refused rows"):
+        await do(s, "data aggregate push", file=write(f"District,Facility,202502\n{rows}"), data_element="Stock")
+    stream = await call(
+        s, "data aggregate get", data_element=["Stock"], period=["202502"], org_unit=["Nation"], children=True
+    )
+    found = {row["orgUnit"]: row["value"] for row in await stream.collect()}
+    assert (found["ouClinicA01"], found["ouClinicA02"]) == (5, 4)

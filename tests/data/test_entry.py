@@ -14,6 +14,7 @@ from dhis2sh.errors import Dhis2Error, PartlyDone, UsageError
 from dhis2sh.session import Session
 from tests.metadata.calls import YES, call, do
 
+textual = pytest.importorskip("textual")
 MALE, FEMALE, DEFAULT = "combMale001", "combFemale1", "HllvX50cXC0"
 VISITS, STOCK, ALIVE, COLOUR = "deVisits001", "deStock0001", "deAlive0001", "deColour001"
 
@@ -176,7 +177,6 @@ async def test_without_a_terminal_the_way_is_said(s: Session):
 @pytest.fixture
 async def app(s: Session, tmp_path: Path) -> Callable[..., Any]:
     """A form that is open, by what it makes of a draft."""
-    pytest.importorskip("textual")
     from dhis2sh.data.entry.screen import EntryApp
 
     await sections(s)
@@ -371,3 +371,19 @@ async def test_one_pasted_value_takes_the_place_of_what_is_selected(app: Any):
         press_fast(shown, "enter", "1")
         await until(pilot, lambda: len(shown.entered) == 2)
         assert shown.entered == {(VISITS, MALE): "44", (STOCK, DEFAULT): "1"}
+
+
+async def test_what_still_comes_when_the_screens_are_gone_is_no_crash(app: Any):
+    from textual import events
+
+    shown = app()
+    async with shown.run_test(size=(120, 40)) as pilot:
+        one = cell_in(shown, STOCK)
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not shown.is_running or not shown.screen_stack or shown.return_value is None)
+    assert not shown.screen_stack
+    shown.on_descendant_focus()
+    await shown.on_event(events.Key("7", "7"))
+    await shown._release()
+    shown.enter(one, "7")
+    assert shown.at is None

@@ -1,5 +1,6 @@
 """`pull`: planned, cut, kept, resumed, and into every kind of file."""
 
+import asyncio
 import csv
 import errno
 import gzip
@@ -20,7 +21,7 @@ from dhis2sh.analytics import planning
 from dhis2sh.analytics.pieces import Piece
 from dhis2sh.analytics.pull import Pulled, PullPlan
 from dhis2sh.analytics.pulling import folder as pulling_folder
-from dhis2sh.errors import Dhis2Error, Refused, Unreachable, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, Unreachable, UsageError
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
@@ -296,7 +297,7 @@ def test_a_pull_that_is_killed_again_and_again_ends_as_an_undisturbed_one(
     nation_home: Path, served_nation: str, tmp_path: Path
 ):
     """KILLS of them, each at another moment; what is whole by then is not asked for again."""
-    kills, chance = int(os.environ.get("PULL_KILLS", "3")), random.Random(4)
+    kills, chance = int(os.environ.get("KILLS", "3")), random.Random(4)
     whole = tmp_path / "whole.csv"
     undisturbed = pulling(tmp_path / "one", served_nation, whole)
     began = time.monotonic()
@@ -370,3 +371,47 @@ async def test_what_nobody_asks_for_any_more_goes(built: Session):
     await rows(built, *ASKED)
     assert {path.name for path in home.iterdir()} >= {"live-new", "lasting"}
     assert not {"live-old", "forgotten"} & {path.name for path in home.iterdir()}
+
+
+async def test_what_does_not_wait_for_another_answer_is_asked_for_at_once(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """Names, members, limit, age and user are asked for before the first of them is answered."""
+    whole = await rows(s, *ASKED)
+    (visits, *_) = {row["dx"]: None for row in whole}
+    get, query, all_asked = s.client.get_object, s.client.analytics.query, asyncio.Barrier(4)
+
+    async def others() -> None:
+        async with asyncio.timeout(20):
+            await all_asked.wait()
+
+    async def held(path: str, *arguments: Any, **more: Any) -> Any:
+        await others()
+        return await get(path, *arguments, **more)
+
+    async def planning_held(dimensions: Any, **more: Any) -> Any:
+        if more["params"].get("skipData"):
+            await others()
+        return await query(dimensions, **more)
+
+    monkeypatch.setattr(s.client, "get_object", held)
+    monkeypatch.setattr(s.client.analytics, "query", planning_held)
+    told = await rows(s, f"dx={visits}", *ASKED[1:-1], "ou=LEVEL-3")
+    assert told == [row for row in whole if row["dx"] == visits]
+    units = [line for line in s.client.transport.sent if "organisationUnits?" in line]
+    assert len(units) <= 4, "units and what is above them, twice"
+
+
+async def test_a_code_that_looks_like_a_uid_is_a_code(s: Session):
+    """Planned as a UID while somebody looks for it: then planned again as what it is."""
+    body = {"name": "Coded", "shortName": "Coded", "code": "Ab1cd2Ef3gh", "valueType": "NUMBER", "aggregationType": "SUM",
+            "domainType": "AGGREGATE"}  # fmt: skip
+    combo = (await s.client.list_page("categoryCombos", {"filter": "name:eq:default", "fields": "id"})).rows[0]["id"]
+    await s.client.post("dataElements", {**body, "categoryCombo": {"id": combo}})
+    plan = await call(s, "pull", dimensions=["dx=Ab1cd2Ef3gh;Visits", *ASKED[1:]], explain=True)
+    assert plan.what == "3 units x 3 periods x 2 items = 18 cells"
+    assert "Ab1cd2Ef3gh" not in plan.line()
+
+
+async def test_a_uid_of_nothing_is_said_whatever_the_server_makes_of_it(s: Session):
+    with pytest.raises(NotFound, match="deVisits999"):
+        await rows(s, "dx=deVisits999;Visits", *ASKED[1:])
+    assert asked(s) == 0

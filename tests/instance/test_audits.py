@@ -2,8 +2,10 @@
 
 import pytest
 
+from dhis2sh.dhis2.intervals import iso_in
 from dhis2sh.errors import UsageError
 from dhis2sh.session import Session
+from dhis2sh.types import JsonValue
 from tests.metadata.calls import call, do
 
 
@@ -51,3 +53,34 @@ async def test_approvals_say_who(s: Session):
     await do(s, "approval approve", data_set="Monthly", period="202501", org_units=["Clinic A"])
     (row,) = await rows(s, "audit approvals")
     assert (row["action"], row["period"]) == ("APPROVE", "202501")
+
+
+async def test_audits_of_2_43_say_their_period(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """From 2.43 on a period is its type and days, with no id (v43 audit-data-values 8, approval-single 28)."""
+    period = {"periodType": "Monthly", "startDate": "2024-08-01T00:00:00.000", "endDate": "2024-08-31T00:00:00.000"}
+    body = {
+        "pager": {"page": 1, "pageCount": 1, "total": 1, "pageSize": 500},
+        "dataValueAudits": [{"created": "2026-11-29T12:00:00.000", "auditType": "UPDATE", "period": period}],
+        "dataApprovalAudits": [{"created": "2026-11-29T12:00:00.000", "action": "APPROVE", "period": period}],
+    }
+    real = s.client.get
+
+    async def told(path: str, *args: object, **how: object) -> object:
+        return body if path.startswith("audits/") else await real(path, *args, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(s.client, "get", told)
+    for path, asked in (("audit data-values", {"data_element": ["Stock"]}), ("audit approvals", {})):
+        (row,) = await rows(s, path, **asked)
+        assert row["period"] == "202408"
+
+
+@pytest.mark.parametrize(
+    ("value", "iso"),
+    [
+        ({"id": "2024W5"}, "2024W5"), ("202408", "202408"), ({}, None), (None, None),
+        ({"periodType": "FinancialNov", "startDate": "2023-11-01T00:00:00.000"}, "2024Nov"),
+        ({"periodType": "Lunar", "startDate": "2023-11-01T00:00:00.000", "endDate": "2023-11-28T00:00:00.000"}, "2023-11-01..2023-11-28"),
+    ],
+)  # fmt: skip
+def test_a_period_that_is_an_object(value: JsonValue, iso: str | None):
+    assert iso_in(value) == iso

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import shlex
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from dhis2sh.verbs.run import run
 from tests.live.acting import DRY, alone, read, taken_back, write
 from tests.live.place import PREFIX, SETS, YES, Place, own_uids, touches_others
 from tests.metadata.test_every_type import UNIQUE
-from tests.metadata.writes import Writing, all_writes
+from tests.metadata.writes import Writing, all_writes, content_of
 from tests.surfaces.cases import Case, all_cases
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
@@ -78,7 +77,9 @@ def translated(case: Writing | Case, place: Place) -> dict:
     ours = place.sets[case.home]
     for name, body in case.files.items():
         moved = ours.translated(body)
-        Path(str(ours.translated(name))).write_text(moved if isinstance(moved, str) else json.dumps(moved))
+        target = Path(str(ours.translated(name)))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content_of(moved))
     arguments = {
         name: place.as_called(value) for name, value in ours.translated(case.arguments, words_of(case)).items()
     }

@@ -272,3 +272,34 @@ async def test_attribute_values_are_set_found_and_deleted(session: Session) -> N
     assert len(await do(session, "metadata attribute find", **ke)) == 1
     with pytest.raises(UsageError, match="is not for users"):
         await do(session, "metadata attribute set", type="users", attribute="KE", value="7", all=True)
+
+
+def test_rows_of_several_types_are_shared_in_one_plan(runner: object, capsys: pytest.CaptureFixture[str]) -> None:
+    runner.session.sandbox_store().put_objects({"dataElementGroups": [{"id": "degDoses001", "name": "Doses"}]})
+    line = "metadata search doses | where(type != 'dataSets') | metadata.share(public='r', yes=True)"
+    done = runner.line(line)
+    assert (done.updated, done.ignored) == (3, 0), capsys.readouterr().err
+    for plural, uid in (("dataElements", "deNumber001"), ("dataElementGroups", "degDoses001")):
+        row = runner.session.sandbox_store().get(plural, uid)
+        assert row["sharing"]["public"] == "r-------"
+
+
+def test_a_stage_takes_the_type_that_its_rows_say(runner: object) -> None:
+    line = "metadata search doses | where(type == 'dataElements') | metadata.rename(strip_suffix=' given', yes=True)"
+    assert runner.line(line).updated == 2
+
+
+def test_a_stage_of_one_type_says_which_types_its_rows_have(runner: object, capsys: pytest.CaptureFixture[str]) -> None:
+    runner.session.sandbox_store().put_objects({"dataElementGroups": [{"id": "degDoses001", "name": "Doses"}]})
+    assert runner.line("metadata search doses | metadata.rename(prefix='X ', yes=True)") is None
+    said = capsys.readouterr().err
+    assert "takes objects of one type; these rows are 2 of dataElements and 1 of dataElementGroups" in said
+    assert "| where(type == 'dataElements') | metadata.rename(...)" in said
+
+
+async def test_sharing_without_a_type_wants_rows_that_say_theirs(session: Session) -> None:
+    with pytest.raises(UsageError, match="share what"):
+        await do(session, "metadata share", filter=["name:like:x"], public="r")
+    with pytest.raises(UsageError, match="row 2 does not say of which type"):
+        rows = [{"id": "deNumber001", "type": "dataElements"}, {"id": "deNumber002"}]
+        await do(session, "metadata share", objects=rows, public="r")

@@ -96,7 +96,9 @@ async def test_what_a_server_deletes_with_an_object_is_said_and_comes_back(
     told = [note for note in plan.notes if note.startswith("deleted with it: ")]
     assert {note.split()[4] for note in told} == {*parts}
 
-    await do(country, "metadata delete", type=plural, objects=[name])
+    done = await do(country, "metadata delete", type=plural, objects=[name])
+    also = sum(step.action == "also delete" for step in plan.steps)
+    assert f"{also:,} gone with what they belong to" in done.note, "its count is what was sent, the plan has these too"
     after = await held()
     assert all(len(after.get(kind, [])) < len(before[kind]) for kind in (plural, *parts))
     await do(country, "undo")

@@ -42,7 +42,7 @@ async def go(count, out):
     order = ["dx", "pe", "ou"]
     async def rows():
         async for batch in work.batches():
-            yield [NAMES.joined(row, order) for row in batch]
+            yield NAMES.joined(batch, order)
     written = await write(Stream(rows(), columns=NAMES.columns(order, ["value"])), target_of(Path(out)), Tables(by="pe"))
     work.finished()
     return written

@@ -27,10 +27,10 @@ CURL = ["curl", "-s", "-f", "-u", "admin:district"]
 
 
 @contextmanager
-def sandbox(home: str) -> Generator[tuple[int, dict[str, str]]]:
+def sandbox(home: str, *faults: str) -> Generator[tuple[int, dict[str, str]]]:
     """A sandbox that is filled already, over TCP: its process, and the environment of a client with a home of its own."""
     plain, port = environment(home), free_port()
-    words = [str(BIN / "dhis2"), "sandbox", "serve", "--port", str(port)]
+    words = [str(BIN / "dhis2"), "sandbox", "serve", "--port", str(port), *faults]
     server = subprocess.Popen(words, env=plain, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         with tempfile.TemporaryDirectory() as own:
@@ -61,11 +61,21 @@ def pushed(way: Sequence[str], filled: Path, folder: Path) -> tuple[float, float
         return both(command, settings, server)
 
 
-def compared(what: str, base: str, found: Mapping[str, list[tuple[float, float]]], wanted: float) -> list[Row]:
-    """A row for CPU and one for the clock."""
+def compared(
+    what: str, base: str, found: Mapping[str, list[tuple[float, float]]], wanted: float, where: str = ""
+) -> list[Row]:
+    """A row for CPU and one for the clock.
+
+    Parameters:
+        where: what is said behind the name.
+    """
     return [
         ratio(
-            f"{what}, {name}", [run[at] for run in found[what]], [run[at] for run in found[base]], f"x {base}", wanted
+            f"{what}{where}, {name}",
+            [run[at] for run in found[what]],
+            [run[at] for run in found[base]],
+            f"x {base}",
+            wanted,
         )
         for at, name in enumerate(("CPU", "clock"))
     ]

@@ -293,13 +293,24 @@ async def test_a_push_is_called_as_the_file_that_is_pushed_now(s: Session):
     assert "june.csv" in plan.title
 
 
-async def test_two_rows_that_say_the_same_are_said(s: Session):
-    """The same child twice in a sheet becomes two children."""
+async def test_a_row_that_says_the_same_as_another_is_no_second_child(s: Session):
+    """The same child twice in a sheet would become two children; who means twins says so."""
     head, first, second = SHEET.splitlines()
-    plan = await planned(
-        s, "data tracker push", file=write(f"{head}\n{first}\n{second}\n{first}\n"), program="Children"
+    twice = {"file": write(f"{head}\n{first}\n{second}\n{first}\n"), "program": "Children"}
+    plan = await planned(s, "data tracker push", **twice)
+    assert (
+        "refused: row 4: it says the very same as row 2: take it out, or say --repeated where another one is meant"
+        in plan.notes
     )
-    assert "each becomes an object of its own, though row 4 is the same as row 2" in plan.notes
+    assert len(plan.steps) == 2
+    both = await planned(s, "data tracker push", **twice, repeated=True)
+    assert "each becomes an object of its own, though row 4 is the same as row 2" in both.notes
+    assert len(both.steps) == 3
+    with pytest.raises(PartlyDone):
+        await do(s, "data tracker push", **twice, rejected=Path("mend.csv"))
+    before = await exported(s)
+    await do(s, "data tracker push", file=Path("mend.csv"), program="Children")
+    assert await exported(s) == before, "pushed as it is, it is the child that was written"
     alone = await planned(s, "data tracker push", file=write(SHEET), program="Children")
     assert not any("of its own" in note for note in alone.notes)
 
@@ -444,3 +455,44 @@ def test_a_strategy_is_one_of_four():
     assert loading.strategy_of("Create-and-update") == "CREATE_AND_UPDATE"
     with pytest.raises(UsageError, match="there is no strategy 'upsert'"):
         loading.strategy_of("upsert")
+
+
+async def test_a_district_beside_a_facility_is_held_against_it(s: Session):
+    """What no program knows is no reason to refuse a sheet where it only says where the units lie."""
+    text = "District,Facility,Given name,Enrollment date\n{},Clinic A,Dora,2025-03-01\nNorth,Clinic B,Eli,2025-03-02\n"
+    plan = await planned(s, "data tracker push", file=write(text.format("South")), program="Children")
+    assert "refused: row 2: 'Clinic A' does not lie in 'South' (District): it lies in Nation / North" in plan.notes
+    assert len(plan.steps) == 1
+    right = await planned(s, "data tracker push", file=write(text.format("north")), program="Children")
+    assert len(right.steps) == 2
+    assert "held against where the units lie: District" in right.notes
+
+
+async def test_of_two_units_of_one_name_the_district_says_which(s: Session):
+    twin = {"id": "ouClinicA02", "name": "Clinic A", "shortName": "A2", "openingDate": "2000-01-01"}
+    await s.client.post("metadata", {"organisationUnits": [{**twin, "parent": {"id": "ouSouth0001"}}]})
+    text = "District,Facility,Given name,Enrollment date\n{},Clinic A,Dora,2025-03-01\n,Clinic A,Eli,2025-03-02\n"
+    plan = await planned(s, "data tracker push", file=write(text.format("North")), program="Children")
+    assert len(plan.steps) == 1
+    assert any("row 3: 'Clinic A' is ambiguous" in note for note in plan.notes)
+    other = await planned(s, "data tracker push", file=write(text.format("South")), program="Children", atomic=False)
+    assert any("'Children' is not assigned to 'Clinic A'" in note for note in other.notes), "the other of that name"
+
+
+async def test_a_push_that_goes_on_is_called_as_its_file_now_and_has_its_refusals(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    """What is cut off is found again by its objects; title and refused rows are those of the line that goes on with it."""
+    head, first, second = SHEET.splitlines()
+    wrong = second.replace("Clinic B", "Nowhere")
+    monkeypatch.setattr(jobs, "IN_ONE_PART", 1)
+    text = f"{head}\n{first}\n{second.replace('Eli', 'Ada')}\n"
+    plan = await planned(s, "data tracker push", file=write(text, "may.csv"), program="Children")
+    plan.writer.job.mark_sent(1)
+    plan.writer.job.keep_answer(1, {})
+    again = await planned(s, "data tracker push", file=write(f"{text}{wrong}\n", "june.csv"), program="Children")
+    assert again.writer.job.path != plan.writer.job.path, "another file makes other UIDs"
+    same = await planned(s, "data tracker push", file=write(text, "july.csv"), program="Children")
+    assert same.writer.job.path == plan.writer.job.path
+    assert "july.csv" in same.title
+    assert "1 of 2 parts were answered in an earlier run" in same.notes

@@ -18,6 +18,7 @@ from dhis2sh.dhis2.periods import (
     period_types_of,
     periods,
 )
+from dhis2sh.dhis2.written import periods_in
 from dhis2sh.errors import UsageError
 from tests.shared import needs_shared, shared
 
@@ -261,3 +262,29 @@ def test_the_45_are_those_of_visualizations():
             break
     assert {relative.field for relative in RelativePeriod} == set(recorded)
     assert len(RelativePeriod) == 45
+
+
+@pytest.mark.parametrize(
+    ("text", "isos"),
+    [
+        ("June 2025", ["202506"]),
+        ("jun-25", ["202506"]),
+        ("06/2025", ["202506"]),
+        ("2025-06", ["202506"]),
+        ("June 2025..Aug 2025", ["202506", "202507", "202508"]),
+        ("202506:202507", ["202506", "202507"]),
+        ("2025Q2", ["2025Q2"]),
+    ],
+)
+def test_periods_are_read_as_people_write_them(text: str, isos: list[str]):
+    found = periods_in(text)
+    assert isinstance(found, list)
+    assert [period.iso for period in found] == isos
+
+
+def test_a_relative_period_in_words_and_what_is_none():
+    assert periods_in("last 12 months") is RelativePeriod.LAST_12_MONTHS
+    with pytest.raises(UsageError, match="'Jume 2025' is not a period"):
+        periods_in("Jume 2025")
+    with pytest.raises(UsageError, match="relative to today"):
+        periods_in("LAST_MONTH..202506")

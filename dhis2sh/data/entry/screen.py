@@ -11,6 +11,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Footer, Static
 
 from dhis2sh.data.entry import drafts
@@ -136,6 +137,11 @@ class EntryApp(App[Entered]):
         """The screen of the form."""
         return FormScreen(id="_default")
 
+    @property
+    def at(self) -> Widget | None:
+        """What has the focus; nothing once the screens are gone, when keys and timers of the form may still come."""
+        return self.focused if self.screen_stack else None
+
     async def on_event(self, event: events.Event) -> None:
         """Keys and pasted texts in their order: each is through before the next one is looked at."""
         if not isinstance(event, (events.Key, events.Paste)) or event.is_forwarded:
@@ -147,7 +153,9 @@ class EntryApp(App[Entered]):
 
     async def _typed(self, event: events.Key | events.Paste) -> None:
         """One key or pasted text. What the form does with it is done here, not later from the queue of a widget."""
-        at = self.focused
+        if not self.screen_stack:
+            return
+        at = self.at
         choice = choice_of(at)
         if isinstance(event, events.Paste):
             if isinstance(at, (Cell, Choice)):
@@ -164,7 +172,7 @@ class EntryApp(App[Entered]):
     def _hold(self, choice: Choice) -> None:
         """Let keys wait until a field of options is through: its list tells its field, and that one asks for the focus."""
         self._held = True
-        at = self.focused or choice
+        at = self.at or choice
 
         def through() -> None:
             self.call_later(self._release)
@@ -349,10 +357,12 @@ class EntryApp(App[Entered]):
 
     def on_descendant_focus(self) -> None:
         """Say what the field takes."""
-        if isinstance(self.focused, (Cell, Choice)):
-            self._tell(self.focused.field)
+        if isinstance(at := self.at, (Cell, Choice)):
+            self._tell(at.field)
 
     def _tell(self, one: Field) -> None:
+        if not self.screen_stack:
+            return
         text = self.value(one)
         problem = one.wrong(text) or one.unusual(text)
         was = self._form.values.get(one.key, "")
@@ -366,7 +376,7 @@ class EntryApp(App[Entered]):
 
     def action_revert(self) -> None:
         """What the server has, back into the field."""
-        cell = choice_of(self.focused) or self.focused
+        cell = choice_of(self.at) or self.at
         if isinstance(cell, (Cell, Choice)):
             cell.fill(self._form.values.get(cell.field.key, ""))
 

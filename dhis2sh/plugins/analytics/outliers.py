@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from dhis2sh.analytics import items
 from dhis2sh.analytics.grids import Labels, typed
 from dhis2sh.analytics.pieces import with_advice
 from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import Refused, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -56,7 +56,7 @@ async def outliers(
         raise UsageError("which organisation units?", hint="--org-unit NAME: with all below it")
     if (period is None) == (start_date is None or end_date is None):
         raise UsageError("which time?", hint="--period 2025, or --start-date 2025-01-01 --end-date 2025-12-31")
-    found = None if period is None else items.periods(period)
+    found = None if period is None else period_items(period)
     if found is not None and len(found) > 1:
         raise UsageError("one period", hint="--start-date and --end-date for a longer time")
     params: dict[str, Param] = {

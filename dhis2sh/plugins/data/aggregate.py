@@ -16,7 +16,7 @@ from dhis2sh.rows.stream import Stream
 from dhis2sh.rows.tables import Where
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs import units
+from dhis2sh.verbs import periods, units
 from dhis2sh.verbs.declaration import FILES_OR_PROFILES, Bounds, Complete, Doc, Piped, Refers, Touches, verb
 
 UNDOES = way_back.values
@@ -185,6 +185,7 @@ async def set_(
 
     API source: `POST /api/dataValueSets`.
     """
+    period = (await periods.one(s, period)).iso
     row: Row = {
         "dataElement": element, "period": period, "orgUnit": org_unit, "value": value, "categoryOptionCombo": combo,
         "attributeOptionCombo": attribute_combo, "comment": comment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.data.asking import Asked, periods_of
+from dhis2sh.data.asking import period_of
 from dhis2sh.data.entry import drafts, reading, saving
 from dhis2sh.data.entry.form import Entered
 from dhis2sh.errors import Dhis2Error, MissingExtra, UsageError
@@ -40,9 +40,7 @@ async def entry(
 
     API source: `GET /api/dataSets/{uid}`, `POST /api/dataValueSets`, `POST /api/completeDataSetRegistrations`.
     """
-    (iso, *more) = await periods_of(s, Asked(data_set=[data_set], period=[period]))
-    if more:
-        raise UsageError(f"{period} is {len(more) + 1} periods of this data set", hint=f"one of them, such as {iso}")
+    iso = (await period_of(s, data_set, period)).iso
     form = await reading.form_of(s, data_set, iso, org_unit, attribute_option_combo)
     path = drafts.path_of(s.profile.name, s.profile.url, form)
     found = drafts.read(path)

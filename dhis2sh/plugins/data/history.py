@@ -8,10 +8,10 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.data import history, loading, named
 from dhis2sh.data.cells import DEFAULTED
 from dhis2sh.data.loading import Load
-from dhis2sh.dhis2.periods import Period
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
+from dhis2sh.verbs import periods
 from dhis2sh.verbs.declaration import Doc, Refers, verb
 
 Element = Annotated[str, Doc("The data element."), Refers("dataElements")]
@@ -37,7 +37,8 @@ async def history_(
 
     API source: `GET /api/audits/dataValue`.
     """
-    cells = await history.of(s, element, period, org_unit, combo, attribute_combo)
+    iso = (await periods.one(s, period)).iso
+    cells = await history.of(s, element, iso, org_unit, combo, attribute_combo)
     rows = await named.of_rows(s, history.rows_of(cells))
     return Rows(rows, columns=history.COLUMNS)
 
@@ -62,13 +63,14 @@ async def revert(
     API source: `GET /api/audits/dataValue`, `POST /api/dataValueSets`.
     """
     when = history.time_of(at) if at is not None else None
-    cells = await history.of(s, element, period, org_unit, combo, attribute_combo)
+    iso = (await periods.one(s, period)).iso
+    cells = await history.of(s, element, iso, org_unit, combo, attribute_combo)
     if when is None:
         cells = [cell for cell in cells if cell.changes] or cells
     rows: list[Row] = []
     for cell in cells:
         value = history.at(cell, when)
-        row: Row = {"dataElement": element, "period": Period.parse(period).iso, "orgUnit": org_unit}
+        row: Row = {"dataElement": element, "period": iso, "orgUnit": org_unit}
         row |= dict(zip(DEFAULTED, cell.combos, strict=True))
         if value != cell.now:
             rows.append({**row, "deleted": True} if value is None else {**row, "value": value})

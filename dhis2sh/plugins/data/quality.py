@@ -15,6 +15,7 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
+from dhis2sh.verbs import periods
 from dhis2sh.verbs.declaration import Bounds, Doc, Piped, Refers, verb
 
 UNDOES = following.marks
@@ -60,9 +61,9 @@ async def outliers_(
     if not (data_set or data_element):
         raise UsageError("which data?", hint="--data-set NAME or --data-element NAME")
     asked = Asked(data_set=data_set, data_element=data_element, period=period)
-    periods = [asking.Period.parse(iso) for iso in await asking.periods_of(s, asked)]
+    times = [asking.Period.parse(iso) for iso in await asking.periods_of(s, asked)]
     units = org_unit or await roots_of(s)
-    sought = Sought(data_set, data_element, periods, units, algorithm, threshold, top)
+    sought = Sought(data_set, data_element, times, units, algorithm, threshold, top)
     return Rows(await outliers.find(s, sought), columns=outliers.COLUMNS)
 
 
@@ -91,9 +92,9 @@ async def validate(
 
     API source: `POST /api/dataAnalysis/validationRules`.
     """
-    periods = [each for text in period for each in asking.periods_meant(text)]
+    asked = [each for text in period for each in await periods.meant(s, text)]
     rules = await violations.rules_of(s, rule, group, data_set)
-    found = violations.find(s, rules, periods, org_unit or await roots_of(s))
+    found = violations.find(s, rules, asked, org_unit or await roots_of(s))
     if not fail_on_violation:
         return Stream(found, columns=violations.COLUMNS)
     rows = [row async for batch in found for row in batch]
@@ -141,7 +142,7 @@ async def followup_mark(
 
     API source: `PUT /api/dataValues/followups`.
     """
-    return await following.plan(s, _cells(element, period, org_unit, combo, values), mark=True)
+    return await following.plan(s, await _cells(s, element, period, org_unit, combo, values), mark=True)
 
 
 @verb(
@@ -157,18 +158,20 @@ async def followup_unmark(
 
     API source: `PUT /api/dataValues/followups`.
     """
-    return await following.plan(s, _cells(element, period, org_unit, combo, values), mark=False)
+    return await following.plan(s, await _cells(s, element, period, org_unit, combo, values), mark=False)
 
 
-def _cells(
-    element: str | None, period: str | None, org_unit: str | None, combo: str | None, values: Rows[Row] | None
-) -> list[Row]:
+async def _cells(
+    s: Session, element: str | None, period: str | None, org_unit: str | None, combo: str | None,
+    values: Rows[Row] | None,
+) -> list[Row]:  # fmt: skip
     """The values that are meant. Raises `UsageError` for none, and for both ways of saying it."""
     one = (element, period, org_unit)
     if values is not None and any(one):
         raise UsageError("one value or those of the pipeline, not both", hint="data followup mark ELEMENT PERIOD UNIT")
     if values is not None:
         return values.plain()
-    if not all(one):
+    if element is None or period is None or org_unit is None:
         raise UsageError("which value?", hint="data followup mark ELEMENT PERIOD UNIT, or rows | data.followup.mark()")
-    return [{"dataElement": element, "period": period, "orgUnit": org_unit, "categoryOptionCombo": combo}]
+    iso = (await periods.one(s, period)).iso
+    return [{"dataElement": element, "period": iso, "orgUnit": org_unit, "categoryOptionCombo": combo}]

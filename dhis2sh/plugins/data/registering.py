@@ -7,8 +7,7 @@ from typing import Annotated
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import reading
 from dhis2sh.data import completeness, registering
-from dhis2sh.data.asking import Asked, periods_of
-from dhis2sh.dhis2.periods import Period
+from dhis2sh.data.asking import period_of
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.errors import UsageError
 from dhis2sh.session import Session
@@ -52,17 +51,15 @@ async def reopen(
 async def _plan(
     s: Session, data_set: str, period: str, units: list[str], children: bool, combo: str | None, *, opening: bool
 ) -> Plan:
-    (iso, *more) = await periods_of(s, Asked(data_set=[data_set], period=[period]))
-    if more:
-        raise UsageError(f"{period} is {len(more) + 1} periods of this data set", hint=f"one of them, such as {iso}")
+    time = await period_of(s, data_set, period)
     below = units if children else []
-    found = await completeness.read(s, data_set, [Period.parse(iso)], below, "registrations")
+    found = await completeness.read(s, data_set, [time], below, "registrations")
     if not children and (stranger := [unit for unit in units if unit not in found.units]):
         named = (await reading.by_uid(s.client, "organisationUnits", stranger, fields="id,displayName")).rows
         told = ", ".join(str(row.get("displayName")) for row in named)
         raise UsageError(f"'{found.name}' is not assigned to {told}", hint=f"dhis2 metadata get dataSets {data_set}")
-    chosen = [unit.uid for unit in found.expected(Period.parse(iso))] if children else units
-    rows = registering.rows_of(data_set, iso, chosen, combo or DEFAULT_OBJECTS["categoryOptionCombos"])
+    chosen = [unit.uid for unit in found.expected(time)] if children else units
+    rows = registering.rows_of(data_set, time.iso, chosen, combo or DEFAULT_OBJECTS["categoryOptionCombos"])
     word = "reopen" if opening else "complete"
     names = {uid: unit.name for uid, unit in found.units.items()}
-    return await registering.plan(s, rows, f"{word} '{found.name}' for {iso}", opening=opening, names=names)
+    return await registering.plan(s, rows, f"{word} '{found.name}' for {time.iso}", opening=opening, names=names)

@@ -43,10 +43,7 @@ async def review(
     """
     if report is not None and report.suffix.lower() not in {".html", ".xlsx"}:
         raise UsageError(f"{report}: a report is written as .html or .xlsx", hint=f"--report {report.stem}.html")
-    (iso, *more) = await asking.periods_of(s, asking.Asked(data_set=[data_set], period=[period]))
-    if more:
-        raise UsageError(f"{period} is {len(more) + 1} periods of this data set", hint=f"one of them, such as {iso}")
-    made = await reviewing.report(s, data_set, asking.Period.parse(iso), org_unit)
+    made = await reviewing.report(s, data_set, await asking.period_of(s, data_set, period), org_unit)
     if report is None:
         return Rows(reviewing.findings(made), columns=reviewing.COLUMNS)
     made.save(report)

@@ -42,6 +42,9 @@ async def push(
     occurred: Annotated[str | None, Doc("The day of the event of all rows of an event program.")] = None,
     strategy: Annotated[str, Doc("create-and-update, create, update or delete.")] = "create-and-update",
     atomic: Annotated[bool, Doc("All or nothing, in one request; else what can be written is.")] = False,
+    repeated: Annotated[
+        bool, Doc("New rows that say the very same as another are others: send them too; else they are refused.")
+    ] = False,
     no_undo: Annotated[bool, Doc("Do not read what is there before: faster, and cannot be taken back.")] = False,
     rejected: Annotated[
         Path | None,
@@ -63,7 +66,7 @@ async def push(
         raise UsageError("what is to be pushed?", hint="dhis2 data tracker push children.csv --program NAME")
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), atomic=atomic, undo=not no_undo,
-        rejected=rejected, program=await programs.read_program(s, program) if program else None,
+        repeated=repeated, rejected=rejected, program=await programs.read_program(s, program) if program else None,
         given=loading.given_of({"orgUnit": org_unit, "enrolledAt": enrolled, "occurredAt": occurred}),
     )  # fmt: skip
     source, entries = (

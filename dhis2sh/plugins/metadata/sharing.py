@@ -7,11 +7,13 @@ from typing import Annotated
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata.choosing import chosen
-from dhis2sh.metadata.parameters import All, Filter, Some, Type
+from dhis2sh.metadata.choosing import chosen, of_their_types
+from dhis2sh.metadata.parameters import All, Filter, Some
 from dhis2sh.metadata.sharing import ACCESS, FIELDS, plan_sharing, wanted_sharing
+from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
-from dhis2sh.verbs.declaration import Doc, verb
+from dhis2sh.types import Row
+from dhis2sh.verbs.declaration import Complete, Doc, verb
 
 
 @verb(
@@ -24,7 +26,11 @@ from dhis2sh.verbs.declaration import Doc, verb
 )
 async def share(
     s: Session,
-    type: Type,
+    type: Annotated[
+        str | None,
+        Doc("The type's plural, such as dataElements; piped rows that say their types need none."),
+        Complete("types"),
+    ] = None,
     objects: Some = None,
     *,
     public: Annotated[str | None, Doc(f"Access of everybody: {ACCESS}.")] = None,
@@ -37,13 +43,22 @@ async def share(
 ) -> Plan:
     """Set who may see and change objects. Says which are right already, and which this user may not change.
 
-    Access that is not named stays, unless --overwrite. Data access is left out for types that have none.
+    Access that is not named stays, unless --overwrite. Data access is left out for types that have none. Rows of several
+    types are shared in one plan: `sharing audit | where(problem == 'public edit') | metadata.share(public='r')`.
 
     API source: `PATCH /api/{type}/sharing`, `PATCH /api/metadata/sharing`.
     """
     if public is None and not user and not group and not overwrite:
         raise UsageError("share with whom?", hint="--public r, --group 'Child Health=rw', --user admin=rw/rw")
-    resource = await schema.resource_of(s.client, type)
+    if type is None and (objects is None or filter or all):
+        raise UsageError("share what?", hint=_WHAT)
     wanted = await wanted_sharing(s, public, user, group, overwrite=overwrite)
-    found = await chosen(s, resource, objects, filter, everything=all, fields=FIELDS)
-    return await plan_sharing(s, resource, found, wanted, tree=tree)
+    if type is None:
+        found = await of_their_types(s, objects or Rows[Row]([]), fields=FIELDS)
+    else:
+        resource = await schema.resource_of(s.client, type)
+        found = {resource.plural: await chosen(s, resource, objects, filter, everything=all, fields=FIELDS)}
+    return await plan_sharing(s, found, wanted, tree=tree)
+
+
+_WHAT = "dhis2 metadata share dataElements --filter name:like:BCG --public r"

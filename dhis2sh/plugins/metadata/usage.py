@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel
 
 from dhis2sh.client import schema
+from dhis2sh.client.query import camel
 from dhis2sh.metadata.bundles.graph import Graph, graph_of
 from dhis2sh.metadata.bundles.walk import Walk
 from dhis2sh.metadata.parameters import AnyObject
@@ -54,7 +55,7 @@ async def usage(
     if count:
         rows = [CountRow(type=use.type, count=use.count, by=", ".join(use.paths)) for use in counted]
         if values is not None:
-            rows.append(CountRow(type="dataValues", count=values.data_values, by=VALUES_OF[found.plural]))
+            rows.append(CountRow(type="dataValues", count=values.data_values, by=camel(VALUES_OF[found.plural])))
         if values is not None and values.more_data_values:
             s.person.warn(f"data values are counted to {COUNTED_VALUES:,}; there are more")
         return Rows(rows, columns=["type", "count", "by"])

@@ -298,8 +298,14 @@ def check_exchange(bundle: Bundle, item: Item) -> None:
     api = target.get("api")
     if not isinstance(api, dict):
         item.refuse("E6304")
-    elif not (api.get("accessToken") or (api.get("username") and api.get("password"))):
+    elif not (api.get("accessToken") or (api.get("username") and api.get("password")) or _signs_in(bundle, item.uid)):
         item.refuse("E6305")
+
+
+def _signs_in(bundle: Bundle, uid: str) -> bool:
+    """Has an exchange been told before how it signs in? Nobody is shown that, so an update comes without it."""
+    query = "SELECT 1 FROM exchange_secret WHERE exchange = ?"
+    return bundle.store.connection.execute(query, (uid,)).fetchone() is not None
 
 
 # Option combos past the importer --------------------------------------------------------------------------------------------------

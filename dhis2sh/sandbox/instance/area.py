@@ -1,8 +1,18 @@
-"""The installation as an area: settings, stores of keys, secrets of routes, contents of files."""
+"""The installation as an area: settings, stores of keys, secrets of routes and exchanges, contents of files."""
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING, cast
+
 from dhis2sh.sandbox.store.areas import Area
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from dhis2sh.sandbox.store.areas import Get
+    from dhis2sh.types import JsonObject
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS setting (
@@ -17,8 +27,33 @@ CREATE TABLE IF NOT EXISTS encrypted_entry (
     user TEXT NOT NULL, namespace TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (user, namespace, key)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS route_secret (route TEXT PRIMARY KEY, auth TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS exchange_secret (exchange TEXT PRIMARY KEY, api TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS file_content (uid TEXT PRIMARY KEY, content BLOB NOT NULL) WITHOUT ROWID;
 """
 """`user` is empty for what belongs to the system."""
 
-AREA = Area(tables=TABLES)
+SECRETS = ("password", "accessToken")
+"""What nobody who reads an exchange is shown of how it signs in at its target."""
+
+
+def _apart(connection: sqlite3.Connection, made: Mapping[str, JsonObject], get: Get) -> Mapping[str, JsonObject]:
+    """Exchanges without their secrets, which are kept apart; those that come without any keep the ones they had.
+
+    The parameters of a source have their list of period types, whatever was sent (recorded).
+    """
+    stored = dict[str, "JsonObject"]()
+    for uid, body in made.items():
+        target = cast("JsonObject", body.get("target") or {})
+        api = cast("JsonObject", target.get("api") or {})
+        if secrets := {name: api[name] for name in SECRETS if api.get(name)}:
+            connection.execute("INSERT OR REPLACE INTO exchange_secret VALUES (?, ?)", (uid, json.dumps(secrets)))
+            shown: JsonObject = {name: item for name, item in api.items() if name not in SECRETS}
+            body = {**body, "target": {**target, "api": shown}}  # noqa: PLW2901
+        source = cast("JsonObject", body.get("source") or {})
+        if isinstance(params := source.get("params"), dict):
+            body = {**body, "source": {**source, "params": {"periodTypes": [], **params}}}  # noqa: PLW2901
+        stored[uid] = body
+    return stored
+
+
+AREA = Area(tables=TABLES, writes={"aggregateDataExchanges": _apart})

@@ -18,7 +18,19 @@ RAN = (
 )
 APPROVED = ("metadata update dataSets 'Vaccine stock' --set 'workflow=District approval' --yes -p sandbox",)
 STORED = ("""datastore set looks theme --value '{"colour": "green"}' --yes -p sandbox""",)
+LINKED = ("files documents upload-url https://example.org/plan.pdf --name 'Surface plan' --yes -p sandbox",)
+CODE = {
+    "code/instance.yaml": "format: 1\ndhis2: '2.42'\ntypes:\n  - constants\nalso: []\n",
+    "code/metadata/constants/pi.yaml": "id: coCodePi001\nname: Pi as code\nshortName: Pi as code\nvalue: 3.14\n",
+}
 CASES = [
+    Case(
+        "instance pull",
+        "pulled --types constants",
+        {"directory": "pulled", "types": ["constants"]},
+        volatile=("directory", "written", "same"),
+    ),
+    Case("instance diff", "code", {"directory": "code"}, files=CODE),
     Case("jobs list", "", volatile=("next", "lastExecuted")),
     Case("jobs types", "ANALYTICS_TABLE", {"type": "ANALYTICS_TABLE"}),
     Case("jobs show", "DHIS2rocks1", {"job": "DHIS2rocks1"}, volatile=VOLATILE),
@@ -56,6 +68,18 @@ CASES = [
         before=APPROVED,
         home="country_home",
     ),
+    Case("route run", "rain", {"route": "rain"}, home="route_home"),
+    Case("exchange list", "", empty=True),
+    Case("exchange show", "exSandbox01", {"exchange": "exSandbox01"}, home="exchange_home"),
+    Case("exchange preview", "exSandbox01", {"exchange": "exSandbox01"}, home="exchange_home"),
+    Case("dev pat list", "", empty=True),
+    Case("dev oauth2 client list", "", empty=True),
+    Case("dev uid", "2", {"count": 2}, volatile=("id",)),
+    Case("dev sample", "dataElements", {"type": "dataElements"}, volatile=("id", "name", "shortName")),
+    Case("user sessions", "", empty=True),
+    Case("user two-factor", ""),
+    Case("maintenance data-integrity watch", "", empty=True),
+    Case("validation results", "", empty=True),
     Case("datastore list", "looks", {"namespace": "looks"}, before=STORED),
     Case("datastore get", "looks theme", {"namespace": "looks", "key": "theme"}, before=STORED),
     Case("datastore export", "looks", {"namespace": "looks"}, before=STORED),
@@ -82,4 +106,28 @@ CASES = [
     Case("maintenance data-integrity result", "OSE", {"checks": ["OSE"]}, empty=True),
     Case("messaging list", "", home="messages_home"),
     Case("messaging get", "mcSandbox01", {"id": "mcSandbox01"}, home="messages_home"),
+    Case("files documents list", "surface", {"words": ["surface"]}, volatile=("lastUpdated",), before=LINKED),
+    Case(
+        "files documents get", "'Surface plan'", {"document": "Surface plan"}, volatile=("lastUpdated",), before=LINKED
+    ),
+    Case(
+        "files documents download",
+        "'Surface plan' --out plan-2.txt --overwrite",
+        {"document": "Surface plan", "out": "plan-2.txt", "overwrite": True},
+        before=("files documents upload plan.txt --name 'Surface plan' --yes -p sandbox",),
+        files={"plan.txt": "plan of 2025"},
+    ),
+    Case("files resources get", "frSandbox01", {"uid": "frSandbox01"}, home="files_home"),
+    Case(
+        "files resources download",
+        "frSandbox01 --out plan-3.txt --overwrite",
+        {"uid": "frSandbox01", "out": "plan-3.txt", "overwrite": True},
+        home="files_home",
+    ),
+    Case("files orphans", "", empty=True),
+    Case("customize show", ""),
+    Case("apps list", "", empty=True),
+    Case("apps snapshot", ""),
+    Case("apps hub-url", ""),
+    Case("apps hub-list", "exchange", {"words": ["exchange"]}, home="hub_home"),
 ]

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 
 from dhis2sh.client.data_values import COLUMNS
 from dhis2sh.client.streams import rows_of_csv
-from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, ServerFault, UsageError
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, PartlyDone, Refused, ServerFault, UsageError
 from tests.fakes.objects import Fake, problem
 from tests.shared import needs_shared, shared
 
@@ -251,3 +251,40 @@ def test_the_columns_are_those_of_running_servers(version: str):
         if exchange["path"] == "/api/dataValueSets.csv":
             header = exchange["response"]["body"].strip().split(",")
     assert header == [name.lower() for name in COLUMNS]
+
+
+HEADER = ",".join(name.lower() for name in COLUMNS) + "\n"
+
+
+@pytest.mark.parametrize("body", ["", "dx,pe,ou,value\nanc1,202501,Bo,5\n"])
+async def test_what_is_no_table_of_values_is_never_read_as_none(body: str):
+    """A server without values sends the header: nothing at all, or another table, is a fault and no empty result."""
+    fake = Fake(answers={("GET", "dataValueSets.csv"): Response(body, media_type="application/csv")})
+    async with fake.client() as client:
+        with pytest.raises(BrokenAnswer):
+            await client.data_values.iter(data_set="lyLU2wR22tC", period="202501", org_unit="ImspTQPwCqd").__anext__()
+
+
+async def test_a_question_too_long_for_any_server_is_asked_in_parts():
+    """No value is in two parts: of units with all below them the periods part it."""
+    periods = [f"{year}{month:02}" for year in range(1980, 2030) for month in range(1, 13)]
+    units = [f"unit{number:07}" for number in range(60)]
+    fake = Fake(answers={("GET", "dataValueSets.csv"): Response(HEADER, media_type="application/csv")})
+    async with fake.client() as client:
+        rows = client.data_values.iter(data_set="lyLU2wR22tC", period=periods, org_unit=units, children=True)
+        assert [row async for row in rows] == []
+    asked = [[value for name, value in request.query if name == "period"] for request in fake.of("GET")]
+    assert len(asked) > 1
+    assert [period for part in asked for period in part] == periods
+
+
+async def test_what_an_envelope_says_of_all_values_each_of_them_says():
+    """From 2.43 on period, unit and attribute option combination stand above values that share them (v43 data-out-formats 1)."""
+    value = {"dataElement": "s46m5MS0hxu", "categoryOptionCombo": "Prlt0C1RF0s", "value": "112"}
+    body = {"period": "202501", "orgUnit": "DiszpKrYNg8", "attributeOptionCombo": "HllvX50cXC0", "dataValues": [value]}
+    fake = Fake(answers={("GET", "dataValueSets"): JSONResponse(body)})
+    async with fake.client() as client:
+        found = await client.data_values.get(data_element="s46m5MS0hxu", period="202501", org_unit="DiszpKrYNg8")
+    assert found["dataValues"] == [
+        {"period": "202501", "orgUnit": "DiszpKrYNg8", "attributeOptionCombo": "HllvX50cXC0", **value}
+    ]

@@ -367,6 +367,34 @@ async def test_a_long_address_goes_as_an_alias_where_the_version_has_it():
     assert server.targets[0].endswith("&dimension=pe%3A2024")
 
 
+@pytest.mark.parametrize("answer", ["nothing", "unknown", "refused"])
+async def test_an_alias_that_does_not_answer_is_never_taken_for_the_data(answer: str):
+    """A server of a build with its own Tomcat answers 200 without a body (seen-2026-11-29, Instance)."""
+    made: list[str] = []
+
+    async def handler(request: Request) -> Response:
+        path = request.url.path
+        if path == "/api/system/info":
+            return JSONResponse({"version": "2.42.5.2"})
+        if path == "/api/query/alias":
+            made.append(path)
+            refusal = JSONResponse({"status": "ERROR", "message": "no"}, 409)
+            return refusal if answer == "refused" else JSONResponse({"path": "/api/query/alias/abc"})
+        if path.startswith("/api/query/alias/"):
+            missing = JSONResponse({"httpStatusCode": 404, "message": "it may have expired", "errorCode": "E1005"}, 404)
+            return missing if answer == "unknown" else Response(b"", 200)
+        return JSONResponse({"rows": [[path]]})
+
+    async with client_of(handler) as client:
+        for _ in range(2):
+            assert await client.get("analytics", {"dimension": f"dx:{UIDS}"}) == {"rows": [["/api/analytics"]]}
+            async with client.stream("GET", "analytics", {"dimension": f"dx:{UIDS}"}) as stream:
+                assert b"/api/analytics" in await stream.read()
+    async with client_of(handler) as client, client.stream("GET", "analytics", {"dimension": f"dx:{UIDS}"}) as stream:
+        assert b"/api/analytics" in await stream.read()
+    assert len(made) == 2  # once for each client: it is remembered
+
+
 async def test_a_long_address_goes_as_it_is_where_there_are_no_aliases():
     server = Long("2.40.12")
 

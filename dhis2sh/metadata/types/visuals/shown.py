@@ -29,7 +29,7 @@ Data = Annotated[
     list[str], Doc("Data elements, indicators or program indicators: UIDs, codes or unique names; may be repeated."),
     Complete("uids"),
 ]  # fmt: skip
-Periods = Annotated[list[str], Doc("ISO periods (202401) and relative ones (LAST_12_MONTHS); may be repeated.")]
+Periods = Annotated[list[str], Doc("Periods: 202401, 202401..202412, LAST_12_MONTHS; may be repeated.")]
 OrgUnits = Annotated[
     list[str], Doc("Units by UID, code or name; LEVEL-2 (or LEVEL-District), OU_GROUP-Clinic, USER_ORGUNIT; may be repeated."),
     Complete("uids"),

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import MapLayerSpec, MapSpec
+from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata.types.visuals.in_words import Described, Teller, described
 from dhis2sh.metadata.types.visuals.shown import (
@@ -54,7 +55,8 @@ async def create(
         if len(data) != 1 or not period:
             raise UsageError("a thematic layer shows one --data over a --period", hint="--data NAME --period 2025")
         [item] = await data_items(s, data)
-        layers = [MapLayerSpec.thematic(item, periods=period, org_units=units, legend_set=legend_set, classes=classes)]
+        times = [iso for text in period for iso in period_items(text)]
+        layers = [MapLayerSpec.thematic(item, periods=times, org_units=units, legend_set=legend_set, classes=classes)]
     else:
         layers = [MapLayerSpec.boundary(units) if kind == "boundary" else MapLayerSpec.facility(units)]
     extent = await extent_of(s, units)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.specs import VisualizationSpec, VisualizationType
+from dhis2sh.dhis2.written import period_items
 from dhis2sh.metadata.types.visuals.in_words import Described, Teller, described
 from dhis2sh.metadata.types.visuals.shown import Data, Name, OrgUnits, Periods, created, data_items, org_units
 from dhis2sh.session import Session
@@ -39,7 +40,7 @@ async def create(
     """
     given = bool(columns or rows or filters)
     spec = VisualizationSpec(
-        data=await data_items(s, data), periods=period, org_units=await org_units(s, org_unit), name=name, type=type,
+        data=await data_items(s, data), periods=[iso for text in period for iso in period_items(text)], org_units=await org_units(s, org_unit), name=name, type=type,
         columns=columns if given else None, rows=rows if given else None, filters=filters if given else None,
         options={"title": title} if title else {},
     )  # fmt: skip

@@ -17,7 +17,7 @@ from dhis2sh.sandbox.analytics.aggregate import AGGREGATIONS, Tables
 from dhis2sh.sandbox.analytics.cells import Options
 from dhis2sh.sandbox.analytics.engine import Engine, criteria
 from dhis2sh.sandbox.analytics.errors import refusal
-from dhis2sh.sandbox.analytics.query import Query, Viewer, financial_year_start, read_query
+from dhis2sh.sandbox.analytics.query import Viewer, financial_year_start, read_query
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
@@ -77,6 +77,25 @@ def financial_setting(store: Store) -> FinancialYearStart:
     return financial_year_start(row[0] if row else None)
 
 
+def engine_of(store: Store, rights: Rights, query: QueryParams) -> Engine:
+    """What answers an aggregate query of somebody. Raises `Refused`."""
+    kind = params.choice(query, "aggregationType", "DEFAULT", AGGREGATIONS)
+    options = Options(
+        None if kind == "DEFAULT" else kind,
+        params.boolean(query, "skipRounding"),
+        criteria(query.get("measureCriteria")),
+        criteria(query.get("preAggregationMeasureCriteria")),
+    )
+    model = Model(store)
+    viewer = viewer_of(rights, query)
+    found = read_query(query, model, viewer, financial_setting(store))
+    units = found.find("ou")
+    demand_viewable(model, units.items if units is not None else [], viewer)
+    if not build.is_built(store):
+        raise refusal("E7144")
+    return Engine(found, Tables(store, found.model), options)
+
+
 class Api:
     """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
 
@@ -113,31 +132,9 @@ class Api:
 
     # Queries -------------------------------------------------------------------------------------------------------
 
-    def _read(self, request: Request) -> Query:
-        """The query of a request. Raises `Refused`."""
-        rights = self.server.rights(request)
-        model = Model(self.store)
-        query = request.query_params
-        viewer = viewer_of(rights, query)
-        found = read_query(query, model, viewer, financial_setting(self.store))
-        units = found.find("ou")
-        demand_viewable(model, units.items if units is not None else [], viewer)
-        if not build.is_built(self.store):
-            raise refusal("E7144")
-        return found
-
     def engine(self, request: Request) -> Engine:
         """What answers a request. Raises `Refused`."""
-        query = request.query_params
-        kind = params.choice(query, "aggregationType", "DEFAULT", AGGREGATIONS)
-        options = Options(
-            None if kind == "DEFAULT" else kind,
-            params.boolean(query, "skipRounding"),
-            criteria(query.get("measureCriteria")),
-            criteria(query.get("preAggregationMeasureCriteria")),
-        )
-        found = self._read(request)
-        return Engine(found, Tables(self.store, found.model), options)
+        return engine_of(self.store, self.server.rights(request), request.query_params)
 
     def aggregate(self, request: Request) -> Response:
         """`GET /api/analytics` and its endings."""

@@ -1,4 +1,4 @@
-"""Addresses of aggregate data: values, completeness, approval, audits, limits, checks of data and metadata.
+"""Addresses of aggregate data: values, completeness, approval, audits, limits, exchanges, checks of data and metadata.
 
-May import: routes, routes.instance, integrity, data, jobs, metadata, store, http, java, refused.
+May import: routes, routes.instance, routes.analytics, routes.metadata, analytics, integrity, data, jobs, metadata, store, http, java, refused.
 """

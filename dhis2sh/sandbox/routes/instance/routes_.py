@@ -178,8 +178,10 @@ def _credentials(auth: JsonObject) -> dict[str, str]:
             return {"Authorization": f"ApiToken {auth.get('token')}"}
         case "api-headers":
             return {str(k): str(v) for k, v in cast("JsonObject", auth.get("headers") or {}).items()}
-        case _:
+        case None:
             return {}
+        case other:
+            raise not_imitated(f"a route that signs in by {other}")
 
 
 def routes(server: Server) -> list[Route]:

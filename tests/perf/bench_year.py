@@ -1,0 +1,113 @@
+"""`pull` of a year at facility level against the best set of requests written by hand: twelve months, four at once, tried again.
+
+As whole processes (CPU of client and server, clock), and within a session that is there already, as in a shell or a notebook
+(clock). Over a quick link, and with 200 ms latency and 2 % of the answers lost. Needs ../shared beside this checkout.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from tests.perf.bench_client import REAL
+from tests.perf.bench_values import both, compared, sandbox
+from tests.perf.rows import BIN, Row, environment, interleaved, ratio
+
+DATA = "vI2csg55S9C;d5xTg3WR3DP;NLnXLV5YpZF;xc8gmAKfO95;I78gJm4KBo7;pEOVd4Z3TAS;ca8lfO062zg;YtbsuPPo010;DUSpd8Jq3M7;s46m5MS0hxu"
+ASKED = [f"dx={DATA}", "pe=202501..202512", "ou=LEVEL-4"]
+BAD = ["--fault", "latency=200ms", "--fault", "drop=2%", "--fault", "seed=7"]
+HAND = f"""
+import asyncio, csv, os, time, httpx
+URL = os.environ["DHIS2_URL"] + "/api/analytics"
+async def main():
+    turn = asyncio.Semaphore(4)
+    async with httpx.AsyncClient(auth=("admin", "district"), timeout=300) as client:
+        async def one(month):
+            asked = {{"dimension": ["dx:{DATA}", f"pe:2025{{month:02}}", "ou:LEVEL-4"], "skipMeta": "true"}}
+            async with turn:
+                while True:
+                    try:
+                        answer = await client.get(URL, params=asked)
+                        if answer.status_code == 200:
+                            return answer.json()
+                    except httpx.HTTPError:
+                        await asyncio.sleep(0.5)
+        began = time.perf_counter()
+        grids = await asyncio.gather(*map(one, range(1, 13)))
+    with open("hand.csv", "w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(header["name"] for header in grids[0]["headers"])
+        for grid in grids:
+            lines.writerows(grid["rows"])
+    print(time.perf_counter() - began)
+asyncio.run(main())
+"""
+SESSION = f"""
+import asyncio, time
+from pathlib import Path
+from dhis2sh.analytics.pull import Wanted, pull
+from dhis2sh.session import Session
+async def main():
+    session = Session()
+    await session.client.system.me()
+    began = time.perf_counter()
+    await pull(session, {ASKED!r}, Wanted(out=Path("pulled.csv"), fresh=True))
+    print(time.perf_counter() - began)
+    await session.aclose()
+asyncio.run(main())
+"""
+
+
+def lines(name: str) -> int:
+    return len(Path(name).read_text().splitlines())
+
+
+def inside(code: str, settings: Mapping[str, str]) -> float:
+    """Seconds that a script says it took, without its start."""
+    done = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def rows(quick: bool) -> list[Row]:
+    """Rows for `make bench`."""
+    if not REAL.is_dir():
+        return []
+    count, dhis2 = 3 if quick else 7, str(BIN / "dhis2")
+    found: list[Row] = []
+    with tempfile.TemporaryDirectory() as name:
+        home, before = str(Path(name) / "home"), Path.cwd()
+        os.chdir(name)
+        try:
+            for file in ("metadata", "dataValues"):
+                load = [dhis2, "sandbox", "load", "--yes", str(REAL / f"{file}.json.gz")]
+                subprocess.run(load, env=environment(home), check=True, capture_output=True)
+            for link, faults in (("", ()), (", 200 ms, 2 % lost", BAD)):
+                with sandbox(home, *faults) as (server, settings):
+                    work = {
+                        "by hand": partial(both, [sys.executable, "-c", HAND], settings, server),
+                        "pull": partial(both, [dhis2, "pull", *ASKED, "--fresh", "--out", "pulled.csv"], settings, server),
+                        "pull --no-names": partial(
+                            both, [dhis2, "pull", *ASKED, "--fresh", "--no-names", "--out", "bare.csv"], settings, server
+                        ),
+                    }  # fmt: skip
+                    times: dict[str, list[tuple[float, float]]] = {}
+                    for _ in range(count):
+                        for what, run in work.items():
+                            times.setdefault(what, []).append(run())
+                    session = interleaved({"by hand": partial(inside, HAND, settings), "pull": partial(inside, SESSION, settings)}, count)  # fmt: skip
+                assert lines("hand.csv") == lines("pulled.csv") == lines("bare.csv") > 10_000, "the same numbers"
+                for what in ("pull", "pull --no-names"):
+                    found += compared(what, "by hand", times, 1.2, link)
+                found.append(
+                    ratio(f"pull in a session{link}, clock", session["pull"], session["by hand"], "x by hand", 1.2)
+                )
+        finally:
+            os.chdir(before)
+            shutil.rmtree(home, ignore_errors=True)
+    return found
