@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from dhis2sh.as_code.clean import sharing_of
-from dhis2sh.as_code.compared import SETTINGS, STORE, Comparison, Object, Value, compare, told
+from dhis2sh.as_code.compared import SETTINGS, STORE, Comparison, Object, Said, Value, compare, told
 from dhis2sh.as_code.secret import Secrets, places
 from dhis2sh.as_code.server import server_of
 from dhis2sh.changes.plan import Plan
@@ -30,7 +30,6 @@ from dhis2sh.metadata.writes import Write
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
-    from dhis2sh.as_code.folder import Folder
     from dhis2sh.as_code.server import Server
     from dhis2sh.changes.journal import Entry, Journal
     from dhis2sh.session import Session
@@ -50,10 +49,11 @@ class AsCode(Together):
     name: ClassVar[str] = NAME
 
 
-async def plan(s: Session, folder: Folder, secrets: Secrets, *, prune: bool) -> Plan:
-    """The plan that makes a server what a directory says.
+async def plan(s: Session, folder: Said, secrets: Secrets, *, prune: bool, title: str = "") -> Plan:
+    """The plan that makes a server what a directory says, or a snapshot.
 
     Parameters:
+        title: one line that says what will happen; the directory's name without it.
         secrets: those that were given; the others somebody at a terminal is asked for.
         prune: delete what is in no file, of the types and namespaces that the directory is about.
 
@@ -61,18 +61,19 @@ async def plan(s: Session, folder: Folder, secrets: Secrets, *, prune: bool) -> 
     """
     server = await server_of(s, folder.scope.types)
     found = await compare(server, folder)
-    return await _Applying(s, server, folder, found, secrets, prune=prune).plan()
+    title = title or f"apply {folder.root.name or folder.root}"
+    return await _Applying(s, server, folder, found, secrets, title, prune=prune).plan()
 
 
 class _Applying:
     """One directory on its way to one server."""
 
     def __init__(
-        self, s: Session, server: Server, folder: Folder, found: Comparison, secrets: Secrets, *, prune: bool
+        self, s: Session, server: Server, folder: Said, found: Comparison, secrets: Secrets, title: str, *, prune: bool
     ) -> None:
         self._s, self._server, self._folder = s, server, folder
         self._found, self._secrets, self._prune = found, secrets, prune
-        self._title = f"apply {folder.root.name or folder.root}"
+        self._title = title
 
     async def plan(self) -> Plan:
         """Metadata first, what goes behind it, then settings and the data store."""

@@ -43,6 +43,7 @@ SHIPPED = {
         "route",
         "sandbox",
         "sharing",
+        "snapshot",
         "system",
         "task",
         "undo",
