@@ -19,10 +19,9 @@ from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import magics
 from dhis2sh.surfaces.mcp.folders import Folders
-from dhis2sh.verbs import grammar, installed
-from dhis2sh.verbs.declaration import REGISTRY
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
+from tests.plugged import plugged
 from tests.shared import needs_shared
 from tests.surfaces.cases import Case, all_cases
 
@@ -30,6 +29,8 @@ CASES = all_cases()
 
 
 def settled(value: object, case: Case) -> object:
+    if isinstance(value, list):
+        return [settled(item, case) for item in value]
     if not isinstance(value, dict):
         return value
     kept = {key: item for key, item in value.items() if key not in case.volatile}
@@ -194,13 +195,10 @@ def test_explain_shows_the_requests_and_sends_nothing(runner: magics.Runner) -> 
 
 
 @pytest.fixture
-def trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def trial() -> Iterator[None]:
     """The domain of `tests/trial_plugin.py`, as if a distribution had registered it."""
-    monkeypatch.setattr(installed, "_plugins", lambda: {"trial": "tests.trial_plugin"})
-    yield
-    REGISTRY.pop("trial label", None)
-    sys.modules.pop("tests.trial_plugin", None)
-    grammar.command_of.cache_clear()
+    with plugged("trial", "tests.trial_plugin"):
+        yield
 
 
 def test_rows_are_piped_into_a_verb(trial: None, runner: magics.Runner) -> None:

@@ -1,5 +1,6 @@
 """Jobs and maintenance."""
 
+from tests.instance.zips import app
 from tests.metadata.writes import Writing
 from tests.surfaces.cases.instance import CODE, MADE, SNAP
 
@@ -49,5 +50,8 @@ WRITES = [
             "ours.css": "a { b: c }",
         },
         keyed=True,
+    ),
+    Writing(
+        "apps add", "app.zip", {"file": "app.zip"}, files={"app.zip": app("LvTe Surface app", "1.0.0")}, keyed=True
     ),
 ]

@@ -1,4 +1,4 @@
-"""`dev`: for those who work on dhis2sh itself. The generator is in a checkout and in no wheel, so these verbs are too."""
+"""`dev codegen`: for those who work on dhis2sh itself. The generator is in a checkout and in no wheel, so these verbs are too."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def _generator(name: str) -> ModuleType:
     """
     import importlib
 
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     if not (root / "codegen" / "build.py").is_file():
         raise UsageError(
             "`dev codegen` works in a checkout of dhis2sh only; this is an installed package",
