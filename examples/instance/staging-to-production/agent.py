@@ -1,13 +1,13 @@
 # Staging to production: an agent compares files with production, and brings them in. It writes into an export folder alone.
 import asyncio
 import os
+from pathlib import Path
 
 from fastmcp import Client
 from fastmcp.client.transports import StdioTransport
 
 
 async def main() -> None:
-    os.mkdir("export")
     server = StdioTransport("dhis2-mcp", ["--export-folder", "export"], env=dict(os.environ))
     async with Client(server) as agent:
 
@@ -33,4 +33,5 @@ async def main() -> None:
         )
 
 
+Path("export").mkdir()
 asyncio.run(main())
