@@ -20,6 +20,7 @@ from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.metadata.bundles.diff import differs, empty
+from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models import facts
 from dhis2sh.redact import SECRET
 from dhis2sh.types import JsonValue
@@ -234,6 +235,8 @@ async def _compare_type(
         for raw, clean in page:
             uid = str(raw["id"])
             if uid not in documents:
+                if plural in MADE_BY_SERVER:
+                    continue  # with what they are made of they come and go by themselves
                 found.only_there.setdefault(plural, {})[uid] = label(clean)
                 found.stamps[plural, uid] = stamp_of(raw)
                 continue

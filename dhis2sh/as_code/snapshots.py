@@ -170,7 +170,7 @@ async def take(s: Session, name: str | None, words: Sequence[str]) -> SnapshotRo
     server = await server_of(s, about.types)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     row = SnapshotRow(
-        name=name, taken=moment.isoformat(timespec="seconds"), server=s.profile.url or "", version=str(await s.client.version()),
+        name=name, taken=moment.isoformat(timespec="milliseconds"), server=s.profile.url or "", version=str(await s.client.version()),
         objects=0, bytes=0,
     )  # fmt: skip
     with paths.replacing(path, mode=0o600) as temporary:

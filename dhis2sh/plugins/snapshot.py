@@ -14,6 +14,7 @@ from dhis2sh.errors import CheckFailed
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Complete, Doc, verb
+from dhis2sh.words import counted
 
 UNDOES = planning.taken_back
 """How a restore is taken back: importing it here registers that."""
@@ -78,7 +79,9 @@ async def diff(
         found = snapshots.since(compared)
     rows = Rows(found, columns=snapshots.COLUMNS)
     if check and len(rows):
-        raise CheckFailed(f"{len(rows):,} differences", findings=rows, hint="the same line without --check lists them")
+        raise CheckFailed(
+            counted(len(rows), "difference"), findings=rows, hint="the same line without --check lists them"
+        )
     return rows
 
 
