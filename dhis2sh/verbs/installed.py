@@ -48,6 +48,7 @@ SHIPPED = {
         "route",
         "sandbox",
         "sharing",
+        "snapshot",
         "system",
         "task",
         "undo",
