@@ -44,7 +44,10 @@ class Api:
         chosen = [
             name for name in self.server.store.resources if query.get(name) == "true" or f"{name}:fields" in query
         ]
-        plurals = chosen or [name for name, count in self.server.store.counts().items() if count]
+        resources = self.server.store.resources  # of which `/api/schemas` calls some no metadata: files, messages, ...
+        plurals = chosen or [
+            name for name, count in self.server.store.counts().items() if count and resources[name].metadata
+        ]
         renderer = self.server.renderer(request)
         body: JsonObject = {
             "system": {"id": self.server.store.fact("systemId"), "rev": "sandbox", "version": self.server.version,
