@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import installed
+from dhis2sh.verbs import installed, nouns
 from dhis2sh.verbs.declaration import REGISTRY, Verb
 
 
@@ -113,6 +114,10 @@ def find(path: str) -> Verb:
     for declared in REGISTRY.values():
         if wanted in {declared.path.replace("-", " "), *(alias.replace("-", " ") for alias in declared.aliases)}:
             return declared
+    of_type = nouns.spelled(path.replace("_", " ").replace("-", " ").split())
+    if of_type is not None and of_type != path:
+        with suppress(UsageError):
+            return find(of_type)
     raise UsageError(f"there is no verb '{path}'", hint=did_you_mean(path, list(REGISTRY)) or "dhis2 verbs")
 
 
