@@ -30,12 +30,15 @@ from dhis2sh.verbs.declaration import (
 )
 
 if TYPE_CHECKING:
+    from dhis2sh.changes.consent import Consent
     from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.verbs.run import run
 
 __all__ = [
     "Bounds",
     "CheckFailed",
     "Complete",
+    "Consent",
     "Dhis2Error",
     "Doc",
     "Entry",
@@ -70,15 +73,24 @@ __all__ = [
     "applies",
     "prepares",
     "register_renderer",
+    "run",
     "takes_back",
     "verb",
 ]
 
 
-def __getattr__(name: str) -> object:
-    """The journal's types, which only a function under `takes_back` sees."""
-    if name not in {"Entry", "Journal"}:
-        raise AttributeError(f"module 'dhis2sh.plugin' has no attribute {name!r}")
-    from dhis2sh.changes import journal  # start-up: sqlite3
+_LATER = {
+    "Consent": "dhis2sh.changes.consent",
+    "Entry": "dhis2sh.changes.journal",
+    "Journal": "dhis2sh.changes.journal",
+    "run": "dhis2sh.verbs.run",
+}
+"""What few verbs need at once, and where it is: the journal's types, and what runs a verb in a test."""
 
-    return getattr(journal, name)
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module 'dhis2sh.plugin' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_LATER[name]), name)

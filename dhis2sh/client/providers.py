@@ -103,9 +103,10 @@ def _from_plugin(name: str) -> Factory:
         )
     try:
         factory = offered[name].load()
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
+        told = " ".join(f"{type(error).__name__}: {error}".split())
         raise ConfigError(
-            f"the sign-in provider '{name}' ({offered[name].value}) cannot be imported: {error}",
+            f"the sign-in provider '{name}' ({offered[name].value}) cannot be imported: {told}",
             hint="install that plugin again",
         ) from error
     register_sign_in(name, factory)

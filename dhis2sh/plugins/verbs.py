@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from dhis2sh.errors import NotFound
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
+from dhis2sh.verbs import plugin_catalogue
 from dhis2sh.verbs.declaration import Doc, verb
 from dhis2sh.verbs.registry import find, load_all, load_domains
 from dhis2sh.verbs.search import find_verbs
@@ -45,6 +46,8 @@ async def verbs(
 ) -> Rows[CatalogueRow]:
     """List every verb with its effect, parameters and an example; with words those that do what they ask for, the best first."""
     known = load_all() if types else load_domains()
+    for one in plugin_catalogue.broken():
+        s.person.warn(one.line())
     chosen = [item for _, item in sorted(known.items())]
     if words:
         text = " ".join(words)

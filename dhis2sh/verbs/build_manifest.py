@@ -63,11 +63,7 @@ def build() -> dict[str, str]:
         for section in inner:
             path = f"{name} {section}"
             files[f"{name}/{section}.json"] = _compact(file_of(path, verbs_of(path), help_of))
-        domains[name] = (
-            mine[0].summary
-            if len(mine) == 1
-            else f"{len(mine)} verbs: " + ", ".join(verb.path.partition(" ")[2] for verb in mine)
-        )
+        domains[name] = manifest.summary(name, [{"path": verb.path, "summary": verb.summary} for verb in mine])
     files["index.json"] = _text({"domains": dict(domains)})
     files["help.txt"] = _root_help(domains) + "\n"
     return files

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.errors import Dhis2Error, UsageError
-from dhis2sh.verbs import installed, manifest, nouns
+from dhis2sh.verbs import installed, manifest, nouns, plugin_catalogue
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Domain:
         self._call = call
 
     def __getattr__(self, name: str) -> Any:
-        """A verb of this domain, or a sub-domain."""
+        """A verb of this domain, or a sub-domain. Raises `UsageError` for a plugin that is broken."""
         if name.startswith("_"):
             raise AttributeError(name)
         path = f"{self._name} {name.rstrip('_').replace('_', '-')}"
@@ -39,18 +39,20 @@ class Domain:
         if path not in self._paths():
             if (of_type := nouns.of_type(self._name)) is not None:
                 return getattr(Domain(of_type, self._call), name)
+            plugin_catalogue.refuse_broken(self._name)
             raise AttributeError(f"{self._name} has no verb '{name}'")
         return _bound(path, self._call)
 
     def __call__(self, *args: object, **options: object) -> Any:
         """A domain that is a verb itself: `await what("s46m5MS0hxu")`."""
         if self._name not in self._paths():
+            plugin_catalogue.refuse_broken(self._name)
             raise TypeError(f"{self._name} has verbs and is none: {', '.join(self.__dir__()[:5])} ...")
         return _bound(self._name, self._call)(*args, **options)
 
     def _paths(self) -> list[str]:
         section, _ = manifest.section_of(self._name.split())
-        return [str(verb["path"]) for verb in manifest.verbs(section)] or _plugin_paths(self._name)
+        return [str(verb["path"]) for verb in manifest.verbs(section)]
 
     def __dir__(self) -> list[str]:
         depth = len(self._name.split())
@@ -103,14 +105,6 @@ class ProfileDomain(Domain):
         return f"<profile {active.name}: {active.url}{user}{' [' + ', '.join(marks) + ']' if marks else ''}>"
 
 
-def _plugin_paths(name: str) -> list[str]:
-    from dhis2sh.verbs import registry  # start-up: a shipped domain is in the catalogue
-
-    domain = name.split(maxsplit=1)[0]
-    registry.load_domain(domain)
-    return [path for path, verb in registry.REGISTRY.items() if verb.domain == domain]
-
-
 def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Callable[..., Any]:
     def run(*args: object, **options: object) -> Any:
         from dhis2sh.verbs.registry import find  # start-up: the catalogue is enough until a verb is called
@@ -126,9 +120,9 @@ def _bound(path: str, call: Callable[[Verb, Mapping[str, object]], Any]) -> Call
 
     section, rest = manifest.section_of(path.split())
     found = manifest.domain(section)
-    shipped = next((verb for verb in manifest.verbs(section) if verb["path"] == path), None)
-    if shipped is not None:
-        run.__signature__ = _signature(shipped)  # type: ignore[attr-defined]
+    known = next((verb for verb in manifest.verbs(section) if verb["path"] == path), None)
+    if known is not None:
+        run.__signature__ = _signature(known)  # type: ignore[attr-defined]
     run.__name__ = path.replace(" ", "_").replace("-", "_")
     run.__doc__ = found["help"].get(" ".join(rest), path) if found else path
     return run

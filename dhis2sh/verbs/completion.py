@@ -287,8 +287,8 @@ def _after_comma(verb: JsonObject, option: str, typed: str) -> int:
 
 
 def domains() -> list[str]:
-    """The shipped domains."""
-    return [*manifest.index()["domains"]]
+    """The domains, those of plugins too."""
+    return [*manifest.domains()]
 
 
 def keywords_of(verb: JsonObject) -> list[Candidate]:
@@ -321,8 +321,7 @@ def of_parameter(
 def _filled(wanted: Expected) -> Iterable[Candidate]:
     match wanted.what:
         case "domains":
-            domains = manifest.index()["domains"]
-            return [Candidate(name, text) for name, text in domains.items()]
+            return [Candidate(name, text) for name, text in manifest.domains().items()]
         case "words":
             return _words(wanted.path)
         case "options":

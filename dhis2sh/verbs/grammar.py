@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from dhis2sh.dhis2.short_names import nearest_types
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import installed, manifest, nouns, options
+from dhis2sh.verbs import installed, manifest, nouns, options, plugin_catalogue
 from dhis2sh.verbs.declaration import Param, Verb
 from dhis2sh.verbs.options import Option, Options
 from dhis2sh.verbs.registry import FAMILIES, load_verb, section_of, verbs_of
@@ -126,7 +126,7 @@ def command_of(section: str) -> Any:
                 groups[words[: size - 1]].add_typer(groups[words[:size]], name=words[size - 1])
         target = groups[words[:-1]] if words else app
         target.command(words[-1] if words else section, short_help=verb.summary)(_callback(verb))
-    if len(verbs) > 1:
+    if any(verb.path != section for verb in verbs):  # a lone verb below its domain is said with both words
         app.callback()(lambda: None)
     return _command(app)
 
@@ -209,6 +209,7 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     rest = nouns.meant(rest)
     domain = rest[0]
     if domain not in installed.domains():
+        plugin_catalogue.refuse_broken(domain)
         raise UsageError(f"there is no command '{domain}'", hint=meant(*rest[:3]) or "dhis2 --help")
     quick = _one_verb(rest, leading)
     if quick is not None:
@@ -232,7 +233,7 @@ def _is_group(section: str, words: Sequence[str]) -> bool:
     """Do words say no verb yet, but the beginning of several?"""
     verbs = _verbs(section)
     path = " ".join([section, *words])
-    return len(verbs) > 1 and all(verb.path != path for verb in verbs) and bool(_following(verbs, path))
+    return all(verb.path != path for verb in verbs) and bool(_following(verbs, path))
 
 
 def _following(verbs: Sequence[Verb], path: str) -> list[str]:
@@ -263,12 +264,12 @@ def meant(word: str, *further: str) -> str | None:
 
 
 def _one_verb(words: Sequence[str], leading: Sequence[str]) -> Invocation | None:
-    """A line whose first words are a shipped verb's path: that verb alone is imported and made a command.
+    """A line whose first words are a verb's path: that verb alone is imported and made a command.
 
     Parameters:
         words: from the domain on; leading: the options before its own.
 
-    None where the whole domain must be asked: for help, for plugins, and for words in another order.
+    None where the whole domain must be asked: for help, for plugins that are broken, and for words in another order.
     """
     section, rest = manifest.section_of(words)
     paths = {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}

@@ -57,13 +57,38 @@ def index() -> Index:
     return _loaded("index") or {"domains": {}}
 
 
-@cache
 def domain(name: str) -> Section | None:
-    """A shipped domain or sub-domain (`metadata data-elements`): its verbs and the help of each path in it.
+    """A domain, shipped or of a plugin, or a sub-domain (`metadata data-elements`): its verbs and the help of each path in it.
 
-    None for an unknown one or a plugin's. Raises `Dhis2Error` where the catalogue was never built.
+    None for an unknown one, and for a plugin that is broken. Raises `Dhis2Error` where the catalogue was never built.
     """
+    found = shipped(name)
+    if found is not None or " " in name or not _OF_NAMES.issuperset(name):
+        return found
+    from dhis2sh.verbs import plugin_catalogue  # start-up: words that are no shipped domain
+
+    return plugin_catalogue.section(name)
+
+
+@cache
+def shipped(name: str) -> Section | None:
+    """The same of a shipped domain or sub-domain alone."""
     return _loaded(name.replace(" ", "/")) if _OF_NAMES.issuperset(name) else None
+
+
+def domains() -> dict[str, str]:
+    """Every domain with a line about it: the shipped ones, then those of plugins."""
+    from dhis2sh.verbs import plugin_catalogue  # start-up: who asks for one domain has its name
+
+    theirs = {name: summary(name, section["verbs"]) for name, section in plugin_catalogue.sections().items()}
+    return {**index()["domains"], **theirs}
+
+
+def summary(name: str, verbs: Sequence[JsonObject]) -> str:
+    """A domain in a line: its only verb's own, or what its verbs are called."""
+    if len(verbs) == 1:
+        return str(verbs[0]["summary"])
+    return f"{len(verbs)} verbs: " + ", ".join(str(verb["path"]).removeprefix(f"{name} ") for verb in verbs)
 
 
 def _loaded(name: str) -> Any:
@@ -178,7 +203,7 @@ def options_apart(words: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _is_path(words: Sequence[str]) -> bool:
-    """Are these words a shipped verb, or of a plugin's domain, whose verbs are not known here?"""
+    """Are these words a verb, or of a domain whose verbs are not known here, such as a plugin that is broken?"""
     if not words:
         return False
     section, rest = section_of(words)
@@ -191,7 +216,7 @@ def _is_path(words: Sequence[str]) -> bool:
 
 
 def is_verb(name: str) -> bool:
-    """Is a shipped domain a verb itself, as `undo` is?"""
+    """Is a domain a verb itself, as `undo` is?"""
     return any(verb["path"] == name for verb in verbs(name))
 
 
@@ -202,12 +227,12 @@ def bare(section: str) -> str | None:
 
 
 def domain_verbs() -> list[JsonObject]:
-    """Every shipped verb that is written by hand, by path: those of the domains, without the sub-domains."""
-    return [verb for name in index()["domains"] for verb in verbs(name)]
+    """Every verb that is written by hand, those of plugins too: those of the domains, without the sub-domains."""
+    return [verb for name in domains() for verb in verbs(name)]
 
 
 def all_verbs() -> list[JsonObject]:
-    """Every shipped verb: those of the domains, then those of the sub-domains."""
+    """Every verb: those of the domains, those of plugins too, then those of the sub-domains."""
     names = index()["domains"]
     return domain_verbs() + [
         verb for name in names for section in sections(name) for verb in verbs(f"{name} {section}")

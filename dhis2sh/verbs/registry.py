@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import installed, nouns
+from dhis2sh.verbs import installed, nouns, plugin_catalogue
 from dhis2sh.verbs.declaration import REGISTRY, Verb
 
 
@@ -33,25 +33,63 @@ FAMILIES: dict[str, Family] = {}
 def load_domain(domain: str) -> None:
     """Import what declares a domain's verbs: its module, and of a package those that its `MODULES` names.
 
-    Raises `UsageError` for an unknown domain.
+    Raises `UsageError` for an unknown domain, and for a plugin that is broken.
     """
-    module = installed.module_of(domain)
-    if module is None:
+    module = installed.SHIPPED.get(domain)
+    if module is not None:
+        for name in getattr(importlib.import_module(module), "MODULES", ()):
+            importlib.import_module(f"{module}.{name}")
+        return
+    if installed.plugins().get(domain) in _WHOLE:
+        return
+    plugin_catalogue.refuse_broken(domain)
+    if domain not in installed.plugins():
         raise UsageError(
             f"there is no domain '{domain}'", hint=did_you_mean(domain, installed.domains()) or "dhis2 --help"
         )
-    for name in getattr(importlib.import_module(module), "MODULES", ()):
-        importlib.import_module(f"{module}.{name}")
+    import_plugin(next(one for one in installed.declared() if one.domain == domain))
+
+
+_WHOLE: set[str] = set()
+"""The plugins' modules that have been imported, and whose verbs are their own."""
+
+
+def import_plugin(one: installed.Declared) -> None:
+    """Import a plugin, and see that what it declares is its own. Raises `UsageError` with what is wrong.
+
+    A plugin that fails has declared nothing.
+    """
+    if one.module in _WHOLE:
+        return
+    before = set(REGISTRY)
+    try:
+        importlib.import_module(one.module)
+        theirs = [verb for path, verb in REGISTRY.items() if path not in before and not _ours(verb)]
+        plugin_catalogue.checked(one, theirs or [verb for verb in REGISTRY.values() if verb.domain == one.domain])
+    except Exception as error:
+        for path in [path for path, verb in REGISTRY.items() if path not in before and not _ours(verb)]:
+            del REGISTRY[path]
+        problem = error.message if isinstance(error, UsageError) else plugin_catalogue.why(one, error)
+        plugin_catalogue.LATE[one] = problem
+        raise plugin_catalogue.Unusable(one, problem) from error
+    _WHOLE.add(one.module)
+
+
+def _ours(verb: Verb) -> bool:
+    return (verb.module or verb.function.__module__).startswith("dhis2sh.")
 
 
 def load_verb(path: str, module: str) -> Verb | None:
-    """One verb, with nothing imported but its own module; None where that does not declare it.
+    """One verb, with nothing imported but its own module, or its plugin; None where that does not declare it.
 
     Parameters:
         path: its path; `module` as the manifest has it.
     """
-    importlib.import_module(module)
     words = path.split()
+    if words[0] in installed.SHIPPED:
+        importlib.import_module(module)
+    else:
+        load_domain(words[0])
     if path not in REGISTRY and words[0] in FAMILIES and len(words) > 2:
         FAMILIES[words[0]].declare(words[1], path)
     return REGISTRY.get(path)
@@ -86,9 +124,15 @@ def verbs_of(section: str) -> list[Verb]:
 
 
 def load_domains() -> dict[str, Verb]:
-    """Import every domain; returns its verbs by path, without those of sub-domains that families make."""
-    for domain in installed.domains():
+    """Import every domain; returns its verbs by path, without those of sub-domains that families make.
+
+    Plugins that are broken are left out: `plugin_catalogue.broken` says which, and why.
+    """
+    for domain in installed.SHIPPED:
         load_domain(domain)
+    for one in plugin_catalogue.whole():
+        with suppress(UsageError):  # it is among the broken ones from now on
+            import_plugin(one)
     return {verb.path: verb for domain in installed.domains() for verb in verbs_of(domain)}
 
 

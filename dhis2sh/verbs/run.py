@@ -18,6 +18,7 @@ from dhis2sh.rows.rows import stamped
 from dhis2sh.rows.stream import Stream
 from dhis2sh.show import offer
 from dhis2sh.verbs import names
+from dhis2sh.verbs.installed import SHIPPED
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
@@ -71,6 +72,12 @@ def _in_two_lines(verb: Verb) -> Generator[None]:
     except RecursionError:
         hint = "objects of DHIS2 are nested a few times; look at what was given"
         raise UsageError(f"{verb.path}: something is nested too deeply", hint=hint) from None
+    except Exception as error:
+        if isinstance(error, Dhis2Error) or verb.domain in SHIPPED:
+            raise
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        hint = "this is a fault of the plugin: --debug shows where, dhis2 dev plugin list  whose it is"
+        raise Dhis2Error(f"the plugin '{verb.domain}' failed at {verb.path}: {told}", hint=hint) from error
 
 
 def _reading(stream: Stream[object], session: Session, verb: Verb) -> Stream[object]:

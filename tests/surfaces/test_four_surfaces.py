@@ -19,10 +19,9 @@ from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import magics
 from dhis2sh.surfaces.mcp.folders import Folders
-from dhis2sh.verbs import grammar, installed
-from dhis2sh.verbs.declaration import REGISTRY
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
+from tests.plugged import plugged
 from tests.shared import needs_shared
 from tests.surfaces.cases import Case, all_cases
 
@@ -75,6 +74,7 @@ async def in_python(case: Case) -> object:
 def test_the_same_answer_on_every_surface(case: Case, notebook: magics.Runner, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(case.home)
     for name, body in case.files.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(body if isinstance(body, str) else json.dumps(body))
     for line in case.before:
         assert cli.run(shlex.split(line)) == 0
@@ -195,13 +195,10 @@ def test_explain_shows_the_requests_and_sends_nothing(runner: magics.Runner) -> 
 
 
 @pytest.fixture
-def trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def trial() -> Iterator[None]:
     """The domain of `tests/trial_plugin.py`, as if a distribution had registered it."""
-    monkeypatch.setattr(installed, "_plugins", lambda: {"trial": "tests.trial_plugin"})
-    yield
-    REGISTRY.pop("trial label", None)
-    sys.modules.pop("tests.trial_plugin", None)
-    grammar.command_of.cache_clear()
+    with plugged("trial", "tests.trial_plugin"):
+        yield
 
 
 def test_rows_are_piped_into_a_verb(trial: None, runner: magics.Runner) -> None:

@@ -17,10 +17,9 @@ from dhis2sh.session import Session
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import magics
-from dhis2sh.verbs import grammar, installed
-from dhis2sh.verbs.declaration import REGISTRY
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
+from tests.plugged import plugged
 
 UNITS = [
     {"id": "ouDistrict1", "name": "Bo", "level": 2},
@@ -31,16 +30,12 @@ UNITS = [
 
 
 @pytest.fixture(autouse=True)
-def trial(monkeypatch: pytest.MonkeyPatch, sandbox_home: Path) -> Iterator[list[str]]:
+def trial(sandbox_home: Path) -> Iterator[list[str]]:
     """The domain of `tests/trial_plugin.py`, as if a distribution had registered it; what its stream has read."""
-    monkeypatch.setattr(installed, "_plugins", lambda: {"trial": "tests.trial_plugin"})
-    import tests.trial_plugin
+    with plugged("trial", "tests.trial_plugin"):
+        import tests.trial_plugin
 
-    yield tests.trial_plugin.READ
-    for path in [path for path in REGISTRY if path.startswith("trial ")]:
-        del REGISTRY[path]
-    sys.modules.pop("tests.trial_plugin", None)
-    grammar.command_of.cache_clear()
+        yield tests.trial_plugin.READ
 
 
 def test_the_same_rows_on_every_surface(runner: magics.Runner, capsys: pytest.CaptureFixture[str]) -> None:

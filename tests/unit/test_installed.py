@@ -15,7 +15,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of distributions in the place of this environment's own."""
     site = tmp_path / "a" / "site-packages"
     site.mkdir(parents=True)
-    monkeypatch.setattr(sys, "path", [str(site)])
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
     return site
 
 
@@ -28,11 +28,11 @@ def install(site: Path, name: str) -> None:
 
 
 def domains() -> dict[str, str]:
-    installed._plugins.cache_clear()
+    installed.declared.cache_clear()
     try:
-        return installed._plugins()
+        return installed.plugins()
     finally:
-        installed._plugins.cache_clear()
+        installed.declared.cache_clear()
 
 
 def test_a_plugin_that_is_installed_beside_an_editable_checkout_is_seen(home: Path, environment: Path) -> None:
@@ -48,7 +48,7 @@ def test_environments_do_not_share_what_they_found(
     assert domains() == {"malaria": "malaria.verbs"}
     other = tmp_path / "b" / "site-packages"
     other.mkdir(parents=True)
-    monkeypatch.setattr(sys, "path", [str(other)])
+    monkeypatch.setattr(sys, "path", [str(other), *sys.path[1:]])
     assert domains() == {}
     kept = list((home / "cache").glob("plugins-*.json"))
     assert sorted(len(json.loads(file.read_text())["plugins"]) for file in kept) == [0, 1], (

@@ -31,10 +31,10 @@ def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     (folder / manifest.SOURCES).write_text(f"{build_manifest.made_by()}\n{line}\n", "utf-8")
     monkeypatch.setattr(manifest, "FOLDER", str(folder))
     manifest.index.cache_clear()
-    manifest.domain.cache_clear()
+    manifest.shipped.cache_clear()
     yield folder
     manifest.index.cache_clear()
-    manifest.domain.cache_clear()
+    manifest.shipped.cache_clear()
 
 
 def test_help_of_an_edited_checkout_says_that_it_may_be_wrong(
@@ -97,7 +97,7 @@ def test_without_a_catalogue_no_surface_starts(surface: str, tmp_path: Path) -> 
 def test_an_unknown_domain_is_no_missing_catalogue(catalogue: Path) -> None:
     assert manifest.domain("nonsense") is None
     build_manifest.write(catalogue, {})
-    manifest.domain.cache_clear()
+    manifest.shipped.cache_clear()
     with pytest.raises(Dhis2Error, match="never built"):
         manifest.domain("nonsense")
 

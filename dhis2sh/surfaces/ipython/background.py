@@ -14,6 +14,7 @@ from dhis2sh import index
 from dhis2sh.client.known import Known, KnownServer
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.session import Written
+from dhis2sh.verbs import installed, plugin_catalogue
 
 if TYPE_CHECKING:
     from dhis2sh.index.names import Hit, NameIndex
@@ -41,12 +42,15 @@ class Background:
         """Nothing is sent before the first prompt has been drawn, and nothing by `dhis2sh -c`."""
         self.working = ""
         self.failure = ""
+        self.skipped = ""
+        """Which plugins are broken, and were not known to be when the shell began."""
         self.changed: Callable[[], None] = lambda: None
         self._session, self._portal = session, portal
         self._names: NameIndex | None = None
         self._indexed: tuple[str, str] | None = None
         self._followed: tuple[str, str] | None = None
         self._task: Future[None] | None = None
+        self._plugins: Future[None] | None = None
         self._known: KnownServer | None = None
         self._count = 0
         self._read_at: float | None = None
@@ -89,8 +93,17 @@ class Background:
             return
         self.stop()
         self._followed = address
+        if installed.declared() and not self._plugins:
+            self._plugins = self._portal.submit(self._know_plugins())
         if address is not None:
             self._task = self._portal.submit(self._work(Known(*address), self.names))
+
+    async def _know_plugins(self) -> None:
+        """Find out what new plugins declare, so that no Tab waits for it."""
+        known = plugin_catalogue.known_broken()
+        new = [one.plugin.domain for one in await asyncio.to_thread(plugin_catalogue.broken) if one not in known]
+        self.skipped = f"skipped: {', '.join(new)} (dev plugin list says why)" if new else ""
+        self.changed()
 
     def stop(self) -> None:
         """End the work."""
@@ -224,7 +237,7 @@ class Background:
             parts.append(f"DHIS2 {self._known.version}")
         if self._read_at is not None:
             parts.append(f"{self._count:,} names, {age(time.time() - self._read_at)}")
-        parts += [part for part in (self.working, self.failure) if part]
+        parts += [part for part in (self.working, self.failure, self.skipped) if part]
         return " · ".join(parts)
 
 

@@ -21,7 +21,7 @@ from dhis2sh.surfaces.ipython.background import Background
 from dhis2sh.surfaces.ipython.bridge import Across, ClientProxy, Portal
 from dhis2sh.surfaces.ipython.lines import Transformer, joined
 from dhis2sh.surfaces.terminal import Notebook, Terminal, drawn, report
-from dhis2sh.verbs import calls, installed, manifest
+from dhis2sh.verbs import calls, installed, manifest, plugin_catalogue
 from dhis2sh.verbs.options import FORMATS
 
 if TYPE_CHECKING:
@@ -151,6 +151,9 @@ def load(shell: Any, profile: str | None = None) -> Runner:
 
     if note := manifest.stale():
         print(note, file=sys.stderr)
+    if installed.declared():
+        for one in plugin_catalogue.known_broken():
+            print(f"note: {one.line()}", file=sys.stderr)
     runner = Runner(shell, profile)
 
     def magic_for(domain: str) -> Any:

@@ -174,7 +174,7 @@ def listing(*, tools: str = "pinned", toolsets: tuple[str, ...] = (), read_only:
 def _chosen(toolsets: tuple[str, ...]) -> list[JsonObject]:
     """The pinned verbs, and those of whole domains and sub-domains. Raises `UsageError` for an unknown one."""
     found = {str(verb["path"]): verb for verb in manifest.domain_verbs() if verb.get("pinned")}
-    known = {name: name for name in manifest.index()["domains"]}
+    known = {name: name for name in manifest.domains()}
     if toolsets:
         known |= {section: f"{name} {section}" for name in known for section in manifest.sections(name)}
     for name in toolsets:
