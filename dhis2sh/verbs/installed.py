@@ -25,6 +25,7 @@ SHIPPED = {
         "analytics",
         "approval",
         "audit",
+        "browser",
         "customize",
         "data",
         "datastore",
