@@ -19,6 +19,8 @@ _TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bd2p(?:at)?_\w+"), "d2p_***"),
     (re.compile(r"(?i)\b(basic|bearer|apitoken)\s+[\w.~+/=-]{6,}"), r"\1 ***"),
 )
+_IN_ADDRESS = re.compile(r"://[^/@\s:]+:[^/@\s]+@")
+"""A password in an address."""
 _NAMED = (
     re.compile(r"([?&])([\w-]+)(=)[^&\s]*"),
     re.compile(r'(")([\w-]+)("\s*:\s*")(?:[^"\\]|\\.)*', re.DOTALL),
@@ -50,7 +52,9 @@ def redacted(value: JsonValue, *, whole: bool = False) -> JsonValue:
         }
     if isinstance(value, list):
         return [redacted(item, whole=whole) for item in value]
-    return SECRET if whole and isinstance(value, str) and value else value
+    if isinstance(value, str) and value and (whole or _IN_ADDRESS.search(value)):
+        return SECRET
+    return value
 
 
 def is_secret(name: str) -> bool:

@@ -19,6 +19,8 @@ from dhis2sh.errors import ConfigError, Dhis2Error, MissingExtra, NeedsSecret, N
 from dhis2sh.profiles import Profile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dhis2sh.client.versions import ServerVersion
     from dhis2sh.secret_store import ProfileSecrets
     from dhis2sh.session import Session
@@ -261,8 +263,13 @@ def _keep(wanted: Bootstrap, token: str | None) -> None:
         kept.write(None, "tokens")
 
 
-def oauth2_client(version: ServerVersion, client_id: str, secret: str) -> JsonObject:
+def oauth2_client(
+    version: ServerVersion, client_id: str, secret: str, redirect_uris: Sequence[str] = (REDIRECT_URI,)
+) -> JsonObject:
     """The body of `POST /api/oAuth2Clients` for a version; hashing its secret takes a moment.
+
+    Parameters:
+        redirect_uris: where the server may send people back to; to this program without them.
 
     API source: `OAuth2Client` until 2.41, `Dhis2OAuth2Client` since 2.42, whose secret is kept as it comes and compared
     as a BCrypt hash, and whose settings are Spring's own JSON.
@@ -274,7 +281,7 @@ def oauth2_client(version: ServerVersion, client_id: str, secret: str) -> JsonOb
             "cid": client_id,
             "secret": secret,
             "grantTypes": [*grants],
-            "redirectUris": [REDIRECT_URI],
+            "redirectUris": [*redirect_uris],
         }
     try:
         import bcrypt
@@ -305,7 +312,7 @@ def oauth2_client(version: ServerVersion, client_id: str, secret: str) -> JsonOb
         "clientSecret": bcrypt.hashpw(secret.encode(), bcrypt.gensalt(10)).decode(),
         "clientAuthenticationMethods": "client_secret_basic,client_secret_post",
         "authorizationGrantTypes": ",".join(grants),
-        "redirectUris": REDIRECT_URI,
+        "redirectUris": ",".join(redirect_uris),
         "scopes": "ALL",
         "clientSettings": json.dumps(client_settings),
         "tokenSettings": json.dumps(token_settings),

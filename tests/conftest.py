@@ -26,7 +26,7 @@ from tests.shared import SHARED, shared
 if TYPE_CHECKING:
     from dhis2sh.surfaces.ipython import magics
 
-PROCESSES = {"subprocess", "pexpect", "Terminal", "NotebookClient", "textual", "playwright"}
+PROCESSES = {"subprocess", "pexpect", "Terminal", "NotebookClient", "distributed", "textual", "playwright"}
 """What a module of tests imports that starts processes, or acts on a screen."""
 
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -170,6 +170,31 @@ def files_home(sandbox_home: Path) -> Path:
         connection.execute("INSERT INTO file_content VALUES (?, ?)", ("frSandbox01", text))
     store.put_objects({"fileResources": [file], "documents": [document]})
     store.close()
+    return sandbox_home
+
+
+@pytest.fixture
+def hub_home(sandbox_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose sandbox has an App Hub behind it, with an app."""
+    version = {
+        "id": "v1",
+        "version": "1.0.0",
+        "channel": "stable",
+        "minDhisVersion": "2.40",
+        "downloadUrl": "https://hub",
+    }
+    listed = {
+        "id": "a1",
+        "name": "Data Exchange",
+        "appType": "APP",
+        "developer": {"name": "DHIS2"},
+        "versions": [version],
+    }
+
+    async def apps(hub: object, params: object) -> list[dict]:
+        return [listed]
+
+    monkeypatch.setattr("dhis2sh.client.apps.Hub.apps", apps)
     return sandbox_home
 
 

@@ -15,6 +15,7 @@ GROUND = "(ground)"
 FLOORS = {
     GROUND: 94.0,
     "analytics": 85.0,
+    "as_code": 85.0,
     "changes": 93.0,
     "checks": 85.0,
     "client": 95.0,

@@ -195,7 +195,7 @@ async def _local(dask: Any) -> Any:
         threads_per_worker=1,
         processes=True,
         asynchronous=True,
-        dashboard_address=None,
+        dashboard_address="127.0.0.1:0",
         silence_logs=50,
     )
 

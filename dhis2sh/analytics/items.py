@@ -68,7 +68,7 @@ async def read(s: Session, dimensions: Sequence[str], filters: Sequence[str]) ->
     cut = [_cut(text) for text in (*dimensions, *filters)]
     for name, items in cut:
         if name == "pe":  # what is no period is said before anything is asked
-            [periods(text) for text in items]
+            [period_items(text) for text in items]
     known = await asyncio.gather(*(dimension(s, name, items) for name, items in cut))
     asked = Question(as_given={item for name, items in cut if name == "dx" for item in items if names.certain(item)})
     for at, (key, items) in enumerate(known):

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.analytics.items import Question
+from dhis2sh.analytics.items import USER_UNITS, Question
+from dhis2sh.client import reading
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.uids import is_uid
@@ -133,6 +134,8 @@ async def _smaller(s: Session, question: Question, piece: Piece, params: Mapping
     if any(item in RelativePeriod.__members__ for item in piece.periods):  # whose financial year is the server's
         meta = (await ask(s, question, piece, {**params, "skipData": True})).meta_data
         piece = replace(piece, periods=tuple(meta.dimensions.get("pe") or piece.periods))
+    if len(piece.periods) <= 1 and len(piece.data) <= 1:
+        piece = await _apart(s, question, piece, params)
     if found := piece.cut():
         return found
     levels = tuple(item for item in piece.units if not is_uid(item))
@@ -143,10 +146,36 @@ async def _smaller(s: Session, question: Question, piece: Piece, params: Mapping
         return replace(piece, units=(*units, *levels)).cut()
     body = await s.client.get_object(f"organisationUnits/{units[0]}", {"fields": "level,children[id]"})
     children = [str(child["id"]) for child in cast("list[JsonObject]", body.get("children") or [])]
-    lowest = min(int(item.removeprefix("LEVEL-")) for item in levels if item.removeprefix("LEVEL-").isdigit())
-    if not children or lowest <= int(cast("int", body.get("level") or 0)):
+    highest = min([await _number(s, item.removeprefix("LEVEL-")) for item in levels])
+    if not children or highest <= int(cast("int", body.get("level") or 0)):
         return []
     return [replace(piece, units=(child, *levels)) for child in children]
+
+
+async def _apart(s: Session, question: Question, piece: Piece, params: Mapping[str, Param]) -> Piece:
+    """A piece whose units can be asked for one by one, so that no row is in two answers: the user's own by their UIDs, and of
+    units under which levels or groups are looked for the topmost alone."""
+    own = tuple(item for item in piece.units if item in USER_UNITS)
+    if own:
+        meta = (await ask(s, question, replace(piece, units=own), {**params, "skipData": True})).meta_data
+        there = tuple(meta.dimensions.get("ou") or ())
+        if not there:
+            return piece
+        piece = replace(piece, units=tuple(dict.fromkeys([*there, *(item for item in piece.units if item not in own)])))
+    alone = [item for item in piece.units if is_uid(item)]
+    if len(alone) < 2 or len(alone) == len(piece.units):
+        return piece
+    rows = (await reading.by_uid(s.client, "organisationUnits", alone, fields="id,path")).rows
+    below = {str(row["id"]) for row in rows if set(str(row.get("path")).split("/")[:-1]) & set(alone)}
+    return replace(piece, units=tuple(item for item in piece.units if item not in below))
+
+
+async def _number(s: Session, level: str) -> int:
+    """The number of a level that is given so, or by its UID."""
+    if level.isdigit():
+        return int(level)
+    body = await s.client.get_object(f"organisationUnitLevels/{level}", {"fields": "level"})
+    return int(cast("int", body["level"]))
 
 
 async def _roots(s: Session) -> list[str]:

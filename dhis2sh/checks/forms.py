@@ -297,6 +297,13 @@ _OF_ITEMS = {
 }  # fmt: skip
 
 
+def kind_of_empty(item: JsonObject) -> str | None:
+    """What a dashboard's item should show and does not; None for one that shows something."""
+    kind = str(item.get("type"))
+    name = _OF_ITEMS.get(kind)
+    return kind if name and not uid_of(item.get(name)) else None
+
+
 @probe(
     "dashboard-items-empty", "warning", "metadata",
     reason="The dashboard shows an empty box.",
@@ -306,11 +313,7 @@ async def dashboards(look: Look) -> list[Found]:
     """Dashboards with items whose chart or map is gone."""
     found: list[Found] = []
     for row in await look.rows("dashboards"):
-        gone = [
-            str(one.get("type"))
-            for one in items(row.get("dashboardItems"))
-            if (name := _OF_ITEMS.get(str(one.get("type")))) and not uid_of(one.get(name))
-        ]
+        gone = [kind for one in items(row.get("dashboardItems")) if (kind := kind_of_empty(one)) is not None]
         if gone:
             found.append(object_found("dashboards", row, f"empty: {listed(gone)}"))
     return found

@@ -146,6 +146,33 @@ async def results(s: Session, checks: Sequence[JsonObject], kind: Kind = "summar
     return await _finished(s, [str(row["name"]) for row in checks], kind)
 
 
+async def under_way(s: Session, *, timeout: float | None = None) -> list[str]:
+    """The names of checks that ran when somebody began to look, when they have ended; none where none ran.
+
+    Raises `TimedOut`; they go on running. Who interrupts it has changed nothing.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = None if timeout is None else clock() + timeout
+    seen, wait = dict[str, None](), 1.0
+    while True:
+        running = {
+            name
+            for kind in ("summary", "details")
+            for name in cast("list[str]", await s.client.get(f"{ADDRESS}/{kind}/running"))
+        }
+        seen |= dict.fromkeys(sorted(running))
+        if not running:
+            return list(seen)
+        s.person.progress("integrity checks", len(seen) - len(running), len(seen))
+        if deadline is not None and clock() + wait > deadline:
+            raise TimedOut(
+                f"{counted(len(running), 'integrity check')} not ended within {timeout:g} s; they go on running",
+                hint="dhis2 maintenance data-integrity watch",
+            )
+        await asyncio.sleep(wait)
+        wait = min(wait * GROWTH, LONGEST_WAIT)
+
+
 def result_row(check: DataIntegrityCheck) -> Row:
     """What a check has found as a row of `RESULT_COLUMNS`."""
     return {

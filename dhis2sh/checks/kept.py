@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -64,6 +64,33 @@ def keep(profile: Profile, examined: Examined) -> None:
         for one in [*runs(profile), run][-RUNS:]
     ]
     paths.write_quietly(_path(profile), json.dumps(told, ensure_ascii=False))
+
+
+def _left_path(profile: Profile) -> Path:
+    return _path(profile).with_suffix(".left.json")
+
+
+def left(profile: Profile) -> dict[str, list[str]]:
+    """What somebody has decided to leave as it is on a profile's server: UIDs by check. A file that cannot be read is none."""
+    try:
+        told: Any = json.loads(_left_path(profile).read_text("utf-8"))
+        return (
+            {name: [*map(str, uids)] for name, uids in told["left"].items()}
+            if told["server"] == (profile.url or "")
+            else {}
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def keep_left(profile: Profile, decided: Mapping[str, Sequence[str]]) -> None:
+    """Write down what somebody has decided to leave, besides what was left before. A disk that cannot be written costs a question."""
+    if not decided:
+        return
+    found = left(profile)
+    for name, uids in decided.items():
+        found[name] = [*dict.fromkeys([*found.get(name, []), *uids])]
+    paths.write_quietly(_left_path(profile), json.dumps({"server": profile.url or "", "left": found}))
 
 
 def run_before(profile: Profile, since: str) -> Run:

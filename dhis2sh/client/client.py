@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from dhis2sh.client.analytics import Analytics
+    from dhis2sh.client.apps import Apps
     from dhis2sh.client.auth import SignIn
     from dhis2sh.client.data_values import DataValues
     from dhis2sh.client.files import Files
@@ -146,6 +147,13 @@ class Client:
         from dhis2sh.client.sharing import SharingService  # start-up: with its first use
 
         return SharingService(self)
+
+    @cached_property
+    def apps(self) -> Apps:
+        """Apps that are installed."""
+        from dhis2sh.client.apps import Apps  # start-up: with its first use
+
+        return Apps(self)
 
     @cached_property
     def files(self) -> Files:

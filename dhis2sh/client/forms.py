@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from dhis2sh.client.requests import Params
 
 
+OTHER = "application/octet-stream"
+
+
 @dataclass(slots=True)
 class FileForm:
     """A form with a file in the field `file`.
@@ -72,4 +75,7 @@ def media_type(name: str) -> str:
     """The media type of a file by its name; `application/octet-stream` where nobody knows."""
     import mimetypes  # start-up: it reads files of the system
 
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+    found, packed = mimetypes.guess_type(name)  # of `x.csv.gz` the text inside, and what it is packed with
+    if packed is not None:
+        return f"application/{packed}" if packed == "gzip" else OTHER
+    return found or OTHER

@@ -13,7 +13,7 @@ from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.dhis2.periods import Period, PeriodType, period_type
 from dhis2sh.errors import UsageError
-from dhis2sh.verbs import periods
+from dhis2sh.verbs import names, periods
 from dhis2sh.verbs.declaration import Doc, Refers
 from dhis2sh.words import joined
 
@@ -71,9 +71,10 @@ async def query_of(s: Session, asked: Asked) -> DataValueQuery:
     A period that no data set of the question has stands for those in it: 2025 for the twelve months of a monthly set,
     where the server would answer with nothing; this is said.
 
-    Raises `UsageError` where data, time or place is missing, and for what is no period.
+    Raises `UsageError` where data, time or place is missing, and for what is no period; `NotFound` for what is not there.
     """
     _complete(asked)
+    await names.must_be_there(s, _named(asked))
     query: DataValueQuery = {}
     named = {
         "data_set": asked.data_set, "data_element": asked.data_element, "data_element_group": asked.data_element_group,
@@ -88,6 +89,15 @@ async def query_of(s: Session, asked: Asked) -> DataValueQuery:
     if asked.children:
         query["children"] = True
     return query
+
+
+def _named(asked: Asked) -> dict[str, list[str]]:
+    """The objects that a question names, by their types."""
+    return {
+        "dataSets": asked.data_set, "dataElements": asked.data_element, "dataElementGroups": asked.data_element_group,
+        "organisationUnits": asked.org_unit, "organisationUnitGroups": asked.org_unit_group,
+        "categoryOptionCombos": asked.attribute_option_combo,
+    }  # fmt: skip
 
 
 def _complete(asked: Asked) -> None:
@@ -162,8 +172,8 @@ async def kinds_of(s: Session, asked: Asked) -> list[PeriodType]:
         elements += cast("list[JsonObject]", group.get("dataElements") or [])
     links = [link for item in elements for link in cast("list[JsonObject]", item.get("dataSetElements") or [])]
     sets += [cast("JsonObject", link["dataSet"]) for link in links if isinstance(link.get("dataSet"), dict)]
-    names = dict.fromkeys(str(item["periodType"]) for item in sets if item.get("periodType"))
-    return [period_type(name) for name in names]
+    kinds = dict.fromkeys(str(item["periodType"]) for item in sets if item.get("periodType"))
+    return [period_type(name) for name in kinds]
 
 
 async def _rows(s: Session, plural: str, uids: Sequence[str], fields: str) -> list[JsonObject]:

@@ -83,11 +83,14 @@ class Checker:
             "orgUnit": place.unit.uid,
             **self._both_combos(row, place),
         }
-        if not (self._deleting or row.get("deleted") in {True, "true"}):
+        marks = {name: mark for name in _MARKS if (mark := _mark(row, name)) is not None}
+        if not (self._deleting or marks.get("deleted")):
             sent["value"] = _value(row, place.element)
-        for name in _BESIDE:
-            if row.get(name) not in (None, ""):
-                sent[name] = row[name]
+        if row.get("comment") not in (None, ""):
+            sent["comment"] = row["comment"]
+        if marks.get("deleted") is False:
+            del marks["deleted"]
+        sent |= marks
         if row.get("annotation") and place.element.value_type in value_types.NUMERIC:
             sent.setdefault("comment", row["annotation"])
         return sent
@@ -136,8 +139,22 @@ class Checker:
         return _Place(element, unit, time.iso, tuple(sets))
 
 
-_BESIDE = ("comment", "followup", "deleted")
-"""What is sent of a row besides its cell and its value."""
+_MARKS = ("followup", "deleted")
+_YES, _NO, _NOT_SAID = {"true", "1"}, {"false", "0"}, {"", "null"}
+"""What a mark may be, in small letters: a server writes `null` into its CSV where it says nothing."""
+
+
+def _mark(row: Row, name: str) -> bool | None:
+    """A mark of a value; None where the row does not say. Raises `Problem` for what is neither."""
+    given = row.get(name)
+    if given is None or isinstance(given, bool):
+        return given
+    text = text_of(given).lower()
+    if text in _NOT_SAID:
+        return None
+    if text not in _YES | _NO:
+        raise Problem(f"{name} is true or false, and this is '{text[:40]}'")
+    return text in _YES
 
 
 def _found[T](item: T | str) -> T:

@@ -1,16 +1,8 @@
-"""A load as the folder of its parts: what is to be sent, what was answered, what was refused. Resuming is reading it.
+"""A load of values as a folder (`dhis2sh.changes.kept_jobs`), which has of its own:
 
-    <data>/jobs/<profile>/<name>/
-      job.json            what it is: a title, where it goes, how many rows and parts
-      000001.json.gz      the rows of one request, as they are sent
-      000001.rows         where each of them stands in what was given
-      000001.sent         it went out; without an answer nobody knows what became of it
-      000001.task         the job of the server that imports it, where it was asked to do so by itself
-      000001.answer.json  what the server said
-      before.ndjson.gz    the values of the same cells before
-      refused.csv         rows that were not written, with the reason
-
-The name is a digest of all parts and of how they are sent, so that the same line finds its folder again.
+000001.rows         where each row of a part stands in what was given
+before.ndjson.gz    the values of the same cells before
+refused.csv         rows that were not written, with the reason
 """
 
 from __future__ import annotations
@@ -23,15 +15,16 @@ import os
 import shutil
 import uuid
 from collections.abc import AsyncIterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 import orjson
 
 from dhis2sh import paths
-from dhis2sh.changes import job_folders, journal
-from dhis2sh.changes.job_folders import durable, folder, kept_in, sweep
+from dhis2sh.changes import job_folders
+from dhis2sh.changes.job_folders import folder, kept_in, sweep
+from dhis2sh.changes.kept_jobs import JobHead, KeptJob
 from dhis2sh.data.cells import KEY
 
 if TYPE_CHECKING:
@@ -44,44 +37,26 @@ ROWS_IN_ONE_PART = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Head(JobHead):
     """What a job is.
 
     Parameters:
-        title: one line for people.
-        url: the server that it goes to.
         strategy: what the server does with the rows.
-        rows, parts: how many.
+        rows: how many.
         undo: whether the values before are kept.
         elements, periods, units: what its cells are of, each once.
     """
 
-    title: str
-    url: str
     strategy: Strategy
     rows: int
-    parts: int
     undo: bool
     elements: list[str]
     periods: list[str]
     units: list[str]
 
 
-class Job:
-    """One load.
-
-    Parameters:
-        path: its folder.
-        head: what it is.
-    """
-
-    def __init__(self, path: Path, head: Head) -> None:
-        self.path, self.head = path, head
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return self.path.name
+class Job(KeptJob[Head]):
+    """One load of values."""
 
     @property
     def has_before(self) -> bool:
@@ -108,10 +83,6 @@ class Job:
             async for rows in batches:
                 file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
-    def body(self, part: int) -> bytes:
-        """What a part sends."""
-        return gzip.decompress(job_folders.part(self.path / f"{part:06}.json.gz"))
-
     def content(self, part: int) -> tuple[JsonObject, list[Row]]:
         """What a part says of all of its rows, and the rows."""
         body = cast("JsonObject", orjson.loads(self.body(part)))
@@ -124,47 +95,7 @@ class Job:
 
     def places(self, part: int) -> list[int]:
         """Where the rows of a part stand in what was given."""
-        return cast("list[int]", json.loads(job_folders.part(self.path / f"{part:06}.rows")))
-
-    def digest(self, part: int) -> str:
-        """A checksum of a part, with the job that it is of."""
-        return f"{self.name}/{part:06}/{hashlib.sha256(self.body(part)).hexdigest()[:16]}"
-
-    def answered(self, part: int) -> bool:
-        """Has the server said what it did with a part?"""
-        return (self.path / f"{part:06}.answer.json").exists()
-
-    def was_sent(self, part: int) -> bool:
-        """Did a part go out?"""
-        return (self.path / f"{part:06}.sent").exists()
-
-    @property
-    def begun(self) -> bool:
-        """Did any part go out?"""
-        return any(map(self.was_sent, range(1, self.head.parts + 1)))
-
-    def mark_sent(self, part: int) -> None:
-        """A part is about to go out."""
-        durable(self.path / f"{part:06}.sent", "")
-
-    def keep_task(self, part: int, uid: str) -> None:
-        """A job of the server's imports a part."""
-        durable(self.path / f"{part:06}.task", uid)
-
-    def task(self, part: int) -> str | None:
-        """The server's job that imports a part, where there is one."""
-        try:
-            return (self.path / f"{part:06}.task").read_text("utf-8") or None
-        except FileNotFoundError:
-            return None
-
-    def keep_answer(self, part: int, answer: JsonObject) -> None:
-        """Keep what the server said of a part."""
-        durable(self.path / f"{part:06}.answer.json", json.dumps(answer, ensure_ascii=False))
-
-    def left(self) -> list[int]:
-        """The parts that have no answer yet."""
-        return [part for part in range(1, self.head.parts + 1) if not self.answered(part)]
+        return cast("list[int]", json.loads(job_folders.part(self.file(part, "rows"))))
 
 
 def find(profile: str, name: str) -> Job | None:
@@ -183,7 +114,7 @@ def _key(row: Row) -> tuple[object, ...]:
     return tuple(row.get(name) for name in KEY)
 
 
-_NONE = Head("", "", "CREATE_AND_UPDATE", 0, 0, False, [], [], [])
+_NONE = Head("", "", 0, "CREATE_AND_UPDATE", 0, False, [], [], [])
 
 
 class Preparing:
@@ -270,34 +201,9 @@ class Preparing:
         for part in range(1, self.parts + 1):
             whole.update((self.path / f"{part:06}.json.gz").read_bytes())
         scope = (sorted(seen) for seen in self._scope.values())
-        head = Head(title, url, strategy, self.rows, self.parts, undo, *scope)
-        with kept_in(self._home):
-            (self.path / "job.json").write_text(json.dumps(asdict(head)), "utf-8")
+        head = Head(title, url, self.parts, strategy, self.rows, undo, *scope)
         name = whole.hexdigest()[:12] if self.parts else f"refused-{uuid.uuid4().hex[:8]}"
-        undone = journal.of(self._profile).undone_loads()
-        for number in range(1, 10_000):
-            path = self._home / (name if number == 1 else f"{name}-{number}")
-            there = _read(path)
-            if there is None or not there.begun:
-                shutil.rmtree(path, ignore_errors=True)
-                self.path.rename(path)
-                return Job(path, head)
-            if there.left() and there.name not in undone:
-                return self._into(there, title)
-        raise AssertionError("nobody loads the same rows ten thousand times")
-
-    def _into(self, there: Job, title: str) -> Job:
-        """The job that goes on in place of this one; its title and its refused rows are those of who loads it now."""
-        head = replace(there.head, title=title)
-        refused = self.path / REFUSED
-        with kept_in(self._home):
-            durable(there.path / "job.json", json.dumps(asdict(head)))
-            if refused.exists():
-                refused.replace(there.path / REFUSED)
-            else:
-                (there.path / REFUSED).unlink(missing_ok=True)
-        self.drop()
-        return Job(there.path, head)
+        return Job(self.path, head).settled(self._profile, name, _read)
 
     def _leave_out_withdrawn(self) -> None:
         """Write those parts again that hold a withdrawn row."""

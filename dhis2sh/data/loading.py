@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +19,7 @@ from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
+from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.verbs.places import Places, cells_of
 from dhis2sh.words import counted
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 TOLD = 5
+ROWS_BY_SET = 1_000
+"""Rows in one request to a server that is told the data set: each is written slowly there (facts, quirk 37)."""
 LOOKED_AT = 1_000
 """Rows up to which a plan says what the cells hold now."""
 _DECIMAL_COMMA = re.compile(r"-?[\d .]*\d,\d+")
@@ -105,8 +109,7 @@ class _Taking:
 
     def __init__(self, s: Session, target: Target, load: Load, *, by_set: bool) -> None:
         self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
-        size = min(load.size, 1_000) if by_set else load.size  # facts, quirk 37
-        self._preparing = Preparing(s.profile.name, size)
+        self._preparing = Preparing(s.profile.name, min(load.size, ROWS_BY_SET) if by_set else load.size)
         self.refused = RefusedRows(load.rejected or self._preparing.path / jobs.REFUSED, load.unread)
         self._checker = Checker(target, deleting=load.strategy == "DELETE")
         self._places = Places(s)
@@ -171,7 +174,7 @@ class _Taking:
         before = self._seen.get(cell)
         if before is None:
             self._seen[cell] = (place, value)
-            self._preparing.add(place, sent, _data_set(self._target, sent) if self._by_set else None)
+            self._preparing.add(place, sent, data_set_of(self._target, sent) if self._by_set else None)
             self._look_at(place, sent)
         elif before[1] == value:
             self.repeated += 1
@@ -247,13 +250,20 @@ def _texts(rows: Sequence[Row], name: str) -> list[str]:
     return list(dict.fromkeys(text.strip() for text in found))
 
 
-def _data_set(target: Target, sent: Row) -> str | None:
-    """The data set that a 2.43 is told: an import without it fails where an element is in several."""
-    element = target.element(str(sent["dataElement"]))
-    if isinstance(element, str):
-        return None
-    unit = str(sent["orgUnit"])
-    return next((item.uid for item in element.sets if unit in item.units), None)
+def data_set_of(target: Target, sent: Row) -> str | None:
+    """The data set that a 2.43 is told, one that takes the value: an import without it fails where an element is in several."""
+    element = target.element_of(str(sent["dataElement"]))
+    unit, kind = str(sent["orgUnit"]), _kind(str(sent["period"]))
+    fitting = [item for item in element.sets if unit in item.units and item.period_type == kind]
+    combo = sent.get("attributeOptionCombo") or target.default
+    taking = (item for item in fitting if combo in item.attribute_names.values())
+    return next((item.uid for item in (*taking, *fitting)), None)
+
+
+@lru_cache(4096)
+def _kind(period: str) -> str:
+    """The type of a period that was checked."""
+    return Period.parse(period).type.name
 
 
 def _as_text(row: Row) -> Row:

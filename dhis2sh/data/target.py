@@ -123,6 +123,10 @@ class Target:
         uid = self._uids["dataElements"].get(text)
         return self._elements[uid] if uid is not None else self._problems["dataElements", text]
 
+    def element_of(self, uid: str) -> Element:
+        """A data element that was met, by its UID; texts may have named it otherwise."""
+        return self._elements[uid]
+
     def unit(self, text: str) -> Unit | str:
         """An organisation unit, or the sentence that says why there is none."""
         uid = self._uids["organisationUnits"].get(text)

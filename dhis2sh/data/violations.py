@@ -143,7 +143,7 @@ async def find(
             open_ = [*below, *open_]
             if below:
                 found = [row for row in found if row.get("organisationUnitId") == unit]
-            s.person.warn(_cut(unit, len(found)))
+            s.person.warn(cut(unit, len(found)))
         rows: list[Row] = []
         for item in found:
             key = (str(item.get("validationRuleId")), str(item.get("organisationUnitId")), str(item.get("periodId")),
@@ -156,7 +156,8 @@ async def find(
             yield rows
 
 
-def _cut(unit: str, count: int) -> str:
+def cut(unit: str, count: int) -> str:
+    """What is said where a server gives no more violations at once."""
     return (
         f"the server gives no more violations at once for {unit}: those of the unit itself may be more than {count:,}"
     )

@@ -71,7 +71,8 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
     target = Target(s)
     await target.open()
     before = {cell_of(row, target.default): row for row in job.before()}
-    preparing = Preparing(s.profile.name)
+    by_set = (await s.client.version()).has("values_by_data_set")
+    preparing = Preparing(s.profile.name, loading.ROWS_BY_SET if by_set else jobs.ROWS_IN_ONE_PART)
     refused = RefusedRows(preparing.path / jobs.REFUSED)
     stays, already = list[str](), 0
     try:
@@ -87,7 +88,7 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
                 if holds(current, back, deleting=False):
                     already += 1
                 elif force or holds(current, row, deleting=deleting, without_zeros=without):
-                    preparing.add(place, back)
+                    preparing.add(place, back, loading.data_set_of(target, back) if by_set else None)
                 else:
                     stays.append(target.words(row))
         made = preparing.finish(title, s.profile.url, "CREATE_AND_UPDATE", undo=True)

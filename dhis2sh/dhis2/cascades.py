@@ -35,3 +35,6 @@ REFUSED_WHILE: Mapping[str, Sequence[str]] = {
 """By type the references (`type.property`) whose owners keep it from being deleted: E4030, or 409 with the database's words."""
 TAKEN_OUT_BEFORE: Mapping[str, str] = {"legendSets": "legendSets"}
 """Types that no collection of this name may hold when they go: the server takes them out of it, fails on it, and keeps them."""
+HELD_WHILE: Mapping[str, str] = {"dataApprovalWorkflows": "dataApprovalLevels"}
+"""Types that stay as long as they hold some of another type (E4030, recorded `data-approval`): those go first, although these
+refer to them."""

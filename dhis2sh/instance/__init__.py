@@ -11,9 +11,11 @@ messages  conversations between people            data_store   namespaces, keys,
 roles     authorities of roles                     access       sharing looked through
 file_resources  contents of files, up and down     documents    files and links for users
 orphans   files that nobody needs                  kept         files on this machine for the way back
+apps      what is installed, in a zip, at a hub    app_changes  apps installed, updated, removed
 one_by_one  the writer of single things            look         logos, style sheet, title and texts
 routes    addresses that the server calls         exchanges    data from analytics to another server
+tokens    personal access tokens                   clients      OAuth2 clients
 
-May import: verbs, show, changes, session, person, profiles, rows, client, dhis2, models,
+May import: verbs, show, changes, sign_in, session, person, profiles, rows, client, dhis2, models,
 the ground. Never a verb.
 """

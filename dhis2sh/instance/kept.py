@@ -32,6 +32,12 @@ def find(digest: object) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
+def files() -> list[Path]:
+    """All that is kept, the latest first."""
+    found = [path for path in place("").iterdir() if _SUM.fullmatch(path.name)]
+    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def read(digest: object) -> bytes | None:
     """What `find` finds."""
     path = find(digest)
@@ -57,9 +63,7 @@ def sweep(latest: str) -> None:
         latest: what has just been kept, and stays.
     """
     place(latest).touch()
-    found = sorted(
-        (path for path in place(latest).parent.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime
-    )
+    found = files()[::-1]
     size = sum(path.stat().st_size for path in found)
     for path in found:
         if size <= MOST:

@@ -17,7 +17,7 @@ from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.redact import is_secret
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Action, WriteSummary
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
@@ -188,10 +188,19 @@ def _kept(key: str, value: Held) -> JsonObject | None:
 @takes_back(NAME)
 async def set_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What was set is as before, what was made is deleted, what was deleted is there again. Secrets cannot come back."""
+    return await set_back_of(s, entry, journal.changes(entry.id))
+
+
+async def set_back_of(s: Session, entry: Entry, all_: Sequence[Change]) -> Plan:
+    """The plan that sets values back.
+
+    Parameters:
+        entry: what is taken back; all_: those of its changes that are meant.
+    """
     title = f"undo entry {entry.id}: {entry.title}"
     changes: list[Keyed] = []
     lost: list[str] = []
-    for change in journal.changes(entry.id):
+    for change in all_:
         if change.state not in {"done", "sent"} or change.uid is None:
             continue
         if change.before is not None and "value" not in change.before:

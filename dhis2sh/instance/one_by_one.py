@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.sending import looking_back
-from dhis2sh.errors import Refused
+from dhis2sh.errors import BrokenAnswer, Refused
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
@@ -20,7 +20,7 @@ class OneChange(Protocol):
 
     @property
     def step(self) -> PlanStep:
-        """What a plan says of it."""
+        """What a plan says of it; its UID may be another one once it is done."""
         ...
 
     async def moved(self, s: Session) -> str | None:
@@ -64,7 +64,7 @@ class OneByOne(PlainWriter):
         with looking_back():
             done = await self.look_back(s, part)
         if not done.done:
-            raise Refused(
+            raise BrokenAnswer(
                 f"the server said yes, and {change.step.name or change.step.uid} is not as it was meant to be",
                 hint="dhis2 journal show",
             )
@@ -77,7 +77,7 @@ class OneByOne(PlainWriter):
             return PartDone()
         step = change.step
         return PartDone(
-            [*part.numbers], uids=[step.uid] if step.uid else [], created=int(step.action == "create"),
+            [*part.numbers], became={number: step.uid for number in part.numbers if step.uid}, uids=[step.uid] if step.uid else [], created=int(step.action == "create"),
             updated=int(step.action in {"update", "set"}), deleted=int(step.action == "delete"),
         )  # fmt: skip
 

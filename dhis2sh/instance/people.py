@@ -216,3 +216,47 @@ async def may_be_disabled(s: Session, uids: Sequence[str]) -> None:
     left = await supers(s)
     if left and left <= set(uids):
         raise UsageError("nobody with the authority ALL would be left", hint="dhis2 user whocan ALL")
+
+
+TELLS_OF_SESSIONS = 42
+"""From 2.42 on a server says who has a session; and no longer who has a second factor, but for oneself."""
+SESSION_COLUMNS = ("user", "lastRequest", "expired")
+FACTOR_COLUMNS = ("id", "username", "name", "twoFactor", "kind", "disabled", "roles")
+
+
+async def sessions(s: Session) -> list[Row]:
+    """Who is signed in at this moment, as far as the server keeps track of it; never a session's identifier.
+
+    Raises `UsageError` for a server before 2.42, which has no such address.
+    """
+    version = await s.client.version()
+    if version.minor < TELLS_OF_SESSIONS:
+        raise UsageError(f"DHIS2 {version} does not say who is signed in (2.42 and later do)", hint="dhis2 user list")
+    rows: list[Row] = []
+    for name, held in (await s.client.get_object("sessions")).items():
+        for one in held if isinstance(held, list) else [held]:
+            known = one if isinstance(one, dict) else {}
+            rows.append({"user": name, **{key: item for key, item in known.items() if "id" not in key.lower()}})
+    return rows
+
+
+async def second_factors(s: Session) -> list[Row]:
+    """Who has a second factor, as rows of `FACTOR_COLUMNS`: of everybody until 2.41, of oneself since.
+
+    API source: `GET /api/users` (`twoFactorEnabled`), `GET /api/2fa/enabled`, `GET /api/me` (recorded `people-accounts`).
+    """
+    if (await s.client.version()).minor < TELLS_OF_SESSIONS:
+        found = await accounts(s, fields=f"{FIELDS},twoFactorEnabled")
+        return [_factor(user, user.get("twoFactorEnabled") is True, None) for user in found]
+    me = await s.client.get_object("me", {"fields": f"{FIELDS},twoFactorType"})
+    kind = me.get("twoFactorType")
+    s.person.warn("since 2.42 a server says this of nobody but who asks")
+    return [_factor(me, await s.client.get("2fa/enabled") is True, kind if isinstance(kind, str) else None)]
+
+
+def _factor(user: JsonObject, has: bool, kind: str | None) -> Row:
+    row = shown(user)
+    return {name: row[name] for name in ("id", "username", "name", "disabled", "roles")} | {
+        "twoFactor": has,
+        "kind": kind,
+    }

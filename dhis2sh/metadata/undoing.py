@@ -44,9 +44,19 @@ SETTLED = dt.timedelta(minutes=1)
 @takes_back(OBJECTS)
 async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What was created is deleted, what was deleted is created again, what was changed is as before; it is looked at afterwards."""
+    return await objects_of(s, journal, entry, journal.changes(entry.id), force=force)
+
+
+async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[Change], *, force: bool) -> Plan:
+    """The plan that takes back changes of metadata.
+
+    Parameters:
+        all_: those of the entry's changes that are meant.
+        journal, entry, force: as of `TakesBack`.
+    """
     notes = Notes()
     metadata: list[Change] = []
-    for change in journal.changes(entry.id):
+    for change in all_:
         if change.state not in WRITTEN:
             continue
         if change.action in ACTIONS and change.uid is not None:

@@ -12,6 +12,7 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
+from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 
 Since = Annotated[str, Doc("Not older than this: 2026-11-01, or 2026-11-01T08:00.")]
@@ -47,6 +48,8 @@ async def data_values(
         raise UsageError(
             "of which values?", hint="--data-set NAME, --data-element NAME, --org-unit NAME or --period 202506"
         )
+    named = {"dataSets": data_set, "dataElements": data_element, "organisationUnits": org_unit}
+    await names.must_be_there(s, named)
     times = await periods_of(s, Asked(data_set=data_set, data_element=data_element, period=period))
     params: dict[str, Param] = {"ds": data_set, "de": data_element, "pe": times, "ou": org_unit, "auditType": [*type]}
     return Stream(audits.of_values(s, params), columns=audits.VALUE_COLUMNS)

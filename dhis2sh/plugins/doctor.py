@@ -13,7 +13,7 @@ from dhis2sh.errors import CheckFailed, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Touches, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, NotForAgents, Touches, verb
 
 FailOn = Annotated[Severity | None, Doc("End with 8 where something so bad or worse is found.")]
 Names = Annotated[list[str], Doc("Only these checks, each object by itself; `doctor list` names them.")]
@@ -143,12 +143,16 @@ async def list_(s: Session) -> Rows[Row]:
     examples=["dhis2 doctor fix texts-with-spaces --dry-run", "dhis2 doctor fix --dry-run"],
 )
 async def fix(
-    s: Session, checks: Annotated[list[str], Doc("What is to be mended; without any each is asked for.")] = []
+    s: Session,
+    checks: Annotated[list[str], Doc("What is to be mended; without any each is asked for.")] = [],
+    *,
+    again: Annotated[bool, NotForAgents(), Doc("Ask of what was left before, too.")] = False,
 ) -> Plan:
-    """Mend what can be put right without a decision: texts, functions in capitals, sharing with the world; `undo` takes it back.
+    """Walk through what can be put right, the worst first: mend all, look at each object, leave it, or stop; `undo` takes it back.
 
-    Without names a person is asked of each check that finds something; where nobody can be asked the plan has all of them.
+    What is left is not asked again, so that a walk goes on where it was stopped. With names all of those is planned; where
+    nobody can be asked, what needs no decision: texts, functions in capitals, sharing with the world.
 
-    API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`.
+    API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`, `DELETE /api/{type}/{uid}`.
     """
-    return await mending.plan(s, checks)
+    return await mending.plan(s, checks, again=again)

@@ -196,6 +196,20 @@ async def integrity_result(s: Session, checks: Checks = [], *, details: Details 
     return _integrity(s, found, chosen, details=details)
 
 
+@verb("maintenance data-integrity watch", effect="read", examples=["dhis2 maintenance data-integrity watch"])
+async def integrity_watch(s: Session, *, timeout: Timeout = None) -> Rows[Row]:
+    """Wait for the integrity checks that are running, whoever has started them, and say what each has found.
+
+    API source: `GET /api/dataIntegrity/summary/running`, `/details/running`, `/summary`.
+    """
+    names = await integrity.under_way(s, timeout=timeout)
+    if not names:
+        s.person.note("no integrity check is running: dhis2 maintenance data-integrity result  has what there is")
+        return Rows([], columns=integrity.RESULT_COLUMNS)
+    chosen = await integrity.chosen(s, names, slow=True)
+    return _integrity(s, await integrity.results(s, chosen, "summary"), chosen, details=False)
+
+
 def _integrity(s: Session, found: list[DataIntegrityCheck], chosen: list[JsonObject], *, details: bool) -> Rows[Row]:
     if not details:
         return Rows([integrity.result_row(one) for one in found], columns=integrity.RESULT_COLUMNS)

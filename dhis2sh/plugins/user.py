@@ -107,6 +107,24 @@ async def whocan(s: Session, authority: Annotated[str, Doc("The authority, by it
     return Rows(await people.who_can(s, authority), columns=columns, resource=people.USERS)
 
 
+@verb("user sessions", effect="read", examples=["dhis2 user sessions"])
+async def sessions(s: Session) -> Rows[Row]:
+    """List who is signed in at this moment, as far as the server keeps track of it (2.42 and later).
+
+    API source: `GET /api/sessions`.
+    """
+    return Rows(await people.sessions(s), columns=people.SESSION_COLUMNS)
+
+
+@verb("user two-factor", effect="read", examples=["dhis2 user two-factor", "%user two-factor | where(not twoFactor)"])
+async def two_factor(s: Session) -> Rows[Row]:
+    """List who signs in with a second factor: of everybody until 2.41, of yourself since, as servers tell no more.
+
+    API source: `GET /api/users`, `GET /api/2fa/enabled`.
+    """
+    return Rows(await people.second_factors(s), columns=people.FACTOR_COLUMNS, resource=people.USERS)
+
+
 @verb("user diff", effect="read", examples=["dhis2 user diff anna bombali_clerk"])
 async def diff(s: Session, left: User, right: User) -> Rows[Row]:
     """List what one account may and the other may not, in both directions, and by which role.

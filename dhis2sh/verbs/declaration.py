@@ -51,9 +51,14 @@ FILES_OR_PROFILES = "files-or-profiles"
 """What completes a parameter that names either; a profile goes before a file of the same name."""
 
 
+FOLDERS = "folders"
+"""What completes a parameter that names a folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`, `files-or-profiles`."""
+    """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`, `folders`,
+    `files-or-profiles`."""
 
     what: str
 

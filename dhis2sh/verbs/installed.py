@@ -24,6 +24,7 @@ SHIPPED = {
     for name in (
         "analytics",
         "approval",
+        "apps",
         "audit",
         "browser",
         "customize",
@@ -34,6 +35,7 @@ SHIPPED = {
         "exchange",
         "explain",
         "files",
+        "instance",
         "jobs",
         "journal",
         "maintenance",
@@ -52,6 +54,7 @@ SHIPPED = {
         "undo",
         "user",
         "user-role",
+        "validation",
         "verbs",
         "what",
     )

@@ -111,6 +111,17 @@ async def resolve_all(
     return found
 
 
+async def must_be_there(s: Session, wanted: Mapping[str, Sequence[str]]) -> None:
+    """Raise `NotFound` for a UID that nothing has, where the server would answer a read of its values with none.
+
+    Parameters:
+        wanted: UIDs by plural. Nothing is asked of a server that refuses such a read itself.
+    """
+    if (await s.client.version()).has("unknown_is_none"):
+        for plural, uids in wanted.items():
+            await resolve_all(s, plural, uids, there=True)
+
+
 def _unknown(plural: str, missing: Mapping[str, NotFound], places: Mapping[str, str], rest: int) -> NotFound:
     """All that names no object, each with its place and what comes nearest.
 

@@ -123,7 +123,7 @@ class Places:
 
 def cells_of(cells: object, columns: Collection[str]) -> list[tuple[str, JsonValue]]:
     """Of the cells of a row those of some columns, by header."""
-    held = cast("Mapping[str, JsonValue]", cells) if isinstance(cells, Mapping) else {}
+    held = cast("Mapping[str, JsonValue]", cells if isinstance(cells, Mapping) else {})
     return [(header, held[header]) for header in columns if held.get(header) not in (None, "")]
 
 

@@ -11,6 +11,7 @@ from dhis2sh.checks.finding import Finding
 from dhis2sh.checks.probing import PROBES
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import CheckFailed, NotFound, UsageError
+from dhis2sh.person import Nobody
 from dhis2sh.session import Session
 from dhis2sh.verbs.grammar import parse
 from dhis2sh.verbs.registry import REGISTRY, load_all
@@ -49,6 +50,9 @@ FAULTS: list[tuple[str, dict[str, list[dict[str, Any]]], str]] = [
         {"id": "leCheck0001", "name": "a", "startValue": 0, "endValue": 10},
         {"id": "leCheck0002", "name": "b", "startValue": 11, "endValue": 20}])]}, "lgCheck0001"),
     ("legend-sets-empty", {"legendSets": [named("lgCheck0001", "L", legends=[])]}, "lgCheck0001"),
+    *((f"sharing-with-unknown-{place}", {"legendSets": [named("lgCheck0001", "L", legends=[]) | {"sharing": {
+        **OPEN, key: {"goneCheck01": {"id": "goneCheck01", "access": "rw------"}}}}]}, "lgCheck0001")
+      for place, key in (("users", "users"), ("groups", "userGroups"))),
     ("denominators-of-zero", {"indicators": [named("inCheck0001", "I", numerator="1", denominator="0")]}, "inCheck0001"),
     ("expressions-naming-what-is-gone",
      {"indicators": [named("inCheck0001", "I", numerator="#{deNoSuchOne}", denominator="1")]}, "inCheck0001"),
@@ -177,12 +181,88 @@ async def test_what_can_be_mended_is_one_plan_and_undone(s: Session):
     assert s.sandbox_store().objects("legendSets")["lgCheck0001"]["name"] == "Two  spaces"
 
 
-@pytest.mark.parametrize("name", [formulas.PREDICTORS, "sharing-external"])
-async def test_the_other_mends_leave_nothing_to_be_found(s: Session, name: str):
-    put(s, next(objects for check, objects, _ in FAULTS if check == name))
+@pytest.mark.parametrize("name", [name for name in mending.MENDS if name in {fault[0] for fault in FAULTS}])
+async def test_every_mend_leaves_nothing_to_be_found(s: Session, name: str):
+    objects, uid = next((objects, uid) for check, objects, uid in FAULTS if check == name)
+    put(s, objects)
+    assert uid in {one.id for one in await found(s, name)}
     done = await do(s, "doctor fix", checks=[name])
-    assert done.updated == 1 and is_uid(done.uids[0])
+    assert done.updated + done.deleted >= 1 and all(map(is_uid, done.uids))
     assert await found(s, name) == []
+
+
+@pytest.mark.parametrize("name", ["legend-sets-empty", "sections-with-others-elements", "groups-of-nobody"])
+async def test_what_a_mend_took_away_comes_back(s: Session, name: str):
+    objects, uid = next((objects, uid) for check, objects, uid in FAULTS if check == name)
+    put(s, objects)
+    await do(s, "doctor fix", checks=[name])
+    await do(s, "undo")
+    assert uid in {one.id for one in await found(s, name)}
+
+
+def test_every_mend_has_a_fault_that_it_is_tried_on():
+    assert mending.MENDS.keys() <= {fault[0] for fault in FAULTS}
+
+
+class Walker(Nobody):
+    """Somebody who answers the questions of a walk; a question too many fails."""
+
+    def __init__(self, **answers: str) -> None:
+        super().__init__()
+        self.answers, self.asked, self.notes = answers, list[str](), list[str]()
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+    async def choose(self, about: str, words: Any, *, none: bool = True) -> str | None:
+        self.asked.append(about)
+        return next((word for part, word in self.answers.items() if part.replace("_", "-") in about), "leave")
+
+
+async def walked(s: Session, again: bool = False, **answers: str) -> tuple[Any, Walker]:
+    walker = Walker(**answers)
+    s.person = walker
+    return await planned(s, "doctor fix", again=again), walker
+
+
+BOTH = {"legendSets": [named("lgCheck0001", "Two  spaces", legends=[]), named("lgCheck0002", "Empty", legends=[])]}
+
+
+async def test_a_walk_asks_the_worst_first_and_plans_what_was_said(s: Session):
+    put(s, BOTH)
+    plan, walker = await walked(s, texts_with_spaces="mend", lgCheck0002="mend", legend_sets_empty="each")
+    ours = {(step.action, step.uid) for step in plan.steps}
+    assert ours == {("update", "lgCheck0001"), ("delete", "lgCheck0002")}
+    checks = [about.partition(":")[0] for about in walker.asked]
+    assert checks.index("texts-with-spaces") < checks.index("legend-sets-empty"), "a warning before what is only said"
+    assert [about for about in walker.asked if "[lgCheck0002]: no legend. Delete it?" in about]
+
+
+async def test_what_was_left_is_not_asked_again_and_a_stopped_walk_goes_on(s: Session):
+    put(s, BOTH)
+    plan, walker = await walked(s, texts_with_spaces="stop")
+    assert (list(plan.steps), [about for about in walker.asked if "legend-sets-empty" in about]) == ([], [])
+    _, walker = await walked(s)
+    assert {"texts-with-spaces", "legend-sets-empty"} <= {about.partition(":")[0] for about in walker.asked}
+    _, walker = await walked(s)
+    assert walker.asked == [], "all of it was left"
+    assert any(note.endswith("were left before: dhis2 doctor fix --again  asks of them too") for note in walker.notes)
+    _, walker = await walked(s, again=True)
+    assert "texts-with-spaces" in {about.partition(":")[0] for about in walker.asked}
+
+
+async def test_what_only_a_person_can_put_right_is_named_at_the_end(s: Session):
+    put(s, next(objects for check, objects, _ in FAULTS if check == "legends-overlap"))
+    _, walker = await walked(s)
+    assert any("only a person can put right" in note and "legends-overlap" in note for note in walker.notes)
+
+
+async def test_where_nobody_can_be_asked_nothing_is_deleted(s: Session):
+    put(s, BOTH)
+    s.person = Nobody()
+    plan = await planned(s, "doctor fix")
+    assert {step.action for step in plan.steps} == {"update"}
+    assert "lgCheck0001" in {step.uid for step in plan.steps}
 
 
 async def test_what_only_a_person_can_decide_is_not_mended(s: Session):

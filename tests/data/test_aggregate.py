@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -435,3 +436,40 @@ async def test_what_an_unanswered_part_has_written_is_counted_by_what_was_there(
     except PartlyDone as error:
         told = str(error)
     assert "1 created" in told and "1 updated" in told
+
+
+async def on_2_43(s: Session) -> None:
+    """Take the server for a 2.43."""
+    s.client._server = replace(await s.client.server(), version="2.43.1")
+
+
+@pytest.mark.parametrize("asked", [
+    {"data_set": ["dsGone00001"]}, {"data_element": ["deGone00001"]}, {"org_unit": ["ouGone00001"]},
+])  # fmt: skip
+async def test_what_is_not_there_is_no_empty_list_on_2_43(s: Session, asked: dict):
+    """It answers 200 with no values to what it does not know (seen-2026-11-29, versions; v43 data-out-errors 9 to 11)."""
+    await on_2_43(s)
+    asked = {"data_set": ["Monthly"], "org_unit": ["Clinic A"], **asked}
+    with pytest.raises(NotFound, match="Gone"):
+        await call(s, "data aggregate get", period=["202501"], **asked)
+    asked.pop("data_set") if "data_element" in asked else None
+    with pytest.raises(NotFound, match="Gone"):
+        await call(s, "audit data-values", period=["202501"], **asked)
+
+
+async def test_a_value_is_sent_with_a_data_set_that_takes_it(s: Session):
+    """A 2.43 refuses all of an import whose rows are not of the data set that it names: a week is no month."""
+    store = s.sandbox_store()
+    (monthly,) = store.objects("dataSets").values()
+    link = {"dataElement": {"id": "deStock0001"}, "dataSet": {"id": "dsWeekly001"}}
+    weekly = {**monthly, "id": "dsWeekly001", "name": "Weekly", "periodType": "Weekly", "dataSetElements": [link]}
+    store.put_objects({"dataSets": [weekly]})
+    await on_2_43(s)
+    text = "dataElement,period,orgUnit,value\nStock,202503,Clinic B,5\nStock,2025W10,Clinic B,6\n"
+    plan = await planned(s, "data aggregate push", file=write(text))
+    job = plan.writer.job
+    heads = {rows[0]["period"]: head["dataSet"] for head, rows in map(job.content, job.left())}
+    assert heads == {"202503": "dsMonthly01", "2025W10": "dsWeekly001"}
+    await do(s, "data aggregate push", file=write(text))
+    job = (await planned(s, "undo")).writer.job
+    assert {job.content(part)[0]["dataSet"] for part in job.left()} == {"dsMonthly01", "dsWeekly001"}

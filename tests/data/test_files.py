@@ -140,3 +140,25 @@ async def test_every_file_of_others_has_a_report_that_a_person_can_read(s: Sessi
         "dxf2__datavalueset__dataValueSetBAttributeIdScheme.xml.gz",
     ]
     assert all("None" not in text for text in told.values())
+
+
+@pytest.mark.parametrize("deleted", ["false", "null", "False", ""])
+async def test_a_servers_own_csv_is_pushed_as_it_says(s: Session, deleted: str):
+    """Up to 2.42 a server writes `false,null` behind each value (v42 data-out-formats 3): no row of it is a deletion."""
+    head = "dataelement,period,orgunit,categoryoptioncombo,attributeoptioncombo,value,storedby,lastupdated,comment,followup,deleted"
+    row = f"deStock0001,202503,ouClinicB01,HllvX50cXC0,HllvX50cXC0,5,admin,2026-11-29T11:57:56.000+0000,,{deleted},{deleted}"
+    plan = await planned(s, "data aggregate push", file=write(f"{head}\n{row}\n", "values.csv"))
+    assert [step.detail for step in plan.steps] == ["5"]
+    assert (await pushed(s, f"{head}\n{row}\n", "values.csv"))["Stock", "default", "Clinic B", "202503"] == "5"
+
+
+async def test_a_servers_own_csv_with_deleted_rows_deletes_them(s: Session):
+    head = "dataelement,period,orgunit,categoryoptioncombo,attributeoptioncombo,value,storedby,lastupdated,comment,followup,deleted"
+    row = "deStock0001,202501,ouClinicA01,HllvX50cXC0,HllvX50cXC0,,admin,2026-11-29T11:57:56.000+0000,,false,true"
+    assert ("Stock", "default", "Clinic A", "202501") not in await pushed(s, f"{head}\n{row}\n", "values.csv")
+
+
+async def test_a_deletion_mark_that_is_neither_is_refused(s: Session):
+    text = "dataElement,period,orgUnit,value,deleted\nStock,202503,Clinic B,5,maybe\nStock,202504,Clinic B,5,\n"
+    with pytest.raises(PartlyDone, match="deleted is true or false, and this is 'maybe'"):
+        await pushed(s, text, "values.csv")

@@ -41,7 +41,7 @@ async def test_the_rows_are_those_of_one_machine_though_a_worker_dies(tmp_path: 
             threads_per_worker=1,
             processes=True,
             asynchronous=True,
-            dashboard_address=None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=50,
         ) as workers:
             killed = next(iter(workers.workers.values())).pid

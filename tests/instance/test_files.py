@@ -55,7 +55,7 @@ async def test_a_document_comes_back_byte_for_byte_deleted_or_not(s: Session):
 
     found = await call(s, "files documents download", document="Plans", out="copy.gz")
     assert Path("copy.gz").read_bytes() == BYTES, "a file that is packed is not packed once more"
-    assert (found.bytes, found.name) == (len(BYTES), "pläne 2025.bin.gz")
+    assert (found.bytes, found.name, found.type) == (len(BYTES), "pläne 2025.bin.gz", "application/gzip")
 
     plan = await planned(s, "files documents delete", documents_=["Plans"])
     assert plan.notes == ["Plans: its file is kept on this machine first, and undo brings it back"]

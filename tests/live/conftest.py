@@ -6,12 +6,17 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.plugins.metadata import family
+from dhis2sh.session import Session
 from dhis2sh.verbs.registry import load_domains
+from tests.live import acting, purging, traces
+from tests.live.not_run import NOT_RUN
 from tests.live.place import ENVIRONMENT, PREFIX, SETS, URL, Place, refuse_production, within
 
 OUTCOMES = pytest.StashKey[dict[str, dict[str, list[str]]]]()
@@ -56,18 +61,17 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
     before = dict(os.environ)
     os.environ |= ENVIRONMENT | {"DHIS2SH_HOME": str(folder / "home")}
     place, needed = Place(), sets_of(request.session.items)
+    before_run: Before | None = None
     try:
-        asyncio.run(within(place.clean)())
-        export = asyncio.run(within(place.everything)())
-        asyncio.run(within(lambda s: place.put(s, folder, needed))())
+        before_run = asyncio.run(within(lambda s: looked_around(s, place))())
+        asyncio.run(within(lambda s: begun(s, place, folder, needed))())
         yield place
     finally:
         os.environ |= ENVIRONMENT | {"DHIS2SH_HOME": str(folder / "home")}
-        left = asyncio.run(within(place.clean)())
-        after = asyncio.run(within(place.everything)())
-        differs = asyncio.run(within(lambda s: place.differences(s, export, after))())
+        rest = purging.purged(allowed=place.reserved is None)
+        left, differs = asyncio.run(within(lambda s: ended(s, place, before_run))())
         request.config.stash[LEFT] = [
-            *(f"still there: {one}" for one in left),
+            *(f"still there: {one}" for one in [*rest, *left]),
             *differs,
             *(f"not put there: {one}" for one in place.refused),
         ]
@@ -75,8 +79,45 @@ def server(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
             del os.environ[name]
         os.environ |= {name: value for name, value in before.items() if name.startswith("DHIS2")}
         signal.signal(signal.SIGTERM, before_signal)
-    assert not left, f"still there: {left[:5]}; --clean takes them away"
-    assert not differs, f"the server's export differs: {differs[:5]}"
+    assert not [*rest, *left], f"still there: {[*rest, *left][:5]}; --clean takes them away"
+    assert not differs, f"the server is not as it was: {differs[:5]}"
+
+
+@dataclass(frozen=True)
+class Before:
+    """What a server was before the run: its export, what is beside metadata, the jobs that had been asked for."""
+
+    export: Bundle
+    beside: dict[str, object]
+    jobs: set[str]
+
+
+async def looked_around(s: Session, place: Place) -> Before:
+    """Take away what a killed run has left, and write down what there is."""
+    place.reserved = purging.reserved()
+    purging.purged(allowed=place.reserved is None)
+    await place.clean(s)
+    await place.look(s)
+    return Before(await place.everything(s), await traces.beside(s), await traces.jobs_once(s))
+
+
+async def begun(s: Session, place: Place, folder: Path, needed: list[str]) -> None:
+    """Put there what the tests need."""
+    await traces.remember(s, folder)
+    await place.put(s, folder, needed)
+
+
+async def ended(s: Session, place: Place, before: Before | None) -> tuple[list[str], list[str]]:
+    """Take away what is ours. Returns what is still there, and how the server differs from what it was."""
+    left = await place.clean(s, before.jobs if before else None)
+    if before is None:
+        return left, []
+    differs = await place.differences(s, before.export, await place.everything(s))
+    now = await traces.beside(s)
+    differs += [
+        f"{what}: {value!r:.150} -> {now[what]!r:.150}" for what, value in before.beside.items() if now[what] != value
+    ]
+    return left, differs
 
 
 LEFT = pytest.StashKey[list[str]]()
@@ -110,38 +151,55 @@ def family_of(path: str) -> str:
     )
 
 
+def verbs_of(item: pytest.Item) -> list[str]:
+    """The verbs that a test is about: its case's, those of its type, or those that its mark names."""
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    if (verb := getattr(params.get("case"), "verb", None)) is not None:
+        return [str(verb)]
+    if "name" in params:
+        return [f"metadata {params['name']}"]
+    return [path for mark in item.iter_markers("verbs") for path in mark.args]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
     report = yield
-    verb = getattr(getattr(item, "callspec", None), "params", {}).get("case")
-    path = getattr(verb, "verb", None) or (
-        f"metadata {item.callspec.params['name']}"
-        if "name" in getattr(getattr(item, "callspec", None), "params", {})
-        else None
+    if item.get_closest_marker(LIVE) is None or not (report.when == "call" or report.outcome != "passed"):
+        return report
+    called = dict(acting.CALLED)
+    acting.CALLED.clear()
+    word = {"passed": "ok", "failed": "failed"}.get(report.outcome, "not tried")
+    why = (
+        str(report.longrepr[2])
+        if isinstance(report.longrepr, tuple)
+        else str(call.excinfo.value).split("\n")[0]
+        if call.excinfo
+        else ""
     )
+    told = item.config.stash.setdefault(OUTCOMES, {})
+    by_case = "case" in getattr(getattr(item, "callspec", None), "params", {})
+    for path in verbs_of(item):
+        if word == "ok" and not by_case and path not in called and not path.startswith("metadata "):
+            said = ("not tried", "the server has nothing for it")
+        else:
+            said = (called.get(path, word) if word == "ok" else word, why.removeprefix("Skipped: "))
+        told.setdefault(family_of(path), {}).setdefault(said[0], []).append(said[1])
     if (
-        item.get_closest_marker(LIVE) is not None
-        and path is not None
-        and (report.when == "call" or report.outcome != "passed")
+        getattr(item, "callspec", None)
+        and getattr(item.callspec.params.get("case"), "made", None) is not None
+        and word == "ok"
     ):
-        word = {"passed": "ok", "failed": "failed"}.get(report.outcome, "not tried")
-        why = (
-            str(report.longrepr[2])
-            if isinstance(report.longrepr, tuple)
-            else str(call.excinfo.value).split("\n")[0]
-            if call.excinfo
-            else ""
-        )
-        told = item.config.stash.setdefault(OUTCOMES, {}).setdefault(family_of(path), {})
-        told.setdefault(word, []).append(why.removeprefix("Skipped: "))
-        if getattr(verb, "made", None) is not None and word == "ok":  # each write is kept, and taken back
-            for other in ("journal", "undo"):
-                item.config.stash[OUTCOMES].setdefault(other, {}).setdefault(word, []).append("")
+        for other in ("journal", "undo"):  # each write is kept, and taken back
+            told.setdefault(other, {}).setdefault(word, []).append("")
     return report
 
 
+WORDS = ("failed", "ok", "planned", "not tried")
+"""What came of a verb, the worst first: `planned` is one whose plan was made and not carried out."""
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table of verb families: ok, failed, not tried, and why."""
+    """The table of verb families: ok, planned, failed, not tried, and why; then what no test runs."""
     told = config.stash.get(OUTCOMES, None)
     if not wanted(config) or told is None or config.getoption("clean"):
         return
@@ -151,14 +209,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     width = max(map(len, families))
     for name in families:
         outcomes = told.get(name, {})
-        state = next((word for word in ("failed", "ok", "not tried") if outcomes.get(word)), "not tried")
-        counts = ", ".join(f"{len(some)} {word}" for word, some in outcomes.items())
+        state = next((word for word in WORDS if outcomes.get(word)), "not tried")
+        counts = ", ".join(f"{len(outcomes[word])} {word}" for word in WORDS if outcomes.get(word))
         why = next((reason for word in ("failed", "not tried") for reason in outcomes.get(word, ()) if reason), "")
         if not outcomes:
-            why = "no case of the tables"
+            why = NOT_RUN.get(name, "no case of the tables was asked for")
         terminalreporter.write_line(
-            f"{name:{width}}  {state:9}  {counts:24}  {why[:140]}".rstrip(), red=state == "failed"
+            f"{name:{width}}  {state:9}  {counts:30}  {why[:140]}".rstrip(), red=state == "failed"
         )
+    for verb, why in sorted(NOT_RUN.items()):
+        terminalreporter.write_line(f"not run: {verb:{width}}  {why}")
     for line in config.stash.get(LEFT, []):
         terminalreporter.write_line(line[:300], red=True)
     terminalreporter.write_line(f"what is ours begins with {PREFIX}")

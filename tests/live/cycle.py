@@ -1,13 +1,11 @@
 """A small programme of our own, on the sandbox or on a running server, for what tracked entities live through.
 
 Nothing here knows our client: it asks over plain HTTP, so that one belief does not confirm another. Data is taken away after
-each run. A server keeps deleted data until its maintenance removes that of everybody, so the programme itself stays under the
-same UIDs for the next run, unless `LIFE_CYCLE_PURGE=1` allows that.
+each run; `purging` takes the programme away.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import string
 import time
@@ -23,12 +21,8 @@ UNIT, PERSON, PROGRAM, EVENTS = f"{MARK}Unit001", f"{MARK}Type001", f"{MARK}Prog
 VISIT, BIRTH, REPORT = f"{MARK}Stag001", f"{MARK}Stag002", f"{MARK}Stag003"
 NAME, CODE, WEIGHT, REMARK = f"{MARK}Attr001", f"{MARK}Attr002", f"{MARK}Elem001", f"{MARK}Elem002"
 SIBLING = f"{MARK}Rela001"
-PURGE = os.environ.get("LIFE_CYCLE_PURGE") == "1"
 SHARED = {"public": "rwrw----"}
 _KINDS = ("relationships", "events", "enrollments", "trackedEntities")
-_TAKEN_AWAY = ("relationshipTypes", "programs", "trackedEntityTypes", "trackedEntityAttributes", "dataElements",
-               "organisationUnits")  # fmt: skip
-"""The types of the programme, what refers before what is referred to; stages go with their programs."""
 _SINGULAR = {"relationships": "relationship", "events": "event", "enrollments": "enrollment",
              "trackedEntities": "trackedEntity"}  # fmt: skip
 
@@ -166,23 +160,12 @@ class Cycle:
         raise AssertionError(f"job {job} did not end in {seconds} s")
 
     def leave(self) -> None:
-        """Take away the data, and with `LIFE_CYCLE_PURGE=1` what maintenance and the programme leave."""
+        """Take away the data."""
         for kind in _KINDS:
             for key in self.made[kind]:
                 self.send({kind: [{_SINGULAR[kind]: key}]}, "DELETE", validationMode="FULL")
         left = [(kind, key) for kind in _KINDS[1:] for key in self.made[kind] if self.get(kind, key, _SINGULAR[kind])]
         assert not left, f"still there: {left}"
-        if PURGE:
-            self._purge()
-
-    def _purge(self) -> None:
-        for what in ("Relationship", "Event", "Enrollment", "TrackedEntity"):
-            self.http.post(f"/api/maintenance/softDeleted{what}Removal")
-        bundle = programme(UNIT)
-        for plural in _TAKEN_AWAY:
-            for item in bundle[plural]:
-                answer = self.http.delete(f"/api/{plural}/{item['id']}")
-                assert answer.status_code == 200, answer.text[:2000]
 
 
 def _uids(kind: str, items: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import cast
 
 from dhis2sh import profiles
 from dhis2sh.changes.apply import apply_plan
@@ -31,14 +32,16 @@ from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.sandbox.seed.country import country
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 from tests.conftest import small_metadata
+from tests.live import traces
 
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name.startswith("DHIS2")}
 """As it was before the first test took it away."""
 URL = ENVIRONMENT.get("DHIS2_URL")
-PREFIX = "LvTe"
+PREFIX = traces.MARK
 YES = Consent(yes=True)
 SETS = {"sandbox_home": {"sandbox_home", "attribute_home"}, "country_home": {"country_home"}}
 """The sets of objects, with the fixtures of the sandbox's tests that they stand for."""
@@ -47,7 +50,11 @@ INSTANCE = {"users", "userGroups", "userRoles", "organisationUnitLevels", "dataA
 """Types of the country that stay away from a server that others use: its people, its one hierarchy of levels."""
 KEEP_NAMES = {"options", "programRuleVariables", "categoryOptionCombos"}
 """Types whose names are used in texts, or made by the server."""
-MADE_UP = re.compile(r"\b(?:de|os|co|at)[A-Z][A-Za-z]{2,8}\d{1,4}\b(?<=\w{11})(?<!\w{12})")
+KEPT_APART = {"looks": f"{PREFIX}looks"}
+"""Keys of the data store that cases use, under names of ours."""
+PASSES = frozenset({"version", "jobStatus", "nextExecutionTime", "maxDelayedExecutionTime", "lastRuntimeExecution"})
+"""Properties that a server counts on, or changes when a job of its own runs."""
+MADE_UP = re.compile(r"\b(?:de|os|co|at|jb)[A-Z][A-Za-z]{2,8}\d{1,4}\b(?<=\w{11})(?<!\w{12})")
 """UIDs that the cases give to what they create."""
 MORE = {
     "attributes": [
@@ -114,7 +121,7 @@ class Set:
         self.uids = {
             uid: uid_of(f"{mark}{uid}") for uid in _uids(kept) if uid not in {*DEFAULT_OBJECTS.values(), *gone}
         }
-        self.words: dict[str, str] = dict(self.uids)
+        self.words: dict[str, str] = {**self.uids, **KEPT_APART}
         for plural, items in kept.items():
             for item in items if plural not in KEEP_NAMES else ():
                 self.words |= {item[key]: self.named(key, item[key]) for key in ("name", "code") if item.get(key)}
@@ -189,6 +196,8 @@ class Place:
         self.sets = {"sandbox_home": Set(small, "Lv"), "country_home": Set(country("small").metadata(), "Lw")}
         self.sets["attribute_home"] = self.sets["sandbox_home"]
         self.refused: list[str] = []
+        self.called: dict[str, str] = {}
+        self.reserved: str | None = "nobody has looked yet"
 
     async def put(self, s: Session, folder: Path, sets: Sequence[str]) -> None:
         """Put our objects there, below the root of the hierarchy where there is one. What is refused is kept and told.
@@ -218,21 +227,39 @@ class Place:
                     f"{row.get('type')} {row.get('name')}: {row.get('message')}" for row in error.summary.failures
                 ]
 
+    async def look(self, s: Session) -> None:
+        """Learn what the server calls what every sandbox has: whoever signs in, and the role that may do everything."""
+        me = await s.client.get_object("me", {"fields": "username,userRoles[id,authorities]"})
+        roles = cast("list[JsonObject]", me["userRoles"])
+        may_all = [one for one in roles if "ALL" in cast("list[str]", one.get("authorities") or [])]
+        self.called = {"admin": str(me["username"]), "Superuser": str((may_all or roles)[0]["id"])}
+
+    def as_called(self, value: object) -> object:
+        """An argument as this server calls it."""
+        return self.called.get(value, value) if isinstance(value, str) else value
+
     async def ours(self, s: Session) -> Bundle:
         """All that is ours on the server."""
         return _bundle(await s.client.get_object("metadata", {"filter": f"id:$like:{PREFIX}"}))
 
     async def everything(self, s: Session) -> Bundle:
-        """All that the server exports."""
-        return _bundle(await s.client.get_object("metadata", {}))
+        """All that the server exports, but for jobs that somebody asked for once."""
+        body = await s.client.get_object("metadata", {})
+        jobs = cast("list[JsonObject]", body.get("jobConfigurations") or [])
+        return _bundle({**body, "jobConfigurations": [one for one in jobs if one.get("schedulingType") != traces.ONCE]})
 
     async def differences(self, s: Session, before: Bundle, after: Bundle) -> list[str]:
         """What differs, in words, but for times and versions, which a server counts on."""
         types = await schema.types_of(s.client)
-        return [_said(one) for one in diff(before, after, types, ignore=frozenset({"version"}))]
+        return [_said(one) for one in diff(before, after, types, ignore=PASSES)]
 
-    async def clean(self, s: Session) -> list[str]:
-        """Delete all that is ours, in several rounds, since some lets go of other things first. Returns what is left."""
+    async def clean(self, s: Session, jobs_before: set[str] | None = None) -> list[str]:
+        """Delete all that is ours, in several rounds, since some lets go of other things first. Returns what is left.
+
+        Parameters:
+            jobs_before: jobs that had been asked for before, None where nobody knows.
+        """
+        await traces.clean(s, jobs_before)
         types = await schema.types_of(s.client)
         for _ in range(4):
             found = await self._found(s)

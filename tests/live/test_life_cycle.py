@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -29,7 +28,7 @@ from tests.live.cycle import (
     sibling,
     uid,
 )
-from tests.live.place import ENVIRONMENT, URL, refuse_production
+from tests.live.purging import signed_in
 
 SERVERS = [*("2.41", "2.42", "2.43"), pytest.param("live", marks=[pytest.mark.live, pytest.mark.timeout(600)])]
 ROOT = "ouLcRoot001"
@@ -39,12 +38,12 @@ ROOT = "ouLcRoot001"
 def cycle(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cycle]:
     """The programme, on the sandbox as a version or on the server of `DHIS2_URL`."""
     if request.param == "live":
-        if refused := refuse_production():
-            pytest.fail(refused)
-        auth = ENVIRONMENT.get("DHIS2_USERNAME", ""), ENVIRONMENT.get("DHIS2_PASSWORD", "")
-        pat = ENVIRONMENT.get("DHIS2_PAT")
-        headers = {"Authorization": f"ApiToken {pat}"} if pat else {}
-        with httpx.Client(base_url=str(URL), auth=None if pat else auth, headers=headers, timeout=120) as http:
+        place = request.getfixturevalue("server")
+        if place.reserved is not None:
+            pytest.skip(place.reserved)
+        with signed_in() as http:
+            if not http.get("/api/me", params={"fields": "organisationUnits[id]"}).json().get("organisationUnits"):
+                pytest.skip("this user has no organisation unit to capture data for")
             yield from _run(Cycle(http))
         return
     store = open_store(tmp_path / "sandbox.db", version=request.param)

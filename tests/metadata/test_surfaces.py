@@ -27,7 +27,7 @@ from dhis2sh.surfaces.mcp.results import MOST_UIDS
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 from dhis2sh.words import kebab
-from tests.metadata.writes import Writing, all_writes
+from tests.metadata.writes import Writing, all_writes, content_of
 
 
 def on_the_command_line(case: Writing, *more: str) -> object:
@@ -75,7 +75,7 @@ VALUES = {
     "completeness": "data_set, period, org_unit, attribute_option_combo, completed",
 }
 
-KEYED = {"setting": "user, key, locale, value", "store_entry": "user, namespace, key, value"}
+KEYED = {"setting": "user, key, locale, value", "store_entry": "user, namespace, key, value", "fact": "key, value"}
 
 
 def changes(home: Path, case: Writing) -> list[object]:
@@ -156,7 +156,8 @@ def test_a_write_is_planned_and_done_alike_on_every_surface(
 ) -> None:
     home: Path = request.getfixturevalue(case.home)
     for name, body in case.files.items():
-        Path(name).write_text(body if isinstance(body, str) else json.dumps(body))
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(content_of(body))
     for before in case.before:
         with contextlib.redirect_stdout(io.StringIO()):
             assert cli.run([*shlex.split(before), "-p", "sandbox", "--yes"]) == 0

@@ -14,7 +14,8 @@ from dhis2sh.verbs import grammar
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
-    DOCS / "metadata.md", DOCS / "tracker.md", *sorted((DOCS / "metadata").glob("*.md")),
+    DOCS / "metadata.md", DOCS / "tracker.md", DOCS / "apps.md", DOCS / "files.md", DOCS / "customize.md",
+    *sorted((DOCS / "metadata").glob("*.md")),
     *sorted((DOCS / "tutorials").glob("*.md")),
 ]  # fmt: skip
 BLOCK = re.compile(r"^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -29,6 +29,8 @@ CASES = all_cases()
 
 
 def settled(value: object, case: Case) -> object:
+    if isinstance(value, list):
+        return [settled(item, case) for item in value]
     if not isinstance(value, dict):
         return value
     kept = {key: item for key, item in value.items() if key not in case.volatile}
@@ -72,6 +74,7 @@ async def in_python(case: Case) -> object:
 def test_the_same_answer_on_every_surface(case: Case, notebook: magics.Runner, request: pytest.FixtureRequest) -> None:
     request.getfixturevalue(case.home)
     for name, body in case.files.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(body if isinstance(body, str) else json.dumps(body))
     for line in case.before:
         assert cli.run(shlex.split(line)) == 0

@@ -477,3 +477,22 @@ async def test_of_two_units_of_one_name_the_district_says_which(s: Session):
     assert any("row 3: 'Clinic A' is ambiguous" in note for note in plan.notes)
     other = await planned(s, "data tracker push", file=write(text.format("South")), program="Children", atomic=False)
     assert any("'Children' is not assigned to 'Clinic A'" in note for note in other.notes), "the other of that name"
+
+
+async def test_a_push_that_goes_on_is_called_as_its_file_now_and_has_its_refusals(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    """What is cut off is found again by its objects; title and refused rows are those of the line that goes on with it."""
+    head, first, second = SHEET.splitlines()
+    wrong = second.replace("Clinic B", "Nowhere")
+    monkeypatch.setattr(jobs, "IN_ONE_PART", 1)
+    text = f"{head}\n{first}\n{second.replace('Eli', 'Ada')}\n"
+    plan = await planned(s, "data tracker push", file=write(text, "may.csv"), program="Children")
+    plan.writer.job.mark_sent(1)
+    plan.writer.job.keep_answer(1, {})
+    again = await planned(s, "data tracker push", file=write(f"{text}{wrong}\n", "june.csv"), program="Children")
+    assert again.writer.job.path != plan.writer.job.path, "another file makes other UIDs"
+    same = await planned(s, "data tracker push", file=write(text, "july.csv"), program="Children")
+    assert same.writer.job.path == plan.writer.job.path
+    assert "july.csv" in same.title
+    assert "1 of 2 parts were answered in an earlier run" in same.notes

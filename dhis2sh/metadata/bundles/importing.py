@@ -184,11 +184,31 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
     report = report or ImportReport(source=bundle.origin, version=cast("str | None", bundle.system.get("version")))
     report.dangling = [DanglingReference.of(arrow) for arrow in findings.dangling]
     changes = await _compared(s, bundle, types, settings.strategy, report)
+    return await validated(s, changes, title, settings, report, bundle, _notes(findings, settings, report))
+
+
+async def validated(
+    s: Session,
+    changes: Sequence[Write],
+    title: str,
+    settings: Settings,
+    report: ImportReport,
+    bundle: Bundle,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """The plan of changes that a server takes as a bundle, after it has said what it would refuse of them.
+
+    Parameters:
+        changes: what is created and updated, in the order in which a server takes it.
+        report: with the counts by type; what the server refuses is put into it.
+        bundle: where they come from: its name, and what its objects and those that it refers to are called.
+        notes: what is to be said of it.
+    """
     planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
-    planned.notes = [*_meaning(changes), *_notes(findings, settings, report)]
+    planned.notes = [*_meaning(changes), *notes]
     writer = BundleImport(
         "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,
-        origin=bundle.origin, names=_names(bundle), types=types,
+        origin=bundle.origin, names=_names(bundle), types=await types_of(s.client),
     )  # fmt: skip
     message = await _validated(s, writer)
     await _take_conflicts(s, message, writer, report)

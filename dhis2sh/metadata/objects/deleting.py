@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.client import reading, schema
 from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS, VARIABLES, Usage, Use
-from dhis2sh.dhis2.cascades import DELETED_WITH, REFUSED_WHILE, TAKEN_OUT_BEFORE
+from dhis2sh.dhis2.cascades import DELETED_WITH, HELD_WHILE, REFUSED_WHILE, TAKEN_OUT_BEFORE
 from dhis2sh.dhis2.ordering import groups_of_types, leaves_first
 from dhis2sh.dhis2.properties import NOT_FOLLOWED, PEOPLE, SHARING
 from dhis2sh.metadata import writes
@@ -63,10 +63,10 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
         rows = await writes.read_objects(s, kind, sorted(some - everything), missing_is_fine=True)
         for row in rows:
             _let_go(found, kind, row, going)
-    for group in groups_of_types(uids, types, deleting=True):
-        for plural in group:
-            left = [item for item in objects[plural] if str(item["id"]) not in with_it]
-            found.writes += [Write(plural, item, None) for item in leaves_first(types[plural], left)]
+    order = [plural for group in groups_of_types(uids, types, deleting=True) for plural in group]
+    for plural in sorted(order, key=lambda plural: HELD_WHILE.get(plural) in uids):  # those last that stay till then
+        left = [item for item in objects[plural] if str(item["id"]) not in with_it]
+        found.writes += [Write(plural, item, None) for item in leaves_first(types[plural], left)]
     found.writes.sort(key=lambda write: write.by_server)
     found.writes += [Write(plural, item, None, by_server=True) for plural, items in parts.items() for item in items]
     found.notes = [*_gone_with_it(parts, uids), *_in_use(found, going, types), *found.notes]

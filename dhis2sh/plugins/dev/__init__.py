@@ -1,8 +1,10 @@
-"""`dev`: for those who work on dhis2sh itself, or on a plugin for it.
+"""`dev`: for those who write programs or plugins for DHIS2, or work on dhis2sh itself.
 
-codegen   the generated models      plugin   list, new
+codegen   the generated models      tokens   pat list, create, rotate, delete
+clients   oauth2 client ...         making   uid, sample
+plugin    list, new
 
 May import: as `dhis2sh.plugins`; its modules never one another.
 """
 
-MODULES = ("codegen", "plugin")
+MODULES = ("clients", "codegen", "making", "plugin", "tokens")

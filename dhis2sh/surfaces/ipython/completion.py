@@ -61,7 +61,7 @@ def suggest(
         if matched := completion.matching(found, used[1]):
             return Suggestions(used[1], matched)
     wanted = completion.expected(words)
-    if wanted.what == "files":
+    if wanted.what in {"files", "folders"}:
         return tails.files(typed[wanted.at :])
     found = completion.complete(words, names, version)
     if not found.items and wanted.what == "files-or-profiles":

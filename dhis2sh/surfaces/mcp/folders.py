@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh import profiles
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.verbs.declaration import FILES_OR_PROFILES
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES, FOLDERS
 from dhis2sh.words import joined, kebab
 
 if TYPE_CHECKING:
@@ -69,20 +69,21 @@ class Folders:
             case "writes":
                 return str(self._to_write(param.name, value))
             case _:
-                return str(self._to_read(param.name, value))
+                return str(self._to_read(param.name, value, folder=param.complete == FOLDERS))
 
-    def _to_read(self, name: str, text: str) -> Path:
+    def _to_read(self, name: str, text: str, *, folder: bool) -> Path:
+        kind = "folder" if folder else "file"
         if not self._read:
             raise UsageError(
-                f"{name}: '{text}' is a file, and this server was started without a folder to read from",
+                f"{name}: '{text}' is a {kind}, and this server was started without a folder to read from",
                 hint="whoever starts it adds: dhis2-mcp --read-folder FOLDER; objects may be given as JSON without a file",
             )
-        for folder in self._read:
-            found = _resolved(folder / text)  # an absolute path stays what it is
-            if found.is_relative_to(folder) and found.is_file():
+        for place in self._read:
+            found = _resolved(place / text)  # an absolute path stays what it is
+            if found.is_relative_to(place) and (found.is_dir() if folder else found.is_file()):
                 return found
-        if any(_resolved(folder / text).is_relative_to(folder) for folder in self._read):
-            raise NotFound(f"{name}: there is no file '{text}' in {joined(map(str, self._read))}")
+        if any(_resolved(place / text).is_relative_to(place) for place in self._read):
+            raise NotFound(f"{name}: there is no {kind} '{text}' in {joined(map(str, self._read))}")
         raise UsageError(f"{name}: '{text}' is not below {joined(map(str, self._read), 'or')}: it was not read")
 
     def _to_write(self, name: str, text: str) -> Path:

@@ -1,6 +1,7 @@
 """Writes that run through all four surfaces: one module an area, each with a list `WRITES`."""
 
 import importlib
+import json
 import pkgutil
 from dataclasses import dataclass, field
 
@@ -10,10 +11,10 @@ class Writing:
     """A verb, its line and the same arguments as JSON.
 
     `home` is the fixture that fills the sandbox: a dozen objects, or `country_home` with every type; `files` lie in
-    the working folder (a text as it is, the rest as JSON); `made` says that the server or we make up UIDs, so that
+    the working folder (texts and bytes as they are, the rest as JSON); `made` says that the server or we make up UIDs, so that
     they differ from call to call; `moves_data` that data values change with the objects; `tracker`
-    that what it writes is of persons, `values` of data values and registrations, `keyed` settings and keys of
-    the data store: none of them is metadata.
+    that what it writes is of persons, `values` of data values and registrations, `keyed` settings, keys of
+    the data store and apps: none of them is metadata.
     `before` are lines that are run first.
     """
 
@@ -31,6 +32,11 @@ class Writing:
 
     def __str__(self) -> str:
         return f"{self.verb} {self.line}"
+
+
+def content_of(body: object) -> bytes:
+    """What lies in a file of a case."""
+    return body if isinstance(body, bytes) else (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
 def all_writes() -> list[Writing]:

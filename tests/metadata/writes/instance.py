@@ -1,8 +1,11 @@
 """Jobs and maintenance."""
 
+from tests.instance.zips import app
 from tests.metadata.writes import Writing
+from tests.surfaces.cases.instance import CODE
 
 WRITES = [
+    Writing("instance apply", "code", {"directory": "code"}, files=CODE),
     Writing(
         "jobs create",
         "'Nightly test' TEST --cron '0 0 2 * * ?' --param stages=2 --disabled",
@@ -46,5 +49,8 @@ WRITES = [
             "ours.css": "a { b: c }",
         },
         keyed=True,
+    ),
+    Writing(
+        "apps add", "app.zip", {"file": "app.zip"}, files={"app.zip": app("LvTe Surface app", "1.0.0")}, keyed=True
     ),
 ]

@@ -19,7 +19,18 @@ RAN = (
 APPROVED = ("metadata update dataSets 'Vaccine stock' --set 'workflow=District approval' --yes -p sandbox",)
 STORED = ("""datastore set looks theme --value '{"colour": "green"}' --yes -p sandbox""",)
 LINKED = ("files documents upload-url https://example.org/plan.pdf --name 'Surface plan' --yes -p sandbox",)
+CODE = {
+    "code/instance.yaml": "format: 1\ndhis2: '2.42'\ntypes:\n  - constants\nalso: []\n",
+    "code/metadata/constants/pi.yaml": "id: coCodePi001\nname: Pi as code\nshortName: Pi as code\nvalue: 3.14\n",
+}
 CASES = [
+    Case(
+        "instance pull",
+        "pulled --types constants",
+        {"directory": "pulled", "types": ["constants"]},
+        volatile=("directory", "written", "same"),
+    ),
+    Case("instance diff", "code", {"directory": "code"}, files=CODE),
     Case("jobs list", "", volatile=("next", "lastExecuted")),
     Case("jobs types", "ANALYTICS_TABLE", {"type": "ANALYTICS_TABLE"}),
     Case("jobs show", "DHIS2rocks1", {"job": "DHIS2rocks1"}, volatile=VOLATILE),
@@ -61,6 +72,14 @@ CASES = [
     Case("exchange list", "", empty=True),
     Case("exchange show", "exSandbox01", {"exchange": "exSandbox01"}, home="exchange_home"),
     Case("exchange preview", "exSandbox01", {"exchange": "exSandbox01"}, home="exchange_home"),
+    Case("dev pat list", "", empty=True),
+    Case("dev oauth2 client list", "", empty=True),
+    Case("dev uid", "2", {"count": 2}, volatile=("id",)),
+    Case("dev sample", "dataElements", {"type": "dataElements"}, volatile=("id", "name", "shortName")),
+    Case("user sessions", "", empty=True),
+    Case("user two-factor", ""),
+    Case("maintenance data-integrity watch", "", empty=True),
+    Case("validation results", "", empty=True),
     Case("datastore list", "looks", {"namespace": "looks"}, before=STORED),
     Case("datastore get", "looks theme", {"namespace": "looks", "key": "theme"}, before=STORED),
     Case("datastore export", "looks", {"namespace": "looks"}, before=STORED),
@@ -107,4 +126,8 @@ CASES = [
     ),
     Case("files orphans", "", empty=True),
     Case("customize show", ""),
+    Case("apps list", "", empty=True),
+    Case("apps snapshot", ""),
+    Case("apps hub-url", ""),
+    Case("apps hub-list", "exchange", {"words": ["exchange"]}, home="hub_home"),
 ]

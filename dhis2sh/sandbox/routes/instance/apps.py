@@ -82,9 +82,9 @@ class Api:
             raise Refused(409, _NO_MANIFEST) from None
         if not read.get("name"):
             raise Refused(409, _NO_MANIFEST)
-        key = str(read.get("short_name") or re.sub(r"[^a-zA-Z0-9-]+", "-", str(read["name"])).strip("-").lower())
+        key = _key(str(read.get("short_name") or read["name"]))
         app: JsonObject = {**read, "key": key, "folderName": f"apps/{key}", "appState": "OK", "appStorageSource": "LOCAL",
-                           "isBundledApp": False}  # fmt: skip
+                           "bundled": False}  # fmt: skip
         self.server.store.set_fact(_FACT, json.dumps({**self._apps(), key: app}))
         return answer(self._shown(request, app), 201)
 
@@ -116,6 +116,11 @@ class Api:
     def updates(self, request: Request) -> Response:
         """`GET /api/systemUpdates`: the list of versions is elsewhere, too."""
         raise Refused(409, "Failed to fetch list of latest versions.")
+
+
+def _key(short_name: str) -> str:
+    """What a server makes of an app's short name, case kept (`App.getUrlFriendlyName`)."""
+    return re.sub(r"\s+", "-", re.sub(r"[^A-Za-z0-9\s-]", "", short_name.strip()))
 
 
 def routes(server: Server) -> list[Route]:

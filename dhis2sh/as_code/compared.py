@@ -1,0 +1,325 @@
+"""What a directory and a server have differently, object by object and property by property."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, cast
+
+from pydantic import BaseModel
+
+from dhis2sh.as_code.checking import check
+from dhis2sh.as_code.clean import adapted, sorted_keys
+from dhis2sh.as_code.scope import APPS, SETTINGS, STORE
+from dhis2sh.as_code.secret import hidden, open_ones
+from dhis2sh.as_code.server import Server, entry
+from dhis2sh.dhis2.as_code import is_state
+from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
+from dhis2sh.dhis2.references import label
+from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.metadata.bundles.diff import differs, empty
+from dhis2sh.models import facts
+from dhis2sh.redact import SECRET
+from dhis2sh.types import JsonValue
+
+if TYPE_CHECKING:
+    from dhis2sh.as_code.folder import Folder
+    from dhis2sh.as_code.yaml_text import Document
+    from dhis2sh.metadata.bundles.adapting import Adapted, UnknownValue
+    from dhis2sh.metadata.bundles.report import AdaptedProperty
+    from dhis2sh.models.facts import Resource
+    from dhis2sh.types import JsonObject, Row
+
+type Change = Literal["added", "changed", "removed"]
+COLUMNS = ("change", "type", "id", "name", "property", "before", "after", "file")
+
+
+class DifferenceRow(BaseModel):
+    """One difference.
+
+    Parameters:
+        change: `added` is only in the directory, `removed` only on the server, `changed` one property of what both have.
+        before, after: what the server has, and what the directory says.
+        file: where the directory says it.
+    """
+
+    change: Change
+    type: str
+    id: str
+    name: str
+    property: str | None = None
+    before: JsonValue = None
+    after: JsonValue = None
+    file: str | None = None
+
+
+@dataclass(slots=True)
+class Object:
+    """An object that differs.
+
+    Parameters:
+        file: where the directory says it.
+        body: what the directory says, as the server's version says it.
+        raw: what the server has; None where it has none.
+        names: the properties that differ.
+    """
+
+    plural: str
+    uid: str
+    name: str
+    file: str
+    body: JsonObject
+    raw: Row | None = None
+    names: dict[str, tuple[JsonValue, JsonValue]] = field(default_factory=dict[str, tuple[JsonValue, JsonValue]])
+
+
+@dataclass(slots=True)
+class Value:
+    """A setting, or a key of the data store, that differs.
+
+    Parameters:
+        before: what the server has, secrets too; `there` is whether it has it.
+        after: what the directory says; `said` is whether it does.
+    """
+
+    kind: str
+    key: str
+    file: str | None
+    before: JsonValue = None
+    after: JsonValue = None
+    there: bool = True
+    said: bool = True
+
+    @property
+    def change(self) -> Change:
+        """What an apply would do."""
+        return "removed" if not self.said else "changed" if self.there else "added"
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What a directory and a server have differently.
+
+    Parameters:
+        objects: in the directory, and not on the server, or otherwise there.
+        only_there: on the server and in no file, UID and name by type.
+        values: settings and keys of the data store.
+        apps: installed apps, by key: version in the directory and on the server.
+        changes: what was changed for another version of DHIS2; `left_out` types that it does not have.
+        unknown: values that it does not know.
+        notes: what else was left out.
+        same: how many objects are the same.
+    """
+
+    objects: list[Object] = field(default_factory=list[Object])
+    only_there: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    values: list[Value] = field(default_factory=list[Value])
+    apps: dict[str, tuple[str | None, str | None]] = field(default_factory=dict[str, tuple[str | None, str | None]])
+    changes: list[AdaptedProperty] = field(default_factory=lambda: [])
+    left_out: Counter[str] = field(default_factory=Counter[str])
+    unknown: list[UnknownValue] = field(default_factory=lambda: [])
+    notes: list[str] = field(default_factory=list[str])
+    same: int = 0
+
+    def rows(self) -> list[DifferenceRow]:
+        """All of it, a row each, by type and name."""
+        found: list[DifferenceRow] = []
+        for one in self.objects:
+            about = {"type": one.plural, "id": one.uid, "name": one.name, "file": one.file}
+            if one.raw is None:
+                found.append(DifferenceRow(change="added", **about))
+            for name, (before, after) in one.names.items() if one.raw is not None else ():
+                found.append(DifferenceRow(change="changed", property=name, before=before, after=after, **about))
+        for plural, some in self.only_there.items():
+            found += [DifferenceRow(change="removed", type=plural, id=uid, name=name) for uid, name in some.items()]
+        for one in self.values:
+            before, after = (hidden({one.key: value}) for value in (one.before, one.after))
+            found.append(
+                DifferenceRow(
+                    change=one.change, type=one.kind, id=one.key, name=one.key, file=one.file,
+                    before=cast("JsonObject", before)[one.key], after=cast("JsonObject", after)[one.key],
+                )
+            )  # fmt: skip
+        for key, (said, there) in self.apps.items():
+            change: Change = "added" if there is None else "removed" if said is None else "changed"
+            found.append(
+                DifferenceRow(change=change, type=APPS, id=key, name=key, property="version", before=there, after=said)
+            )
+        return sorted(found, key=lambda row: (row.type, row.name.lower(), row.id, row.property or ""))
+
+
+async def compare(server: Server, folder: Folder) -> Comparison:
+    """Compare a directory with a server: each type is read, compared and let go.
+
+    Raises `UsageError` with file and line for what cannot stand in a file.
+    """
+    found = Comparison()
+    source = _source(folder.scope.version)
+    for number, plural in enumerate(folder.scope.types):
+        server.s.person.progress("compare", number, len(folder.scope.types))
+        documents = folder.objects(plural)
+        for document in documents.values():
+            check(plural, document)
+        if plural not in server.types or not server.types[plural].in_bundles:
+            found.left_out[plural] += len(documents)
+            continue
+        await _compare_type(server, plural, documents, source.get(plural), found)
+    server.s.person.progress("compare", len(folder.scope.types), len(folder.scope.types))
+    if SETTINGS in folder.scope.also and (settings := folder.settings()) is not None:
+        await _compare_settings(server, settings, found)
+    if STORE in folder.scope.also:
+        await _compare_store(server, folder.entries(), found)
+    if APPS in folder.scope.also and (apps := folder.apps()) is not None:
+        await _compare_apps(server, apps, found)
+    found.notes += [
+        f"left out: {number:,} {plural}: this version does not have them"
+        for plural, number in found.left_out.items()
+        if number
+    ]
+    return found
+
+
+def _source(version: str) -> Mapping[str, Resource]:
+    """The types of the version that a directory was pulled from; of one that is not known the newest."""
+    key = f"v{version.partition('.')[2]}"
+    return facts.types(key if key in facts.VERSIONS else facts.VERSIONS[-1])
+
+
+async def _compare_type(
+    server: Server, plural: str, documents: Mapping[str, Document], source: Resource | None, found: Comparison
+) -> None:
+    said: Adapted = adapted(
+        plural, (document.value for document in documents.values()), server.types, newer=server.newer
+    )
+    found.changes += said.changes
+    found.unknown += said.unknown
+    bodies, met = said.bundle.objects.get(plural, {}), set[str]()
+    async for page in server.pages(plural):
+        for raw, clean in page:
+            uid = str(raw["id"])
+            if uid not in documents:
+                found.only_there.setdefault(plural, {})[uid] = label(clean)
+                continue
+            met.add(uid)
+            names = differences(plural, clean, bodies[uid], server.types, source)
+            if names:
+                found.objects.append(_object(plural, documents[uid], bodies[uid], raw, names))
+            else:
+                found.same += 1
+    found.objects += [_object(plural, documents[uid], bodies[uid]) for uid in documents if uid not in met]
+
+
+def _object(
+    plural: str,
+    document: Document,
+    body: JsonObject,
+    raw: Row | None = None,
+    names: dict[str, tuple[JsonValue, JsonValue]] | None = None,
+) -> Object:
+    return Object(plural, str(body["id"]), label(body), document.where, body, raw, names or {})
+
+
+def differences(
+    plural: str, there: JsonObject, said: JsonObject, types: Mapping[str, Resource], source: Resource | None
+) -> dict[str, tuple[JsonValue, JsonValue]]:
+    """The properties that differ: what the server has, and what the file says.
+
+    What a file does not say is empty, but for sharing, and for what the version that it was pulled from does not know.
+    """
+    found: dict[str, tuple[JsonValue, JsonValue]] = {}
+    for name in sorted({*there, *said}):
+        before, after = there.get(name), said.get(name)
+        if name == "sharing":
+            if after is not None and before != after:
+                found[name] = (before, after)
+        elif name not in said and (nothing(before) or (source is not None and name not in source.properties)):
+            continue
+        elif differs(plural, name, before, after, types):
+            found[name] = (before, after)
+    return found
+
+
+def nothing(value: JsonValue) -> bool:
+    """Is a value what a server has where nothing was said: none at all, zero, or the default of the category model?"""
+    if isinstance(value, dict) and value.keys() == {"id"}:
+        return value["id"] in DEFAULT_OBJECTS.values()
+    return empty(value) or value == 0
+
+
+# Beside metadata --------------------------------------------------------------------------------------------------------
+
+
+async def _compare_settings(server: Server, document: Document, found: Comparison) -> None:
+    there = await server.settings()
+    for name, value in document.value.items():
+        if is_state(name):
+            raise UsageError(
+                f"{document.at(name)}: {name} is in no file: it is one server's own", hint="take the line out"
+            )
+        if any(open_ones({name: value})):
+            raise UsageError(f"{document.at(name)}: a secret does not stand in a file", hint=f"{name}: '{SECRET}'")
+        if name not in there:
+            hint = did_you_mean(name, [*there])
+            if hint is not None and value != SECRET:
+                raise UsageError(f"{document.at(name)}: there is no setting '{name}'", hint=hint)
+            found.notes.append(f"left out: setting {name}: this server does not have it")
+            continue
+        before = there[name]
+        if not nothing(before) and not nothing(value) and _kind(before) != _kind(value):
+            raise UsageError(
+                f"{document.at(name)}: {name} is {_kind(before)}, and {value!r} is {_kind(value)}",
+                hint=f"{name}: {before!r}",
+            )
+        if before != value and not (empty(before) and value in ("", None)):
+            found.values.append(Value(SETTINGS, name, document.where, before, value))
+
+
+def _kind(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    return "a number" if isinstance(value, (int, float)) else "a text" if isinstance(value, str) else "no single value"
+
+
+async def _compare_store(server: Server, documents: Mapping[str, Document], found: Comparison) -> None:
+    met: set[str] = set()
+    async for namespace, key, value in server.entries():
+        name = f"{namespace}/{key}"
+        document = documents.get(name)
+        if document is None:
+            found.values.append(Value(STORE, name, None, value, said=False))
+            continue
+        met.add(name)
+        if sorted_keys(document.value["value"]) != entry(namespace, key, value)["value"]:
+            found.values.append(Value(STORE, name, document.where, value, document.value["value"]))
+    for name, document in documents.items():
+        if place := next(open_ones(document.value), None):
+            raise UsageError(f"{document.at(*place)}: a secret does not stand in a file", hint=f"write '{SECRET}'")
+        if name in met:
+            continue
+        if name.partition("/")[0] in server.closed:
+            found.notes.append(f"left out: {name}: an app keeps the namespace for itself")
+        else:
+            found.values.append(Value(STORE, name, document.where, None, document.value["value"], there=False))
+    found.notes += [f"left out: namespace {name}, which an app keeps for itself" for name in server.closed]
+
+
+async def _compare_apps(server: Server, document: Document, found: Comparison) -> None:
+    there = await server.apps()
+    for key in sorted({*there, *document.value}):
+        here, other = (_version(where.get(key)) if key in where else None for where in (document.value, there))
+        if here != other:
+            found.apps[key] = (here, other)
+
+
+def _version(app: JsonValue) -> str:
+    return str(app.get("version") or "") if isinstance(app, dict) else ""
+
+
+def told(found: Comparison) -> list[str]:
+    """What of a directory the server's version cannot say, in words: the differences between versions, listed as of a package."""
+    lines = [f"{one.type} {one.property} {one.how}: {one.count:,}" for one in found.changes]
+    lines += [
+        f"{one.type} [{one.uid}]: its {one.property} '{one.value}' is unknown to this version" for one in found.unknown
+    ]
+    return [*lines, *found.notes]

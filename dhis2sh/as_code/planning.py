@@ -1,0 +1,274 @@
+"""The plan that brings a directory into a server: metadata, what goes, routes, settings, data store; and the way back of all of it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from dhis2sh.as_code.clean import sharing_of
+from dhis2sh.as_code.compared import SETTINGS, STORE, Comparison, Object, Value, compare, told
+from dhis2sh.as_code.secret import Secrets, places
+from dhis2sh.as_code.server import server_of
+from dhis2sh.changes.plan import Plan
+from dhis2sh.changes.together import Together, together
+from dhis2sh.changes.way_back import takes_back
+from dhis2sh.dhis2.ordering import parents_first
+from dhis2sh.dhis2.references import references
+from dhis2sh.errors import Dhis2Error, Refused, UsageError
+from dhis2sh.instance import keyed
+from dhis2sh.instance.keyed import MISSING, Held, Keyed
+from dhis2sh.metadata import undoing, writes
+from dhis2sh.metadata.bundles import importing
+from dhis2sh.metadata.bundles.bundle import Bundle
+from dhis2sh.metadata.bundles.checking import check
+from dhis2sh.metadata.bundles.report import ImportReport, TypeCount
+from dhis2sh.metadata.objects.deleting import deletion
+from dhis2sh.metadata.owned import with_owners, words_of
+from dhis2sh.metadata.writes import Write
+from dhis2sh.words import counted, listed
+
+if TYPE_CHECKING:
+    from dhis2sh.as_code.folder import Folder
+    from dhis2sh.as_code.server import Server
+    from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue
+
+WHAT, NAME = "instance", "instance"
+ROUTES = "routes"
+GROUPS = "userGroups"
+PLACES = {SETTINGS: keyed.SETTINGS, STORE: keyed.STORE}
+SHOWN = 5
+
+
+@dataclass(slots=True)
+class AsCode(Together):
+    """The writer of an apply."""
+
+    name: ClassVar[str] = NAME
+
+
+async def plan(s: Session, folder: Folder, secrets: Secrets, *, prune: bool) -> Plan:
+    """The plan that makes a server what a directory says.
+
+    Parameters:
+        secrets: those that were given; the others somebody at a terminal is asked for.
+        prune: delete what is in no file, of the types and namespaces that the directory is about.
+
+    Raises `UsageError` with file and line for what cannot stand in a file.
+    """
+    server = await server_of(s, folder.scope.types)
+    found = await compare(server, folder)
+    return await _Applying(s, server, folder, found, secrets, prune=prune).plan()
+
+
+class _Applying:
+    """One directory on its way to one server."""
+
+    def __init__(
+        self, s: Session, server: Server, folder: Folder, found: Comparison, secrets: Secrets, *, prune: bool
+    ) -> None:
+        self._s, self._server, self._folder = s, server, folder
+        self._found, self._secrets, self._prune = found, secrets, prune
+        self._title = f"apply {folder.root.name or folder.root}"
+
+    async def plan(self) -> Plan:
+        """Metadata first, what goes behind it, then settings and the data store."""
+        writes_ = [await self._write(one) for one in self._found.objects]
+        metadata = await self._metadata([write for write in writes_ if write.plural != ROUTES])
+        routes = [self._alone(write) for write in writes_ if write.plural == ROUTES]
+        gone = await self._gone(writes_) if self._prune else Plan(self._title)
+        values = await self._values()
+        whole = together(self._title, [metadata, *routes, gone, *values], AsCode, WHAT)
+        whole.notes = list(dict.fromkeys([*told(self._found), *whole.notes, *self._left()]))
+        cast("AsCode", whole.writer).notes = whole.notes
+        whole.blocked = self._trouble() or whole.blocked
+        return whole
+
+    # Metadata ---------------------------------------------------------------------------------------------------------
+
+    async def _write(self, one: Object) -> Write:
+        """What an object is and shall be, with its secrets."""
+        body = {name: value for name, value in one.body.items() if one.raw is None or name in one.names}
+        if one.raw is not None:  # a secret that the server does not give has to be sent again with the rest
+            body |= {name: value for name, value in one.body.items() if any(places(value))}
+        raw = cast("JsonObject", one.raw or {})
+        filled = cast(
+            "JsonObject", await self._secrets.fill(self._s, f"{one.plural}/{one.uid}", cast("JsonValue", body), raw)
+        )
+        if isinstance(sharing := filled.get("sharing"), dict):
+            there = raw.get("sharing")
+            filled["sharing"] = sharing_of(sharing, there if isinstance(there, dict) else None)
+        if one.raw is None:
+            return Write(one.plural, None, filled)
+        after: JsonObject = copy.deepcopy(raw)
+        for name in one.names:
+            if name not in one.body:
+                after.pop(name, None)
+        return Write(one.plural, raw, after | filled)
+
+    async def _metadata(self, changes: Sequence[Write]) -> Plan:
+        """The plan of what is new and what changes, as the server says to it."""
+        types = self._server.types
+        ordered: list[Write] = []
+        report = ImportReport(source=str(self._folder.root), version=self._folder.scope.version)
+        for plural in sorted({write.plural for write in changes}, key=lambda name: types[name].order):
+            mine = [write for write in changes if write.plural == plural]
+            new = {write.uid: write for write in mine if write.before is None}
+            created = parents_first(types[plural], [cast("JsonObject", write.after) for write in new.values()])
+            ordered += [new[str(body["id"])] for body in created] + [
+                write for write in mine if write.before is not None
+            ]
+            report.types.append(TypeCount(type=plural, create=len(new), update=len(mine) - len(new)))
+        bundle = Bundle(origin=str(self._folder.root))
+        for write in ordered:
+            bundle.add(write.plural, cast("JsonObject", write.after))
+        findings = await check(self._s.client, bundle, types)
+        whole = await with_owners(self._s, ordered)
+        notes = [*findings.notes(ways=False), *words_of(whole), *await self._strangers(bundle)]
+        settings = importing.Settings(include_sharing=True)
+        made = await importing.validated(self._s, whole, self._title, settings, report, bundle, notes)
+        if isinstance(made.blocked, Refused):
+            made.blocked.hint = "mend the files, then the same line once more; dhis2 explain"
+        return made
+
+    def _alone(self, write: Write) -> Plan:
+        """A route by its own address: there a server checks where it leads, and keeps its secrets."""
+        return writes.plan(self._title, [write])
+
+    async def _strangers(self, bundle: Bundle) -> list[str]:
+        """Groups that sharing names and that are nowhere: a server would take them and say nothing."""
+        named: dict[str, list[str]] = {}
+        for plural, body in bundle:
+            for ref in references(self._server.types[plural], body, self._server.types):
+                if ref.path == "sharing.userGroups":
+                    named.setdefault(ref.uid, []).append(f"{plural} [{body['id']}]")
+        new = bundle.objects.get(GROUPS, {})
+        asked = [uid for uid in named if uid not in new]
+        rows = await writes.read_objects(self._s, GROUPS, asked, fields="id", missing_is_fine=True) if asked else []
+        there = {str(row["id"]) for row in rows}
+        return [
+            f"sharing names the group {uid}, which is in no file and not on the server: {listed(named[uid])}"
+            for uid in asked
+            if uid not in there
+        ]
+
+    async def _gone(self, changes: Sequence[Write]) -> Plan:
+        """The plan of deleting what is in no file; what a file refers to stays, and blocks."""
+        objects: dict[str, list[JsonObject]] = {}
+        for plural, some in self._found.only_there.items():
+            objects[plural] = await writes.read_objects(self._s, plural, [*some], missing_is_fine=True)
+        going = {str(body["id"]) for rows in objects.values() for body in rows}
+        if not going:
+            return Plan(self._title)
+        found = await deletion(self._s, objects)
+        changing = {write.uid: write for write in changes}
+        kept: list[Write] = []
+        referring: list[str] = []
+        for write in found.writes:
+            if write.after is None or write.uid in going:
+                kept.append(write)
+            elif write.uid not in changing and self._is_said(write):
+                referring.append(write.called)
+            elif write.uid not in changing:
+                kept.append(write)
+        referring += [
+            write.called
+            for write in changes
+            if any(
+                ref.uid in going
+                for ref in references(self._server.types[write.plural], write.after or {}, self._server.types)
+                if ref.path not in {"sharing.owner", "sharing.users"}
+            )
+        ]
+        made = writes.plan(self._title, kept, what=WHAT, bundle=True, asks=True, notes=found.notes)
+        if referring:
+            made.blocked = UsageError(
+                f"{listed(dict.fromkeys(referring), SHOWN)} refer in their files to what is in no file and would be deleted",
+                hint="dhis2 instance pull writes the missing files; or take the references out",
+            )
+        return made
+
+    def _is_said(self, write: Write) -> bool:
+        """Is an object in a file?"""
+        return write.plural in self._folder.scope.types and write.uid not in self._found.only_there.get(
+            write.plural, {}
+        )
+
+    # Settings and data store ------------------------------------------------------------------------------------------
+
+    async def _values(self) -> list[Plan]:
+        plans: list[Plan] = []
+        for kind, place in PLACES.items():
+            mine = [one for one in self._found.values if one.kind == kind and (one.said or self._prune)]
+            changes = [await self._keyed(place, one) for one in mine]
+            if changes:
+                plans.append(keyed.plan(changes, self._title, keyed.WHAT[place]))
+        return plans
+
+    async def _keyed(self, place: keyed.Place, one: Value) -> Keyed:
+        none: Held = MISSING
+        if not one.said:
+            return Keyed(place, one.key, one.before, none)
+        before = one.before if one.there else none
+        if one.kind == SETTINGS:
+            before = await keyed.held(self._s, place, one.key)
+        server: JsonValue = None if before is MISSING else cast("JsonValue", before)
+        return Keyed(
+            place, one.key, before, await self._secrets.fill(self._s, f"{one.kind}/{one.key}", one.after, server)
+        )
+
+    # What is said of it -----------------------------------------------------------------------------------------------
+
+    def _left(self) -> list[str]:
+        """What this apply leaves as it is."""
+        notes: list[str] = []
+        only = sum(map(len, self._found.only_there.values())) + sum(not one.said for one in self._found.values)
+        if only and not self._prune:
+            notes.append(
+                f"{counted(only, 'object')} on the server {'is' if only == 1 else 'are'} in no file and stay; --prune deletes them"
+            )
+        if self._found.apps:
+            told_ = [
+                f"{key} {said or 'none'} (the server has {there or 'none'})"
+                for key, (said, there) in self._found.apps.items()
+            ]
+            notes.append(f"apps are not installed by an apply: {listed(told_, SHOWN)}")
+        unused = sorted({*self._secrets.given} - self._secrets.used)
+        if unused:
+            notes.append(f"secrets that nothing asked for: {listed(unused, SHOWN)}")
+        return notes
+
+    def _trouble(self) -> Dhis2Error | None:
+        """What only a person can settle."""
+        if self._secrets.missing:
+            return UsageError(
+                f"{counted(len(self._secrets.missing), 'secret')} missing: {listed(self._secrets.missing, SHOWN)}; nothing was written",
+                hint="--secrets FILE with a line for each, as routes/UID/auth.password: 'value'",
+            )
+        if self._found.unknown:
+            one = self._found.unknown[0]
+            return UsageError(
+                f"{one.type} [{one.uid}]: its {one.property} '{one.value}' is unknown to DHIS2 of this server; nothing was written",
+                hint=f"it knows {listed(one.known, 6)}",
+            )
+        return None
+
+
+@takes_back(NAME)
+async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
+    """Metadata as before, and settings and keys of the data store; one plan."""
+    changes = journal.changes(entry.id)
+    values = [change for change in changes if change.type in PLACES.values()]
+    objects = [change for change in changes if change.type not in PLACES.values()]
+    plans: list[Plan] = []
+    if values:
+        plans.append(await keyed.set_back_of(s, entry, values))
+    if objects:
+        plans.append(await undoing.objects_of(s, journal, entry, objects, force=force))
+    blocked = [plan.blocked for plan in plans]
+    made = together(f"undo entry {entry.id}: {entry.title}", plans, AsCode, "undone")
+    made.blocked = next((why for why in blocked if why is not None), None) if not made.steps else None
+    return made

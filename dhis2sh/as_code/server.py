@@ -1,0 +1,121 @@
+"""What a server has of what a directory is about, type by type, as files say it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.as_code.clean import JOBS, adapted, is_managed, sorted_keys
+from dhis2sh.as_code.secret import hidden
+from dhis2sh.client import schema
+from dhis2sh.dhis2.as_code import is_state
+from dhis2sh.errors import Forbidden
+from dhis2sh.instance import data_store, jobs, settings
+from dhis2sh.metadata import writes
+from dhis2sh.redact import SECRET, is_secret
+
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
+    from dhis2sh.models.facts import Resource
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue, Row
+
+AT_ONCE = 1000
+"""Objects that are asked for in one request."""
+
+
+@dataclass(slots=True)
+class Server:
+    """A server, as far as files can say it.
+
+    Parameters:
+        types: of its version, by plural.
+        newer: it is newer than the newest that is known here.
+    """
+
+    s: Session
+    types: Mapping[str, Resource]
+    newer: bool
+    job_types: frozenset[str] = frozenset()
+    closed: list[str] = field(default_factory=list[str])
+    """Namespaces that belong to an app, which nobody else may read."""
+
+    async def pages(self, plural: str) -> AsyncGenerator[list[tuple[Row, JsonObject]]]:
+        """The objects of a type that files may hold: each as the server has it, and as its file says it."""
+        params: dict[str, Param] = {"fields": writes.OWNED, "order": "id:asc"}
+        async with aclosing(self.s.client.pages(plural, params, size=AT_ONCE)) as pages:
+            async for rows in pages:
+                some = {str(row["id"]): row for row in rows if is_managed(plural, row, self.job_types)}
+                found = adapted(plural, map(_without_access, some.values()), self.types, newer=self.newer)
+                clean = found.bundle.objects.get(plural, {})
+                yield [(raw, clean[uid]) for uid, raw in some.items()]
+
+    async def settings(self) -> JsonObject:
+        """Its system settings, by name; secrets are `(secret)`."""
+        found = await settings.everything(self.s)
+        return {
+            name: SECRET if is_secret(name) and isinstance(found[name], str) and found[name] else found[name]
+            for name in sorted(found)
+            if not is_state(name)
+        }
+
+    async def entries(self) -> AsyncGenerator[tuple[str, str, JsonValue]]:
+        """Its data store: namespace, key, value."""
+        for namespace in await data_store.namespaces(self.s):
+            try:
+                found = await data_store.entries(self.s, namespace)
+            except Forbidden:
+                self.closed.append(namespace)
+                continue
+            for key in sorted(found):
+                yield namespace, key, found[key]
+
+    async def apps(self) -> JsonObject:
+        """The apps that were installed, by key: name, version and where it is on the App Hub."""
+        rows = cast("list[JsonObject]", await self.s.client.get("apps"))
+        found: JsonObject = {}
+        for row in sorted(rows, key=lambda row: str(row.get("key"))):
+            if row.get("isBundledApp") is True or row.get("core_app") is True:
+                continue
+            told: JsonObject = {
+                "name": row.get("name"),
+                "version": row.get("version"),
+                "appHubId": row.get("app_hub_id"),
+            }
+            found[str(row.get("key"))] = {name: value for name, value in told.items() if value}
+        return found
+
+    async def names(self, plurals: Iterable[str]) -> dict[str, str]:
+        """What objects of some types are called, by UID: what stands beside references."""
+        wanted = [name for name in plurals if name in self.types]
+        if not wanted:
+            return {}
+        body = await self.s.client.get_object("metadata", {"fields": "id,name", **dict.fromkeys(wanted, True)})
+        found: dict[str, str] = {}
+        for rows in body.values():
+            for row in cast("Sequence[JsonObject]", rows) if isinstance(rows, list) else ():
+                if isinstance(row.get("name"), str):
+                    found[str(row["id"])] = str(row["name"])
+        return found
+
+
+def _without_access(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "access"}
+
+
+def entry(namespace: str, key: str, value: JsonValue) -> JsonObject:
+    """A key of the data store as its file has it."""
+    return {"namespace": namespace, "key": key, "value": sorted_keys(hidden(value))}
+
+
+async def server_of(s: Session, plurals: Sequence[str]) -> Server:
+    """The server of a session.
+
+    Parameters:
+        plurals: the types that matter.
+    """
+    types = await schema.types_of(s.client)
+    known = frozenset(await jobs.job_types(s)) if JOBS in plurals else frozenset[str]()
+    return Server(s, types, (await s.client.version()).newer_than_known, known)

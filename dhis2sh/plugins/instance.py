@@ -1,0 +1,110 @@
+"""`instance`: an instance as a directory of files, compared with a server and brought into one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from dhis2sh.as_code import folder, planning, pulling, secret
+from dhis2sh.as_code.compared import COLUMNS, DifferenceRow, compare, told
+from dhis2sh.as_code.pulling import Pulled
+from dhis2sh.as_code.server import server_of
+from dhis2sh.changes.plan import Plan
+from dhis2sh.errors import CheckFailed
+from dhis2sh.rows.rows import Rows
+from dhis2sh.session import Session
+from dhis2sh.verbs.declaration import FOLDERS, Complete, Doc, NotForAgents, Touches, verb
+
+Only = Annotated[
+    list[str],
+    Doc("Only these: types, settings, dataStore, apps; may be repeated, or one text with commas."),
+    Complete("types"),
+]
+UNDOES = planning.taken_back
+"""How an apply is taken back: importing it here registers that."""
+Directory = Annotated[Path, Doc("A directory that `instance pull` has written."), Complete(FOLDERS)]
+
+
+@verb(
+    "instance pull",
+    effect="read",
+    examples=[
+        "dhis2 instance pull country",
+        "dhis2 instance pull country --types dataElements,dataSets,userRoles,settings",
+    ],
+)
+async def pull(
+    s: Session,
+    directory: Annotated[Path, Doc("Where to write; it is made."), Complete(FOLDERS), Touches("writes")],
+    *,
+    types: Only = [],
+    without: Annotated[list[str], Doc("All but these."), Complete("types")] = [],
+    overwrite: Annotated[bool, Doc("Replace files too that were changed since and that no git keeps.")] = False,
+) -> Pulled:
+    """Write a server's metadata, roles, groups, sharing, jobs, routes, settings, data store and apps as readable files.
+
+    One object a file of YAML, in a fixed order, so that git shows what has changed. No accounts, times, passwords or tokens.
+    A pull into a directory that is there renews what it is about; files that no git keeps are not overwritten.
+
+    API source: `GET /api/{type}?fields=:owner`, `/api/systemSettings`, `/api/dataStore`, `/api/apps`.
+    """
+    return await pulling.pull(s, directory, types, without, overwrite=overwrite)
+
+
+@verb(
+    "instance diff",
+    effect="read",
+    examples=["dhis2 instance diff country -p production", "dhis2 instance diff country --check"],
+)
+async def diff(
+    s: Session,
+    directory: Directory,
+    *,
+    types: Only = [],
+    check: Annotated[bool, Doc("End with exit code 8 when there are differences.")] = False,
+) -> Rows[DifferenceRow]:
+    """List what a directory and the server have differently: object by object, property by property.
+
+    `added` is only in the directory, `removed` only on the server. What another version of DHIS2 cannot say is told.
+
+    API source: as of `instance pull`.
+    """
+    opened = folder.opened(directory, types)
+    found = await compare(await server_of(s, opened.scope.types), opened)
+    rows = Rows(found.rows(), columns=COLUMNS)
+    for note in told(found):
+        s.person.warn(note)
+    if check and len(rows):
+        raise CheckFailed(f"{len(rows):,} differences", findings=rows, hint="the same line without --check lists them")
+    return rows
+
+
+@verb(
+    "instance apply",
+    effect="write",
+    examples=[
+        "dhis2 instance apply country -p production --dry-run",
+        "dhis2 instance apply country -p production --prune --secrets secrets.yaml",
+    ],
+)
+async def apply(
+    s: Session,
+    directory: Directory,
+    *,
+    types: Only = [],
+    prune: Annotated[bool, Doc("Delete what is in no file, of the types that the directory is about.")] = False,
+    secrets: Annotated[
+        Path | None,
+        Doc("A file with the secrets, outside of git: routes/UID/auth.password: 'value', one a line."),
+        Complete("files"),
+        NotForAgents(),
+    ] = None,
+) -> Plan:
+    """Make a server what the files of a directory say; `undo` takes all of it back.
+
+    What is the same is not sent. Nothing is deleted without --prune. A slip in a file is told with its line before anything is
+    sent; the server says before what it would refuse. A secret is taken from the server, from --secrets, or asked for.
+
+    API source: `POST /api/metadata`, `/api/routes`, `/api/systemSettings`, `PUT /api/dataStore/{namespace}/{key}`.
+    """
+    return await planning.plan(s, folder.opened(directory, types), secret.read(secrets), prune=prune)

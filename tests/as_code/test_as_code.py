@@ -1,0 +1,315 @@
+"""A server as a directory: the same each time, nothing left to do, and into another server and back."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dhis2sh.as_code.pulling import Pulled
+from dhis2sh.client.requests import effect_scope
+from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, UsageError
+from dhis2sh.session import Session
+from tests.metadata.calls import call, do, planned
+
+D = Path("country")
+
+
+def files(root: Path = D) -> dict[str, str]:
+    return {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in root.rglob("*.yaml")}
+
+
+def of(plural: str, root: Path = D) -> list[Path]:
+    return sorted((root / "metadata" / plural).glob("*.yaml"))
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+
+
+async def rows(s: Session, **arguments: object) -> list[dict]:
+    return [
+        row if isinstance(row, dict) else row.model_dump()
+        for row in (await call(s, "instance diff", directory=D, **arguments)).plain()
+    ]
+
+
+async def pull(s: Session, **arguments: object) -> Pulled:
+    return await call(s, "instance pull", directory=D, **arguments)
+
+
+async def route(s: Session, **more: object) -> str:
+    """A route that is there, with secrets; its UID."""
+    with effect_scope("write"):
+        answer = await s.client.post("routes", {"name": "Far", "code": "far", "url": "https://example.org/x", **more})
+    return answer["response"]["uid"]
+
+
+# The same, and nothing to do --------------------------------------------------------------------------------------------
+
+
+async def test_what_was_pulled_is_no_difference_and_an_apply_sends_nothing(s: Session):
+    await do(s, "datastore set", namespace="looks", key="theme", value='{"b": 1, "a": [1, null]}')
+    first = await pull(s)
+    assert first.written > 100
+    assert await rows(s) == []
+    plan = await planned(s, "instance apply", directory=D, prune=True)
+    assert list(plan.steps) == []
+    again = await pull(s)
+    assert (again.written, again.removed) == (0, 0)
+
+
+async def test_nothing_of_people_times_or_secrets_is_in_a_file(s: Session):
+    auth = {"type": "http-basic", "username": "reader", "password": "Opensesame1"}
+    await route(s, auth=auth, headers={"X-Key": "tok-4711"})
+    await do(s, "system settings set", values=["keyEmailPassword=Opensesame1"])
+    await do(
+        s,
+        "datastore set",
+        namespace="app",
+        key="conf",
+        value='{"url": "https://u:Opensesame1@x.org", "apiKey": "tok-4711"}',
+    )
+    await pull(s)
+    everything = "\n".join(files().values())
+    assert "Opensesame1" not in everything
+    assert "tok-4711" not in everything
+    assert not any(
+        f"\n{name}:" in everything
+        for name in ("lastUpdated", "created", "createdBy", "lastUpdatedBy", "access", "users")
+    )
+    assert not (D / "metadata" / "users").exists()
+    (far,) = of("routes")
+    assert "username: reader" in far.read_text("utf-8")
+    assert 'password: "(secret)"' in far.read_text("utf-8")
+    assert await rows(s) == []
+
+
+# Into another server ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_instance_goes_into_an_empty_one_and_one_undo_takes_it_back(small: Session, copy: Session):
+    await do(small, "datastore set", namespace="looks", key="theme", value="1")
+    await do(small, "system settings set", values=["applicationTitle=Ministry"])
+    await pull(small)
+    done = await do(copy, "instance apply", directory=D)
+    assert done.created > 10
+    assert await rows(copy) == []
+    assert list((await planned(copy, "instance apply", directory=D)).steps) == []
+    await do(copy, "undo")
+    assert {row["change"] for row in await rows(copy)} == {"added", "changed"}
+    assert (await call(copy, "datastore list")).plain() == []
+
+
+async def test_changes_are_told_property_by_property_applied_and_taken_back(small: Session):
+    await pull(small)
+    element = of("dataElements")[0]
+    text = element.read_text("utf-8")
+    name = next(line for line in text.splitlines() if line.startswith("name: "))
+    element.write_text(text.replace(name, f"{name} (new)\ndescription: Said by a file", 1), "utf-8")
+    found = await rows(small)
+    assert [(row["change"], row["property"], row["file"]) for row in found] == [
+        ("changed", "description", f"metadata/dataElements/{element.name}"),
+        ("changed", "name", f"metadata/dataElements/{element.name}"),
+    ]
+    with pytest.raises(CheckFailed) as error:
+        await rows(small, check=True)
+    assert error.value.exit_code == 8
+    assert (await do(small, "instance apply", directory=D)).updated == 1
+    assert await rows(small) == []
+    await do(small, "undo")
+    assert await rows(small) == found
+
+
+async def test_a_line_taken_out_of_a_file_empties_the_property(small: Session):
+    await do(small, "metadata update", type="dataElements", uid=await first(small), set=["description=Old"])
+    await pull(small)
+    path = next(path for path in of("dataElements") if "description: Old" in path.read_text("utf-8"))
+    edit(path, "description: Old\n", "")
+    assert [(row["property"], row["before"], row["after"]) for row in await rows(small)] == [
+        ("description", "Old", None)
+    ]
+    await do(small, "instance apply", directory=D)
+    assert await rows(small) == []
+
+
+async def first(s: Session) -> str:
+    return (await call(s, "metadata list", type="dataElements", fields="id"))[0]["id"]
+
+
+async def test_nothing_is_deleted_without_prune_and_undo_brings_it_back(small: Session):
+    await do(small, "metadata create", type="constants", set=["name=Pi", "shortName=Pi", "value=3.14"])
+    await do(small, "datastore set", namespace="looks", key="theme", value="1")
+    await pull(small)
+    of("constants")[0].unlink()
+    shutil.rmtree(D / "dataStore")
+    plan = await planned(small, "instance apply", directory=D)
+    assert (list(plan.steps), plan.notes) == (
+        [],
+        ["2 objects on the server are in no file and stay; --prune deletes them"],
+    )
+    done = await do(small, "instance apply", directory=D, prune=True)
+    assert done.deleted == 2
+    assert await rows(small) == []
+    await do(small, "undo")
+    assert [row["change"] for row in await rows(small)] == ["removed", "removed"]
+
+
+async def test_what_a_file_refers_to_is_not_pruned(small: Session):
+    await pull(small)
+    combo = of("categoryCombos")[0]
+    combo.unlink()
+    plan = await planned(small, "instance apply", directory=D, prune=True)
+    assert plan.blocked is not None
+    assert "refer in their files to what is in no file" in plan.blocked.message
+
+
+# Secrets ----------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_secret_is_named_taken_from_a_file_and_never_shown(small: Session, copy: Session, home: Path):
+    uid = await route(small, auth={"type": "api-token", "token": "Opensesame1"})
+    await pull(small, types=["routes"])
+    plan = await planned(copy, "instance apply", directory=D)
+    assert plan.blocked is not None
+    assert plan.blocked.message == f"1 secret missing: routes/{uid}/auth.token; nothing was written"
+    Path("s.yaml").write_text(f"routes/{uid}/auth.token: 'Another1'\n")
+    plan = await planned(copy, "instance apply", directory=D, secrets=Path("s.yaml"))
+    assert "Another1" not in str(plan.to_json())
+    assert (await do(copy, "instance apply", directory=D, secrets=Path("s.yaml"))).created == 1
+    assert await rows(copy) == []
+    assert b"Another1" not in b"".join(path.read_bytes() for path in home.rglob("*journal*") if path.is_file())
+
+
+# Slips ------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("valueType: ", "valuType: ", "dataElements have no property 'valuType'"),
+        ("valueType: NUMBER", "valueType: NUMBR", "valueType has no value 'NUMBR'"),
+        ("name: ", "name: 12\nshortName: ", "'shortName' stands there twice"),
+        ("zeroIsSignificant: true", "zeroIsSignificant: nope", "zeroIsSignificant is true or false, not 'nope'"),
+        ("categoryCombo: {id: ", "categoryCombo: {id: x", "categoryCombo refers by UID"),
+        ("domainType: ", "lastUpdated: 2026-01-01\ndomainType: ", "lastUpdated is in no file"),
+        ("domainType: ", "formName: 12\ndomainType: ", "formName: '12', in quotes"),
+        ("...\n", "", "it is cut off"),
+        ("valueType: ", "<<<<<<< HEAD\nvalueType: ", "a conflict that git has left"),
+    ],
+)
+async def test_a_slip_is_told_with_file_and_line(small: Session, old: str, new: str, told: str):
+    await pull(small, types=["dataElements"])
+    path = next(path for path in of("dataElements") if "stock" in path.name)
+    edit(path, old, new)
+    for verb in ("diff", "apply"):
+        with pytest.raises(UsageError, match=r"metadata/dataElements/.*\.yaml:\d+: ") as error:
+            await call(small, f"instance {verb}", directory=D)
+        assert told in f"{error.value.message}; {error.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("metadata/dataElement/x.yaml", "id: a\n", "metadata/dataElement: there is no such type"),
+        ("metadata/dataSets/x.yaml", "id: a\n", "metadata/dataSets: instance.yaml does not name this type"),
+        ("metadata/dataElements/x.yaml.orig", "", "dataElements/x.yaml.orig: only files *.yaml belong here"),
+        ("metadata/dataElements/x.yaml", "name: x\n", "metadata/dataElements/x.yaml:1: no id"),
+        ("metadata/dataElements/x.yaml", "id: short\n", "metadata/dataElements/x.yaml:1: id: short is no UID"),
+        ("setings.yaml", "a: 1\n", "setings.yaml: nothing of that name is read"),
+        ("settings.yml", "a: 1\n", "settings.yml: nothing of that name is read"),
+        ("settings.yaml", "aplicationTitle: x\n", "settings.yaml:1: there is no setting 'aplicationTitle'"),
+        ("settings.yaml", "applicationTitle: x\nkeyEmailPort: 'x'\n", "settings.yaml:2: keyEmailPort is a number"),
+        ("settings.yaml", "keyEmailPassword: abc\n", "settings.yaml:1: a secret does not stand in a file"),
+        ("dataStore/a/b.yaml", "namespace: a\nkey: b\n", "dataStore/a/b.yaml:1: it says no namespace, key and value"),
+        ("dataStore/a/b.yaml", "namespace: a\nkey: b\nvalue: 1\nvlue: 1\n", "dataStore/a/b.yaml:4: unknown: vlue"),
+        ("instance.yaml", "format: 2\ntypes: []\nalso: []\n", "instance.yaml:1: format 2 is not known"),
+        (
+            "instance.yaml",
+            "format: 1\ntypes:\n  - dataElement\nalso: []\n",
+            "instance.yaml:3: there is no 'dataElement'",
+        ),
+    ],
+)
+async def test_a_directory_with_a_typo_is_refused(small: Session, name: str, text: str, told: str):
+    await pull(small, types=["dataElements", "settings", "dataStore"])
+    (D / name).parent.mkdir(parents=True, exist_ok=True)
+    (D / name).write_text(text, "utf-8")
+    for verb in ("diff", "apply"):
+        with pytest.raises(UsageError) as error:
+            await call(small, f"instance {verb}", directory=D)
+        assert error.value.message.startswith(told)
+
+
+async def test_two_files_of_one_object_are_refused(small: Session):
+    await pull(small, types=["dataElements"])
+    shutil.copy(of("dataElements")[0], D / "metadata" / "dataElements" / "again.yaml")
+    with pytest.raises(UsageError, match=r"holds \w{11} too"):
+        await rows(small)
+
+
+async def test_no_such_directory(small: Session):
+    with pytest.raises(NotFound, match="there is no directory country"):
+        await rows(small)
+
+
+# Work is not lost -------------------------------------------------------------------------------------------------------
+
+
+async def test_files_that_nobody_keeps_are_not_overwritten(small: Session):
+    await pull(small, types=["dataElements"])
+    path = of("dataElements")[0]
+    edit(path, "name: ", "name: My ")
+    edited = path.read_text("utf-8")
+    with pytest.raises(UsageError, match="1 file would be replaced or removed, and no git keeps them"):
+        await pull(small)
+    assert path.read_text("utf-8") == edited
+    assert [path.name for path in D.iterdir() if path.name.startswith(".")] == []
+    assert (await pull(small, overwrite=True)).written == 1
+
+
+async def test_what_git_has_may_be_replaced(small: Session):
+    def git(*words: str) -> None:
+        subprocess.run(
+            ["git", "-C", str(D), "-c", "user.name=x", "-c", "user.email=x@example.org", *words],
+            check=True,
+            capture_output=True,
+        )
+
+    await pull(small, types=["dataElements"])
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "as it is")
+    await do(small, "metadata update", type="dataElements", uid=await first(small), set=["description=Other"])
+    assert (await pull(small)).written == 1
+    with pytest.raises(UsageError, match="not committed as they are now"):
+        await do(small, "metadata update", type="dataElements", uid=await first(small), set=["description=Third"])
+        await pull(small)
+    git("checkout", "-q", ".")
+    assert (await pull(small)).written == 1
+
+
+async def test_a_pull_of_one_type_leaves_the_others_and_without_takes_them_out(small: Session):
+    await pull(small, types=["dataElements", "constants"])
+    await pull(small, types=["dataSets"])
+    assert of("dataElements")
+    assert of("dataSets")
+    gone = await pull(small, without=["dataSets"], overwrite=True)
+    assert gone.removed
+    assert "dataSets" not in (D / "instance.yaml").read_text("utf-8")
+
+
+async def test_a_directory_of_others_is_not_pulled_into(small: Session):
+    (D / "metadata").mkdir(parents=True)
+    with pytest.raises(UsageError, match="holds metadata and no instance"):
+        await pull(small)
+
+
+async def test_a_read_only_profile_is_not_written(small: Session, monkeypatch: pytest.MonkeyPatch):
+    await pull(small, types=["dataElements"])
+    edit(of("dataElements")[0], "name: ", "name: My ")
+    monkeypatch.setattr(type(small.profile), "read_only", True, raising=False)
+    with pytest.raises(Dhis2Error, match="read-only"):
+        await do(small, "instance apply", directory=D)
