@@ -35,7 +35,7 @@ header{background:#2c6693;color:#fff;padding:10px 16px}main{padding:12px 16px}
 .item{background:#fff;border:1px solid #d5dde5;border-radius:4px;padding:8px;margin-bottom:8px;overflow:auto}
 .item h2{font-size:14px;margin:0 0 6px}.error{border:1px solid #d32f2f;background:#ffe5e8;padding:8px}
 form{max-width:320px;margin:60px auto;background:#fff;padding:20px;display:grid;gap:10px}
-svg{max-width:100%;max-height:100%;height:auto}
+svg{max-width:100%;height:auto}.item svg{max-height:calc(var(--rows) * 17px - 70px)}
 </style>"""
 _LOGIN_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Log in</title>{style}</head><body>
 <header>The sandbox</header>
@@ -85,6 +85,7 @@ const board = async () => {
     place.className = 'item'; place.dataset.test = 'dashboarditem-' + item.id;
     place.style.gridColumn = ((item.x || 0) + 1) + ' / span ' + (item.width || 29);
     place.style.gridRow = ((item.y || 0) + 1) + ' / span ' + (item.height || 20);
+    place.style.setProperty('--rows', item.height || 20);
     const kind = ['visualization', 'map', 'eventVisualization', 'eventChart', 'eventReport'].find(name => item[name]);
     if (kind) {
       const head = document.createElement('h2');
