@@ -26,6 +26,7 @@ SHIPPED = {
         "approval",
         "apps",
         "audit",
+        "browser",
         "customize",
         "data",
         "datastore",
