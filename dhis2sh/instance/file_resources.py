@@ -73,12 +73,18 @@ def local(file: Path) -> int:
 
 
 async def one(s: Session, uid: str) -> JsonObject:
-    """A file resource. Raises `NotFound`."""
+    """A file resource. Raises `NotFound`, `UsageError` for what is no UID."""
+    _must_be_uid(uid)
     try:
         return await s.client.get_object(f"{RESOURCES}/{uid}")
     except NotFound as error:
         error.hint = "dhis2 files documents list  has the files of documents"
         raise
+
+
+def _must_be_uid(text: str) -> None:
+    if not is_uid(text):
+        raise UsageError(f"'{text}' is no UID", hint="eleven letters and digits, a letter first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,8 @@ class Where:
                 "or a tracked entity's (--tracked-entity --attribute)",
                 hint="dhis2 files resources download --data-element NAME --period 202501 --org-unit NAME --out FILE",
             )
+        if owner := self.event or self.tracked_entity:
+            _must_be_uid(owner)
 
     @property
     def cell(self) -> dict[str, Param]:
@@ -229,7 +237,15 @@ class Upload:
 
 async def put(s: Session, file: Path, domain: Domain, uid: str, *, name: str | None = None) -> None:
     """Upload a file under a UID and wait until the server keeps it. Raises `BrokenAnswer` where it took another UID."""
-    message = await s.client.files.upload(file, domain=domain, uid=uid, name=name)
+    try:
+        message = await s.client.files.upload(file, domain=domain, uid=uid, name=name)
+    except Refused as error:
+        if error.code == "E6101":
+            error.message = f"{name or file.name}: {error.message}"
+            error.hint = (
+                "servers take no programs, scripts, pages and style sheets, by type and ending: pack it into a zip"
+            )
+        raise
     if message.created_uid != uid:
         raise BrokenAnswer(
             f"the server keeps {file.name} as {message.created_uid}, not as {uid}",
