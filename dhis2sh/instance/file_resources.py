@@ -6,7 +6,8 @@ API source: `FileResourceController.java`, `DataValueController.java`, tracker's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -256,6 +257,20 @@ async def put(s: Session, file: Path, domain: Domain, uid: str, *, name: str | N
         s.person.warn(f"{file.name} was sent as {sent_as}, and the server keeps it as {kept_as}")
 
 
+@contextmanager
+def _about(name: str) -> Generator[None]:
+    """Inside a file is uploaded: which one a server does not take is said, and what helps."""
+    try:
+        yield
+    except Refused as error:
+        if error.code == "E6101":
+            error.message = f"{name}: {error.message}"
+            error.hint = (
+                "servers take no programs, scripts, pages and style sheets, by type and ending: pack it into a zip"
+            )
+        raise
+
+
 async def is_kept(s: Session, uid: str, file: Path) -> bool:
     """Does a server keep under a UID what a file holds? By its sum; of what may be read the content is read again."""
     try:
@@ -336,10 +351,11 @@ class FileValue:
             accepted(await s.client.write("DELETE", "dataValues", None, self.where.cell))
             return
         where = self.where
-        await s.client.files.upload_value(
-            self.file, data_element=str(where.data_element), period=str(where.period), org_unit=str(where.org_unit),
-            option_combo=where.option_combo, name=self.called,
-        )  # fmt: skip
+        with _about(self.called or self.file.name):
+            await s.client.files.upload_value(
+                self.file, data_element=str(where.data_element), period=str(where.period), org_unit=str(where.org_unit),
+                option_combo=where.option_combo, name=self.called,
+            )  # fmt: skip
 
     async def is_done(self, s: Session) -> bool:
         """Is the content of the cell that of the file?"""
