@@ -104,6 +104,10 @@ def _changed(row: Mapping[str, JsonValue]) -> Row:
     }  # fmt: skip
 
 
+OF_PERSONS = frozenset({"relationships", "trackedEntityInstances"})
+"""Types up to 2.41 that are no metadata: their addresses are the old tracker's, and want an entity or a unit."""
+
+
 async def of_metadata(s: Session, since: str, user: str | None, types: Sequence[str]) -> AsyncGenerator[list[Row]]:
     """Objects whose last change is not older than a moment, a type at a time.
 
@@ -123,7 +127,9 @@ async def of_metadata(s: Session, since: str, user: str | None, types: Sequence[
     resources = await schema.resources_of(s.client)
     chosen = [
         name for name, resource in sorted(resources.items())
-        if (not types or name in types) and {"lastUpdated", SAVED_BY} <= resource.properties.keys()
+        if (not types or name in types)
+        and {"lastUpdated", SAVED_BY} <= resource.properties.keys()
+        and name not in OF_PERSONS
     ]  # fmt: skip
     if silent := [name for name in types if name not in chosen]:
         raise UsageError(f"{silent[0]} do not say who changed them", hint="dhis2 metadata types")

@@ -1,11 +1,14 @@
 """What was changed by whom, as far as a server has written it down; and no empty list for what it cannot know."""
 
+from pathlib import Path
+
 import pytest
 
 from dhis2sh.client import reading
 from dhis2sh.client.protocol import Requests
 from dhis2sh.dhis2.intervals import iso_in
 from dhis2sh.errors import Forbidden, UsageError
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from dhis2sh.types import JsonValue, Row
 from tests.metadata.calls import call, do
@@ -27,6 +30,12 @@ async def test_changes_of_values_with_what_they_were_before(s: Session):
 async def test_values_of_everything_are_not_asked_for(s: Session):
     with pytest.raises(UsageError, match="of which values"):
         await rows(s, "audit data-values")
+
+
+async def test_persons_and_their_relationships_are_no_metadata(s: Session, nation_home: Path):
+    """Up to 2.41 the schemas list them; their addresses are the old tracker's, which wants an entity or a unit."""
+    open_store(nation_home / "data" / "sandbox.db", version="2.41").close()
+    assert await rows(s, "audit metadata", since="2099-01-01") == []
 
 
 async def test_who_changed_which_objects_last(s: Session):
