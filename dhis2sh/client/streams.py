@@ -161,7 +161,7 @@ class _Reader:
 
     def __init__(self, key: str, where: str) -> None:
         self._key, self._where = key, where
-        self._buffer = b""
+        self._buffer: bytes = b""
         self._seen = self._depth = 0
         self._state: Literal["before", "inside", "after"] = "before"
         self._above = 0
