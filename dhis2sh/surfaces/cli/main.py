@@ -55,7 +55,9 @@ def front_door(words: list[str]) -> str | None:
     if first in {"-h", "--help"}:
         text = manifest.root_help()
     else:
-        section, rest = manifest.section_of(words[:-1])
+        from dhis2sh.verbs import nouns  # start-up: as above
+
+        section, rest = manifest.section_of(nouns.meant(words[:-1]))
         found = manifest.domain(section)
         text = found["help"].get(" ".join(rest)) if found else None
     if text is not None and (note := manifest.stale()):  # in a checkout whose verbs have changed
