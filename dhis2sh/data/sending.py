@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone
+from dhis2sh.changes.refusals import named
 from dhis2sh.client.messages import TaskRef, WebMessage
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.client.tasks import FIRST_WAIT, notifications_of
@@ -100,14 +101,15 @@ class Values:
     def _told(self, part: Part, number: int, rows: Sequence[Row], answered: Answered) -> PartDone:
         """What a part came to; its refused rows go into the file of those."""
         places = self.job.places(number)
-        for index, reason in sorted(answered.refused.items()):
+        refused = {index: named(reason, self.refused.names) for index, reason in sorted(answered.refused.items())}
+        for index, reason in refused.items():
             self.refused.add(places[index], rows[index], reason)
         counts = answered.counts
         self._zeros += counts["zeros"]
         first = part.numbers[0]
         return PartDone(
             [number for number in part.numbers if number - first not in answered.refused],
-            {first + index: reason for index, reason in answered.refused.items()},
+            {first + index: reason for index, reason in refused.items()},
             created=counts["created"], updated=counts["updated"], deleted=counts["deleted"], ignored=counts["ignored"],
         )  # fmt: skip
 
