@@ -59,7 +59,7 @@ class Apps:
         """Install an app, or another version of it, from a zip, sent as it is read. Raises `Refused`, `NotFound`.
 
         Parameters:
-            name: of the zip, after which a server calls the app's folder: one of its own for each, with an ending.
+            name: of the zip, after which a server calls the folder that the app lies in.
         """
         called = name or file.name
         if not called.endswith(".zip"):

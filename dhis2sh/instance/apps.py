@@ -139,7 +139,9 @@ def zipped(file: Path) -> Zipped:
 
 def _manifest(file: Path, archive: zipfile.ZipFile) -> JsonObject:
     inside = archive.infolist()
-    found = [one for one in inside if one.filename.rpartition("/")[2] == MANIFEST and one.filename.count("/") < 2]
+    folders = {one.filename.partition("/")[0] for one in inside}  # a folder around everything is none for a server
+    around = f"{folders.pop()}/" if len(folders) == 1 and any("/" in one.filename for one in inside) else ""
+    found = [one for one in inside if one.filename == around + MANIFEST]
     if not found:
         raise UsageError(
             f"{file} is no app: there is no {MANIFEST} in it", hint="the zip that `yarn build` makes has one"
