@@ -37,7 +37,7 @@ from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
-    from dhis2sh.client.apps import Hub
+    from dhis2sh.instance.app_hub import Hub
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.client.apps import Hub
 from dhis2sh.dhis2.app_versions import CHANNELS, key_of, order, suits
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.instance import kept
+from dhis2sh.instance.app_hub import Hub
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
