@@ -96,7 +96,7 @@ class _Applying:
         body = {name: value for name, value in one.body.items() if one.raw is None or name in one.names}
         if one.raw is not None:  # a secret that the server does not give has to be sent again with the rest
             body |= {name: value for name, value in one.body.items() if any(places(value))}
-        raw = cast("JsonObject", one.raw or {})
+        raw = one.raw or {}
         filled = cast(
             "JsonObject", await self._secrets.fill(self._s, f"{one.plural}/{one.uid}", cast("JsonValue", body), raw)
         )
