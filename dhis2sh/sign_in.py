@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import secrets
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -174,7 +175,7 @@ class Bootstrap:
 
     Parameters:
         profile: as it will be; `known` whether there is one of that name.
-        username, password: who asks.
+        username, signed: who asks, and how they sign in this once.
         version: the server's.
         expires: when the token ends; `client` the OAuth2 client to register, or None for a token.
     """
@@ -182,7 +183,7 @@ class Bootstrap:
     profile: Profile
     known: bool
     username: str
-    password: str = field(repr=False)
+    signed: SignIn = field(repr=False)
     version: ServerVersion
     expires: dt.datetime
     client: JsonObject | None = field(default=None, repr=False)
@@ -195,18 +196,30 @@ async def prepare(s: Session, base: Profile, *, known: bool, days: int, oauth2: 
         raise UsageError("who signs in?", hint=f"dhis2 profile bootstrap {base.name} --username USER")
     kept = await asyncio.to_thread(base.secrets.read) if base.auth == "basic" else None
     password = base.environment_secret("basic") or kept or await wanted_secret(s, base, method="basic")
-    async with client_of(s, base, Basic(base.username, password)) as client:
+    signed = Basic(base.username, password)
+    async with client_of(s, base, signed) as client:
         found = await who(client)
         client_json, secret = None, None
         if oauth2:
             await _no_such_client(client, found.version, client_id)
-            secret = secrets.token_urlsafe(32)
+            secret = new_client_secret(found.version)
             client_json = await asyncio.to_thread(oauth2_client, found.version, client_id, secret)
     profile = replace(
         base, auth="oauth2" if oauth2 else "pat", username=found.username, client_id=client_id if oauth2 else None
     )
-    expires = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
-    return Bootstrap(profile, known, found.username, password, found.version, expires, client_json, secret)
+    return Bootstrap(profile, known, found.username, signed, found.version, _end(days), client_json, secret)
+
+
+async def prepare_signed_in(s: Session, base: Profile, signed: SignIn, *, known: bool, days: int) -> Bootstrap:
+    """The same for a token, where somebody has signed in already, as in a browser. Raises `SignInError`."""
+    async with client_of(s, base, signed) as client:
+        found = await who(client)
+    profile = replace(base, auth="pat", username=found.username, client_id=None)
+    return Bootstrap(profile, known, found.username, signed, found.version, _end(days))
+
+
+def _end(days: int) -> dt.datetime:
+    return dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
 
 
 async def _no_such_client(client: Client, version: ServerVersion, client_id: str) -> None:
@@ -227,7 +240,7 @@ async def make(s: Session, wanted: Bootstrap) -> str:
     profile = wanted.profile
     path = "apiToken" if wanted.client is None else "oAuth2Clients"
     body: JsonObject = wanted.client or {"attributes": [], "expire": int(wanted.expires.timestamp() * 1000)}
-    async with client_of(s, profile, Basic(wanted.username, wanted.password)) as client:
+    async with client_of(s, profile, wanted.signed) as client:
         answer = await client.post(path, body)
         response = cast("JsonObject", answer.get("response") or {}) if isinstance(answer, dict) else {}
         uid, key = str(response.get("uid")), response.get("key")
@@ -249,6 +262,15 @@ def _keep(wanted: Bootstrap, token: str | None) -> None:
     if wanted.client_secret is not None:
         kept.write(wanted.client_secret, "client")
         kept.write(None, "tokens")
+
+
+OLD_SECRET = 36
+"""Until 2.41 the secret of a client has just so many characters (E4002; its schema)."""
+
+
+def new_client_secret(version: ServerVersion) -> str:
+    """A secret for an OAuth2 client that a server of this version takes."""
+    return secrets.token_urlsafe(32) if version.has("spring_oauth2") else str(uuid.uuid4())
 
 
 def oauth2_client(
