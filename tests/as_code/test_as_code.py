@@ -166,6 +166,27 @@ async def test_what_a_file_refers_to_is_not_pruned(small: Session):
     assert "refer in their files to what is in no file" in plan.blocked.message
 
 
+async def test_what_goes_with_what_changes_is_deleted_once_and_comes_back(s: Session):
+    """A server lets an action die that its rule lets go of; where it does not, it is deleted."""
+    await pull(s, types=["programRules", "programRuleActions"])
+    path = next(path for path in of("programRules") if "\nprogramRuleActions:\n  - id: " in path.read_text("utf-8"))
+    text = path.read_text("utf-8")
+    head, _, rest = text.partition("programRuleActions:\n  - id: ")
+    uid = rest[:11]
+    path.write_text(head + rest.partition("\n")[2], "utf-8")
+    next(path for path in of("programRuleActions") if uid in path.name).unlink()
+    plan = await planned(s, "instance apply", directory=D, prune=True)
+    assert sorted((step.action, step.type) for step in plan.steps) == [
+        ("delete", "programRuleActions"),
+        ("update", "programRules"),
+    ]
+    await do(s, "instance apply", directory=D, prune=True)
+    assert await rows(s) == []
+    await do(s, "undo")
+    path.write_text(text, "utf-8")
+    assert [(row["change"], row["id"]) for row in await rows(s)] == [("removed", uid)]
+
+
 # Secrets ----------------------------------------------------------------------------------------------------------------
 
 
