@@ -175,7 +175,7 @@ class Bootstrap:
 
     Parameters:
         profile: as it will be; `known` whether there is one of that name.
-        username, password: who asks.
+        username, signed: who asks, and how they sign in this once.
         version: the server's.
         expires: when the token ends; `client` the OAuth2 client to register, or None for a token.
     """
@@ -183,7 +183,7 @@ class Bootstrap:
     profile: Profile
     known: bool
     username: str
-    password: str = field(repr=False)
+    signed: SignIn = field(repr=False)
     version: ServerVersion
     expires: dt.datetime
     client: JsonObject | None = field(default=None, repr=False)
@@ -196,7 +196,8 @@ async def prepare(s: Session, base: Profile, *, known: bool, days: int, oauth2: 
         raise UsageError("who signs in?", hint=f"dhis2 profile bootstrap {base.name} --username USER")
     kept = await asyncio.to_thread(base.secrets.read) if base.auth == "basic" else None
     password = base.environment_secret("basic") or kept or await wanted_secret(s, base, method="basic")
-    async with client_of(s, base, Basic(base.username, password)) as client:
+    signed = Basic(base.username, password)
+    async with client_of(s, base, signed) as client:
         found = await who(client)
         client_json, secret = None, None
         if oauth2:
@@ -206,8 +207,19 @@ async def prepare(s: Session, base: Profile, *, known: bool, days: int, oauth2: 
     profile = replace(
         base, auth="oauth2" if oauth2 else "pat", username=found.username, client_id=client_id if oauth2 else None
     )
-    expires = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
-    return Bootstrap(profile, known, found.username, password, found.version, expires, client_json, secret)
+    return Bootstrap(profile, known, found.username, signed, found.version, _end(days), client_json, secret)
+
+
+async def prepare_signed_in(s: Session, base: Profile, signed: SignIn, *, known: bool, days: int) -> Bootstrap:
+    """The same for a token, where somebody has signed in already, as in a browser. Raises `SignInError`."""
+    async with client_of(s, base, signed) as client:
+        found = await who(client)
+    profile = replace(base, auth="pat", username=found.username, client_id=None)
+    return Bootstrap(profile, known, found.username, signed, found.version, _end(days))
+
+
+def _end(days: int) -> dt.datetime:
+    return dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
 
 
 async def _no_such_client(client: Client, version: ServerVersion, client_id: str) -> None:
@@ -228,7 +240,7 @@ async def make(s: Session, wanted: Bootstrap) -> str:
     profile = wanted.profile
     path = "apiToken" if wanted.client is None else "oAuth2Clients"
     body: JsonObject = wanted.client or {"attributes": [], "expire": int(wanted.expires.timestamp() * 1000)}
-    async with client_of(s, profile, Basic(wanted.username, wanted.password)) as client:
+    async with client_of(s, profile, wanted.signed) as client:
         answer = await client.post(path, body)
         response = cast("JsonObject", answer.get("response") or {}) if isinstance(answer, dict) else {}
         uid, key = str(response.get("uid")), response.get("key")

@@ -142,7 +142,7 @@ def stories() -> Iterator[tuple[str, str, list[str]]]:
     for folder in sorted(EXAMPLES.glob("*/*/")):
         files = sorted(path.name for path in folder.glob("*.*") if path.suffix != ".json")
         scripts = [name for name in files if not name.endswith(".ipynb")]
-        if scripts:
+        if scripts and not (folder.parent / "pyproject.toml").is_file():  # a plugin's own
             yield (
                 folder.relative_to(EXAMPLES).as_posix(),
                 (folder / scripts[-1]).read_text("utf-8").splitlines()[0].lstrip("# "),

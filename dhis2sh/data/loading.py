@@ -242,12 +242,11 @@ async def meet(target: Target, rows: Sequence[Row]) -> None:
 
 def _texts(rows: Sequence[Row], name: str) -> list[str]:
     """The texts of a column, each once."""
-    found: dict[str, None] = {}
-    for row in rows:
-        cell = row.get(name)
-        if cell is not None and cell != "":
-            found[cell if isinstance(cell, str) else text_of(cell)] = None
-    return list(dict.fromkeys(text.strip() for text in found))
+    cells = [row.get(name) for row in rows]
+    if set(map(type, cells)) <= {str, type(None)}:  # each once before it is looked at
+        cells = list(dict.fromkeys(cells))
+    texts = (text_of(cell) for cell in cells if cell is not None and cell != "")
+    return list(dict.fromkeys(texts))
 
 
 def data_set_of(target: Target, sent: Row) -> str | None:

@@ -49,3 +49,18 @@ def page_of(plural: str, singular: str, uid: str) -> str | None:
         return _OWN[plural].format(uid=uid)
     section = next((name for name, plurals in _SECTIONS.items() if plural in plurals), None)
     return f"dhis-web-maintenance/index.html#/edit/{section}/{singular}/{uid}" if section else None
+
+
+_APPS: Mapping[str, str] = {"dashboards": "dashboard", "visualizations": "data-visualizer", "maps": "maps"}
+SHELL = 42
+"""Since this version every app stands below `/apps/`, inside of one shell."""
+
+
+def app_page(plural: str, uid: str, *, minor: int) -> str:
+    """Where a server's own app draws an object, below its address: `dhis-web-...` until 2.41, `apps/...` since 2.42.
+
+    Parameters:
+        plural: `dashboards`, `visualizations` or `maps`.
+        uid: the object; `minor` the server's version, as 42.
+    """
+    return f"apps/{_APPS[plural]}#/{uid}" if minor >= SHELL else f"dhis-web-{_APPS[plural]}/#/{uid}"

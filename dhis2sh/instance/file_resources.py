@@ -19,8 +19,8 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.files import Content, Domain
 from dhis2sh.client.forms import media_type
 from dhis2sh.client.sending import accepted
-from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.dhis2.uids import generate_uid, is_uid
+from dhis2sh.errors import BrokenAnswer, NotFound, Refused, UsageError
 from dhis2sh.instance import kept
 from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, title_of, written
 
@@ -141,8 +141,11 @@ async def file_of(s: Session, where: Where) -> tuple[str, str, dict[str, Param]]
 
 
 def _of(values: list[str], why: str) -> str:
+    hint = "the data element, the period and the unit, or the attribute, may be another"
     if not values:
-        raise NotFound(why, hint="the data element, the period and the unit, or the attribute, may be another")
+        raise NotFound(why, hint=hint)
+    if not is_uid(values[0]):
+        raise NotFound(f"the value '{values[0][:60]}' is no file", hint=hint)
     return values[0]
 
 
@@ -232,7 +235,9 @@ async def put(s: Session, file: Path, domain: Domain, uid: str, *, name: str | N
             f"the server keeps {file.name} as {message.created_uid}, not as {uid}",
             hint=f"dhis2 files resources get {message.created_uid}",
         )
-    await s.client.files.stored(uid)
+    kept_as, sent_as = (await s.client.files.stored(uid)).get("contentType"), media_type(name or file.name)
+    if kept_as not in (None, sent_as):
+        s.person.warn(f"{file.name} was sent as {sent_as}, and the server keeps it as {kept_as}")
 
 
 async def is_kept(s: Session, uid: str, file: Path) -> bool:
@@ -378,7 +383,7 @@ async def _value(s: Session, where: Where, name: str, file: Path | None, called:
     if before is not None:
         try:
             body = await one(s, before)
-        except Dhis2Error:  # the value names a file that is not there: there is nothing to keep
+        except (NotFound, Refused):  # the value names a file that is not there: there is nothing to keep
             return change
         change.md5, change.called_before = Content.of(body).md5, str(body.get("name") or "")
     return change

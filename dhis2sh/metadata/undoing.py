@@ -12,7 +12,7 @@ from dhis2sh.changes.own_account import USERS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
-from dhis2sh.dhis2.properties import SET_BY_SERVER, name_of
+from dhis2sh.dhis2.properties import OF_RUNS, SET_BY_SERVER, name_of
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import map_layers, writes
 from dhis2sh.metadata.bundles.diff import differs
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 ACTIONS = {"create", "update", "delete", "also update", "also delete"}
 WRITTEN = {"done", "sent"}
-NOT_COMPARED = SET_BY_SERVER | {"version"}
+NOT_EDITED = SET_BY_SERVER | OF_RUNS
+"""What is another one although nobody has edited the object."""
+NOT_COMPARED = NOT_EDITED | {"version"}
 """What is another one when an object is made again."""
 WORKED_OUT = {"programRuleVariables": frozenset({"valueType"})}
 """What a server sets by itself although an object owns it: a variable has the value type of what it stands for."""
@@ -314,7 +316,7 @@ def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
     named = [
         name
         for name, value in plain.items()
-        if name not in SET_BY_SERVER and not same(current.get(name), value) and not _untouched(name, current, value)
+        if name not in NOT_EDITED and not same(current.get(name), value) and not _untouched(name, current, value)
     ]
     if named or "created" in made or "lastUpdated" in made:
         return named

@@ -207,6 +207,7 @@ async def serve(
     ] = 10.0,
 ) -> Text:
     """Serve the sandbox on loopback until Ctrl-C; sign in with admin and district."""
+    from dhis2sh.pictures.browser.pages import drawing_for  # start-up: only served
     from dhis2sh.sandbox.faults import Faults  # start-up: only served
     from dhis2sh.sandbox.serve import serve as run_server  # heavy: the HTTP server
 
@@ -216,7 +217,9 @@ async def serve(
         raise UsageError(f"no such file: {', '.join(missing)}")
     store, ours = _open(s, db, server_version)
     try:
-        address = await run_server(store, port, load, s.person.note, job_delay=job_delay, faults=faults)
+        address = await run_server(
+            store, port, load, s.person.note, job_delay=job_delay, faults=faults, drawing=drawing_for
+        )
     finally:
         if ours:
             store.close()

@@ -21,6 +21,7 @@ from dhis2sh.sandbox.http.aliases import Replayed
 from dhis2sh.sandbox.http.answers import refusal
 from dhis2sh.sandbox.people.signin import SignedIn, WithoutVersion
 from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.routes import pages
 from dhis2sh.sandbox.routes.analytics import aggregate, dimensions, events, geo, outliers
 from dhis2sh.sandbox.routes.data import (
     approvals,
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
 
 AREAS = (
-    account, me, look, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
+    pages, account, me, look, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
     files, messages, routes_, apps, maintenance, validation, predictions, sqlviews, integrity,
     values, value_files, completeness, lock_exceptions, approvals, audits, minmax, aggregate, events, outliers, dimensions,
     geo, entry, entry_forms, exchanges, operands,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from dhis2sh.sandbox.faults import Faults
     from dhis2sh.sandbox.jobs.service import JobService
+    from dhis2sh.sandbox.routes.server import Draw, Server
     from dhis2sh.sandbox.store.database import Store
 
 HOST = "127.0.0.1"
@@ -38,6 +40,7 @@ async def serve(
     job_delay: float = 0.0,
     faults: Faults | None = None,
     remote_servers: Sequence[str] = REMOTE_SERVERS,
+    drawing: Callable[[ASGIApp], Draw] | None = None,
 ) -> str:
     """Load files, then answer requests until cancelled or interrupted.
 
@@ -49,6 +52,7 @@ async def serve(
         job_delay: seconds until a job that waits for the scheduler starts.
         faults: trouble on purpose.
         remote_servers: where routes may lead, `*` for anything.
+        drawing: gives what draws for the sandbox's own pages; without it they show that nobody does.
 
     Returns the address that was served. Raises `UsageError` when the port is taken.
     """
@@ -60,6 +64,8 @@ async def serve(
         report = await asyncio.to_thread(load_file, store, path)
         say(f"{path.name}: {report.created:,} created, {report.updated:,} updated, {report.data_values:,} data values")
     app = create_app(store, job_delay=job_delay, faults=faults, remote_servers=remote_servers)
+    if drawing is not None:
+        cast("Server", app.state.server).draw = drawing(app)
     # An answer that is cut on purpose is no error of the server's.
     level = "warning" if faults is None else "critical"
     config = uvicorn.Config(OnlyHere(app), log_level=level, lifespan="off", access_log=False)
@@ -75,6 +81,46 @@ async def serve(
         stop.set()
         await asyncio.to_thread(schedule.join, 5)
     return address
+
+
+@asynccontextmanager
+async def served(store: Store, drawing: Callable[[ASGIApp], Draw] | None = None) -> AsyncGenerator[str]:
+    """The same on a free port, for as long as the block lasts, in the loop that is running; Ctrl-C stays the caller's.
+
+    Parameters:
+        store: the database, which another application may use too.
+        drawing: as of `serve`.
+
+    Gives the address.
+    """
+    import uvicorn  # heavy: only who serves needs it
+
+    class Inside(uvicorn.Server):
+        ready = asyncio.Event()
+
+        @contextmanager
+        def capture_signals(self) -> Generator[None]:
+            yield
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            self.ready.set()
+
+    listener = _listen(0)
+    app = create_app(store)
+    if drawing is not None:
+        cast("Server", app.state.server).draw = drawing(app)
+    config = uvicorn.Config(
+        OnlyHere(app), log_level="critical", lifespan="off", access_log=False, timeout_graceful_shutdown=5
+    )
+    server = Inside(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await server.ready.wait()
+        yield f"http://{HOST}:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
 
 
 HERE = {HOST, "localhost", "::1"}

@@ -22,7 +22,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.verbs import installed
 
 if TYPE_CHECKING:
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, JsonValue
     from dhis2sh.verbs.declaration import Verb
     from dhis2sh.verbs.installed import Declared
     from dhis2sh.verbs.manifest import Section
@@ -183,7 +183,7 @@ def _made(one: Declared) -> JsonObject:
         try:
             return cast("JsonObject", json.loads(answer.read_text("utf-8")))
         except (OSError, ValueError):
-            return {"problem": ended, "at": time.time(), "sources": sources_near(one.module)}
+            return {"problem": ended, "at": time.time(), "sources": cast("JsonValue", sources_near(one.module))}
 
 
 def _run(command: list[str], asked: str) -> str:

@@ -28,7 +28,7 @@ def main() -> None:
     one = installed.Declared(*asked["plugin"])
     sys.path[:] = asked["path"]
     try:
-        found = cast("JsonObject", described(one)) | {"problem": ""}
+        found = described(one) | {"problem": ""}
     except Unusable as error:
         found: JsonObject = {"problem": error.problem}
     except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit too)

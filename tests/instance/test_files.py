@@ -1,5 +1,6 @@
 """Documents and files: byte for byte up and down, never over a file, never outside a folder, and back again."""
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,7 @@ async def test_what_is_kept_is_bounded(s: Session, monkeypatch: pytest.MonkeyPat
         await kept.keep(content, kept.md5_of(content))
         assert kept.read(kept.md5_of(content)) == content
     assert len(list((paths.data_dir() / "kept").iterdir())) == 1
+    assert stat.S_IMODE((paths.data_dir() / "kept").stat().st_mode) == 0o700
     assert kept.find("../../../etc/passwd") is None
 
 

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,6 +73,8 @@ async def in_python(case: Case) -> object:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.verb} {case.line}".strip())
 def test_the_same_answer_on_every_surface(case: Case, notebook: magics.Runner, request: pytest.FixtureRequest) -> None:
+    if case.needs and shutil.which(case.needs) is None:
+        pytest.skip(f"there is no {case.needs} on this machine")
     request.getfixturevalue(case.home)
     for name, body in case.files.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)

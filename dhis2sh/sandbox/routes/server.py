@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
 
+type Draw = Callable[[str, str, dict[str, str]], Awaitable[str]]
+"""Draws what a page shows, as HTML: the kind (`visualization`, `map`), its UID, and the headers of who looks. Raises `Refused`."""
 REMOTE_SERVERS = ("https://*",)
 """Where a server lets routes lead unless it is configured otherwise."""
 
@@ -46,6 +48,8 @@ class Server:
     tracker: Tracker = field(init=False)
     signin: SignIn = field(init=False)
     aliases: Aliases = field(default_factory=Aliases, init=False)
+    draw: Draw | None = field(default=None, init=False)
+    """Draws what the sandbox's own pages show; set by who serves it."""
 
     def __post_init__(self) -> None:
         self.jobs = JobService(self.store, delay=self.job_delay)

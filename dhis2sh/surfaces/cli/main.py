@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from dhis2sh import __version__
@@ -26,6 +27,8 @@ def run(words: list[str]) -> int:
 
         return report(error)
     if text is None:
+        # its plugins are looked for in the metadata of every distribution that is installed; of ours none has any
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         from dhis2sh.surfaces.cli import running  # start-up: a verb runs, so what runs verbs is needed
 
         return running.run(words)

@@ -11,7 +11,8 @@ class Case:
 
     `volatile` names fields that differ from call to call, `before` are command lines that are run first, `files` what
     lies in the working folder (a text as it is, the rest as JSON), `empty` that there is nothing to find, `home` the
-    fixture that fills the sandbox: a dozen objects, or `country_home` with every type.
+    fixture that fills the sandbox: a dozen objects, or `country_home` with every type. `needs` is a program without which
+    it cannot be run.
     """
 
     verb: str
@@ -22,6 +23,7 @@ class Case:
     files: dict = field(default_factory=dict)
     empty: bool = False
     home: str = "sandbox_home"
+    needs: str = ""
 
 
 def all_cases() -> list[Case]:

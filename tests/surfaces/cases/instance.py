@@ -23,6 +23,9 @@ CODE = {
     "code/instance.yaml": "format: 1\ndhis2: '2.42'\ntypes:\n  - constants\nalso: []\n",
     "code/metadata/constants/pi.yaml": "id: coCodePi001\nname: Pi as code\nshortName: Pi as code\nvalue: 3.14\n",
 }
+SNAP = "snapshot take before --types constants"
+SNAPPED = (f"{SNAP} -p sandbox",)
+MADE = "metadata create constants --set name=Made --set shortName=Made --set value=1 --set id=coMadeSince"
 CASES = [
     Case(
         "instance pull",
@@ -31,6 +34,11 @@ CASES = [
         volatile=("directory", "written", "same"),
     ),
     Case("instance diff", "code", {"directory": "code"}, files=CODE),
+    Case("snapshot take", "--types constants", {"types": ["constants"]}, volatile=("name", "taken", "bytes")),
+    Case("snapshot list", "", before=SNAPPED, volatile=("taken", "bytes")),
+    Case(
+        "snapshot diff", "before", {"before": "before"}, before=(*SNAPPED, f"{MADE} --yes -p sandbox"), volatile=("at",)
+    ),
     Case("jobs list", "", volatile=("next", "lastExecuted")),
     Case("jobs types", "ANALYTICS_TABLE", {"type": "ANALYTICS_TABLE"}),
     Case("jobs show", "DHIS2rocks1", {"job": "DHIS2rocks1"}, volatile=VOLATILE),
