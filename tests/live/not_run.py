@@ -3,6 +3,7 @@
 from typing import Final
 
 NOT_RUN: Final = {
+    "browser pat": "changes a profile of this machine",
     "data aggregate copy": "wants a second server",
     "data entry": "a form in a terminal",
     "dev": "builds our own models, and asks no server",
