@@ -46,7 +46,6 @@ class FollowUps(PlainWriter):
         mark: what they shall have.
         default: the server's default option combination.
         attributes: category combination and options of the attribute option combinations that are no default, by UID.
-        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME

@@ -41,7 +41,6 @@ class Registrations(PlainWriter):
         rows: one a step, with all of `KEY`.
         before: what is registered for them now, by `cell_of`.
         opening: take the registrations away.
-        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME

@@ -221,7 +221,6 @@ class Approvals(PlainWriter):
     Parameters:
         word: what is done.
         cells: one a step.
-        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME

@@ -77,7 +77,6 @@ class KeyedValues(PlainWriter):
 
     Parameters:
         changes: one a step.
-        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME

@@ -63,7 +63,6 @@ class Switches(PlainWriter):
         switch: what is switched.
         uids: of which objects, one a step.
         value: which way it will stand.
-        notes, what, concurrency, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME
