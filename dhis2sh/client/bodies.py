@@ -131,21 +131,29 @@ async def write_to(target: Target, pieces: AsyncIterator[bytes], *, as_is: bool 
     """Write an answer as it comes; the bytes written. A file appears only when it is complete.
 
     Parameters:
-        as_is: a file that ends in `.gz` gets what came, which is packed already, and is not packed here.
+        as_is: a file that ends in `.gz` gets what came; else it is packed, unless it came packed.
 
     Raises `Dhis2Error` when the file cannot be written, and whatever the pieces raise.
     """
     if not isinstance(target, (str, Path)):
         return await _pour(target, pieces)
     path = Path(target)
+    packed = path.suffix == ".gz" and not as_is
     try:
-        with (
-            paths.replacing(path) as temporary,
-            await asyncio.to_thread(_open, temporary, "wb", packed=path.suffix == ".gz" and not as_is) as file,
-        ):
-            return await _pour(file, pieces)
+        with paths.replacing(path) as temporary:
+            first = await anext(pieces, b"") if packed else b""  # of a document that is packed itself: never twice
+            packed = packed and not first.startswith(b"\x1f\x8b")
+            with await asyncio.to_thread(_open, temporary, "wb", packed=packed) as file:
+                return await _pour(file, _behind(first, pieces))
     except OSError as error:
         raise Dhis2Error(f"{path} cannot be written: {error.strerror or error}", hint="choose another file") from error
+
+
+async def _behind(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    if first:
+        yield first
+    async for piece in rest:
+        yield piece
 
 
 def _open(path: Path, mode: Literal["rb", "wb"], *, packed: bool) -> IO[bytes]:

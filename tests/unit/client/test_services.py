@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from dhis2sh.client import bodies
 from dhis2sh.client.messages import TaskRef, TrackerBundle, WebMessage
 from dhis2sh.client.sharing import Sharing, access, check_access
 from dhis2sh.client.system import System
@@ -354,6 +357,23 @@ async def test_contents_are_written_under_safe_names(tmp_path: Path):
         with pytest.raises(UsageError, match="is a folder"):
             await client.files.download("UZcv9TmB7V8", tmp_path)
     assert {path.name for path in tmp_path.iterdir()} >= {"evil.txt", "doc", "value"}
+
+
+async def test_what_came_packed_is_not_packed_again(tmp_path: Path):
+    async def pieces(*given: bytes) -> AsyncIterator[bytes]:
+        for piece in given:
+            yield piece
+
+    packed = gzip.compress(b"a,b\n1,2\n")
+    for name, came, wanted in (
+        ("a.gz", packed, packed),
+        ("b.gz", b"", None),
+        ("c.gz", b"a,b\n", None),
+        ("d.csv", packed, packed),
+    ):
+        await bodies.write_to(tmp_path / name, pieces(came[:3], came[3:]))
+        found = (tmp_path / name).read_bytes()
+        assert found == wanted if wanted is not None else gzip.decompress(found) == came
 
 
 # Start-up -----------------------------------------------------------------------------------------------------------
