@@ -26,7 +26,7 @@ from dhis2sh.metadata.bundles.checking import check
 from dhis2sh.metadata.bundles.report import ImportReport, TypeCount
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.owned import with_owners, words_of
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
 from dhis2sh.redact import SECRET
 from dhis2sh.words import counted, listed
 
