@@ -235,6 +235,9 @@ class Place:
         roles = cast("list[JsonObject]", me["userRoles"])
         may_all = [one for one in roles if "ALL" in cast("list[str]", one.get("authorities") or [])]
         self.called = {"admin": str(me["username"]), "Superuser": str((may_all or roles)[0]["id"])}
+        groups = (await s.client.list_page("userGroups", {"pageSize": 1, "fields": "id"})).rows
+        if groups:
+            self.called["Administrators"] = str(groups[0]["id"])
 
     def as_called(self, value: object) -> object:
         """An argument as this server calls it."""
