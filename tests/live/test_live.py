@@ -38,8 +38,8 @@ INSTANCE = {
     "routes",
 }
 """Types of which an object is the server's own, made by it, or a secret."""
-OWN = "tests of their own: test_tracker, test_values, test_quality, test_live_analytics, test_instance"
-STAYS_AWAY = {"approval status"}
+OWN = "tests of their own: test_tracker, test_values, test_quality, test_live_analytics, test_instance, test_as_code"
+STAYS_AWAY = {"approval status", "snapshot restore"}
 """Verbs whose cases begin with what is kept away from a server that others use."""
 MAY_FIND_NOTHING = ("doctor ",)
 """Verbs that a server in good health has no answer for."""

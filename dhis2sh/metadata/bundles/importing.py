@@ -36,7 +36,8 @@ from dhis2sh.metadata.bundles.report import (
 )
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.metadata.refused import failures_of
-from dhis2sh.metadata.writes import Objects, Write
+from dhis2sh.metadata.write import Write
+from dhis2sh.metadata.writes import Objects
 from dhis2sh.words import counted, counted_objects, listed
 
 if TYPE_CHECKING:
