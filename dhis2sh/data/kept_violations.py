@@ -6,7 +6,7 @@ API source: `POST /api/dataAnalysis/validationRules` with `persist`, `GET /api/v
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -40,10 +40,10 @@ COLUMNS = (
 )  # fmt: skip
 
 
-async def results(s: Session, params: dict[str, Param]) -> AsyncGenerator[list[Row]]:
+async def results(s: Session, params: Mapping[str, Param]) -> AsyncGenerator[list[Row]]:
     """Kept violations, page by page, as rows of `COLUMNS`; `params` choose among them (ou, vr, pe, createdDate)."""
     async for batch in s.client.pages(RESULTS, {"fields": FIELDS, **params}):
-        yield [_row(cast("JsonObject", row)) for row in batch]
+        yield [_row(row) for row in batch]
 
 
 def _part(body: JsonObject, name: str) -> JsonObject:

@@ -21,7 +21,7 @@ from dhis2sh.sign_in import OLD_SECRET, REDIRECT_URI, new_client_secret, oauth2_
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 CLIENTS = "oAuth2Clients"
 COLUMNS = ("id", "clientId", "name", "grants", "redirectUris", "scopes")
@@ -43,7 +43,7 @@ async def clients(s: Session) -> list[Row]:
     ]  # fmt: skip
 
 
-def _words(value: object) -> list[str]:
+def _words(value: object) -> list[JsonValue]:
     if isinstance(value, str):
         return [word.strip() for word in value.split(",") if word.strip()]
     return [str(item) for item in cast("list[object]", value or [])]
