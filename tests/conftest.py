@@ -203,7 +203,7 @@ def hub_home(sandbox_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     async def apps(hub: object, params: object) -> list[dict]:
         return [listed]
 
-    monkeypatch.setattr("dhis2sh.client.apps.Hub.apps", apps)
+    monkeypatch.setattr("dhis2sh.instance.app_hub.Hub.apps", apps)
     return sandbox_home
 
 
