@@ -297,7 +297,7 @@ def differences(
 
 def nothing(value: JsonValue) -> bool:
     """Is a value what a server has where nothing was said: none at all, zero, or the default of the category model?"""
-    if isinstance(value, dict) and value.keys() == {"id"}:
+    if isinstance(value, dict) and len(value) == 1 and "id" in value:
         return value["id"] in DEFAULT_OBJECTS.values()
     return empty(value) or value == 0
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from dhis2sh.as_code.clean import sharing_of
 from dhis2sh.as_code.compared import SETTINGS, STORE, Comparison, Object, Said, Value, compare, told
 from dhis2sh.as_code.secret import Secrets, places
 from dhis2sh.as_code.server import server_of
-from dhis2sh.changes.plan import Plan
+from dhis2sh.changes.plan import PartDone, Plan
 from dhis2sh.changes.together import Together, together
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.dhis2.ordering import parents_first
@@ -26,13 +26,15 @@ from dhis2sh.metadata.bundles.checking import check
 from dhis2sh.metadata.bundles.report import ImportReport, TypeCount
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.owned import with_owners, words_of
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
+from dhis2sh.metadata.writes import Objects
 from dhis2sh.redact import SECRET
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.as_code.server import Server
     from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.changes.plan import Part
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -48,6 +50,22 @@ class AsCode(Together):
     """The writer of an apply."""
 
     name: ClassVar[str] = NAME
+
+
+@dataclass(slots=True)
+class Going(Objects):
+    """The writer of what goes: some of it may have gone with what was changed before."""
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """A part, without what is gone already."""
+        some = {number: self.writes[number] for number in part.numbers if self.writes[number].action == "delete"}
+        if not some or self.writes[part.numbers[0]].by_server:
+            return await Objects.send(self, s, part)
+        there = await writes.as_they_are(s, [*some.values()])
+        gone = [number for number, write in some.items() if (write.plural, write.uid) not in there]
+        left = [number for number in part.numbers if number not in gone]
+        told_ = await Objects.send(self, s, replace(part, numbers=left)) if left else PartDone()
+        return replace(told_, done=[*gone, *told_.done], deleted=told_.deleted + len(gone))
 
 
 async def plan(s: Session, folder: Said, secrets: Secrets, *, prune: bool, title: str = "") -> Plan:
@@ -96,7 +114,7 @@ class _Applying:
         body = {name: value for name, value in one.body.items() if one.raw is None or name in one.names}
         if one.raw is not None:  # a secret that the server does not give has to be sent again with the rest
             body |= {name: value for name, value in one.body.items() if any(places(value))}
-        raw = cast("JsonObject", one.raw or {})
+        raw = one.raw or {}
         filled = cast(
             "JsonObject", await self._secrets.fill(self._s, f"{one.plural}/{one.uid}", cast("JsonValue", body), raw)
         )
@@ -128,13 +146,17 @@ class _Applying:
         for write in ordered:
             bundle.add(write.plural, cast("JsonObject", write.after))
         findings = await check(self._s.client, bundle, types)
-        whole = await with_owners(self._s, ordered)
+        whole = [write for write in await with_owners(self._s, ordered) if not (write.by_server and self._goes(write))]
         notes = [*findings.notes(ways=False), *words_of(whole), *await self._strangers(bundle)]
         how = importing.Settings(include_sharing=True)
         made = await importing.validated(self._s, whole, self._title, how, report, bundle, notes)
         if isinstance(made.blocked, Refused):
             made.blocked.hint = "mend the files, then the same line once more; dhis2 explain"
         return made
+
+    def _goes(self, write: Write) -> bool:
+        """Is an object deleted by a step of its own?"""
+        return self._prune and write.uid in self._found.only_there.get(write.plural, {})
 
     def _alone(self, write: Write) -> Plan:
         """A route by its own address: there a server checks where it leads, and keeps its secrets."""
@@ -186,6 +208,7 @@ class _Applying:
             )
         ]
         made = writes.plan(self._title, kept, what=WHAT, bundle=True, asks=True, notes=found.notes)
+        made.writer = Going(WHAT, writes.changes_of(made), bundle=True, notes=made.notes)
         if referring:
             made.blocked = UsageError(
                 f"{listed(dict.fromkeys(referring), SHOWN)} refer in their files to what is in no file and would be deleted",
@@ -237,7 +260,7 @@ class _Applying:
         only = sum(map(len, self._found.only_there.values())) + sum(not one.said for one in self._found.values)
         if only and not self._prune:
             notes.append(
-                f"{counted(only, 'object')} on the server {'is' if only == 1 else 'are'} in no file and stay; --prune deletes them"
+                f"{counted(only, 'object')} on the server {'is' if only == 1 else 'are'} in no file and {'stays' if only == 1 else 'stay'}; --prune deletes them"
             )
         if self._found.apps:
             told_ = [

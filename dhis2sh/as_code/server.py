@@ -14,7 +14,7 @@ from dhis2sh.dhis2.as_code import is_state
 from dhis2sh.errors import Forbidden, NotFound
 from dhis2sh.instance import data_store, jobs, settings
 from dhis2sh.instance.apps import installed
-from dhis2sh.metadata import writes
+from dhis2sh.metadata import write
 from dhis2sh.redact import SECRET, is_secret
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Server:
 
     async def pages(self, plural: str) -> AsyncGenerator[list[tuple[Row, JsonObject]]]:
         """The objects of a type that files may hold: each as the server has it, and as its file says it."""
-        params: dict[str, Param] = {"fields": writes.OWNED}
+        params: dict[str, Param] = {"fields": write.OWNED}
         async with aclosing(self._lists(plural, params)) as pages:
             async for rows in pages:
                 some = {str(row["id"]): row for row in rows if is_managed(plural, row, self.job_types)}

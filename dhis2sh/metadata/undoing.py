@@ -14,13 +14,14 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
 from dhis2sh.dhis2.properties import OF_RUNS, SET_BY_SERVER, name_of
 from dhis2sh.errors import NotFound, Refused, UsageError
-from dhis2sh.metadata import map_layers, writes
+from dhis2sh.metadata import looked, map_layers, writes
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import as_made, ids, same, same_property
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.owned import with_owners
-from dhis2sh.metadata.writes import Objects, Write
+from dhis2sh.metadata.write import Write
+from dhis2sh.metadata.writes import Objects
 from dhis2sh.redact import has_secret
 from dhis2sh.words import joined, listed
 
@@ -116,7 +117,7 @@ class TakingBack(Objects):
         updates = {number: self.writes[number] for number in part.numbers if self.writes[number].action == "update"}
         if self.alone or not updates or self.writes[part.numbers[0]].by_server:
             return await Objects.send(self, s, part)
-        there = await writes.as_they_are(s, [*updates.values()])
+        there = await looked.as_they_are(s, [*updates.values()])
         types = await schema.types_of(s.client)
         right = [
             number

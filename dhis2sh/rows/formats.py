@@ -70,7 +70,7 @@ class Tabular(Writer):
     def __init__(self) -> None:
         self.columns: tuple[str, ...] = ()
         self._known: frozenset[str] | None = None
-        self._full: itemgetter[Row] | None = None
+        self._full: itemgetter[tuple[Any, ...]] | None = None
         self._written = 0
 
     @override

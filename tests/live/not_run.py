@@ -3,6 +3,7 @@
 from typing import Final
 
 NOT_RUN: Final = {
+    "browser pat": "changes a profile of this machine",
     "data aggregate copy": "wants a second server",
     "data entry": "a form in a terminal",
     "data tracker break-glass": "wants a second account, from which somebody is hidden",

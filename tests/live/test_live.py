@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,8 @@ def translated(case: Writing | Case, place: Place) -> dict:
     """The arguments of a case with our objects, its files written. Skips what only the sandbox can be asked."""
     if why := why_not(case):
         pytest.skip(why)
+    if (program := getattr(case, "needs", "")) and shutil.which(program) is None:
+        pytest.skip(f"there is no {program} on this machine")
     ours = place.sets[case.home]
     for name, body in case.files.items():
         moved = ours.translated(body)

@@ -6,7 +6,7 @@ import pytest
 
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.session import Session
-from tests.metadata.calls import call
+from tests.metadata.calls import call, do
 
 
 async def test_the_files_of_an_event_and_of_a_person_are_downloaded(s: Session):
@@ -41,3 +41,15 @@ async def test_a_value_that_is_no_file_says_so(s: Session):
     with pytest.raises(NotFound, match="is no file"):
         await call(s, "files resources download", event=event, data_element=element, out="x")
     assert not Path("x").exists()
+
+
+async def test_a_file_becomes_the_value_of_a_person_by_its_uid(s: Session):
+    store = s.sandbox_store()
+    person, attribute = store.connection.execute("SELECT tracked_entity, attribute FROM attribute_value").fetchone()
+    body = store.objects("trackedEntityAttributes")[attribute]
+    store.put_objects({"trackedEntityAttributes": [{**body, "valueType": "FILE_RESOURCE", "unique": False}]})
+    Path("photo.txt").write_bytes(b"photo")
+    made = await do(s, "files resources upload", file="photo.txt")
+    await do(s, "data tracker update", uid=person, set=[f"{attribute}={made.uids[0]}"])
+    await call(s, "files resources download", tracked_entity=person, attribute=attribute, out="again.txt")
+    assert Path("again.txt").read_bytes() == b"photo"

@@ -25,7 +25,7 @@ CODE = {
 }
 SNAP = "snapshot take before --types constants"
 SNAPPED = (f"{SNAP} -p sandbox",)
-MADE = "metadata create constants --set name=Made --set shortName=Made --set value=1 --set id=coMadeSince"
+MADE = "metadata create constants --set name=Made --set shortName=Made --set value=1 --set id=coMadeIt001"
 CASES = [
     Case(
         "instance pull",
@@ -35,7 +35,9 @@ CASES = [
     ),
     Case("instance diff", "code", {"directory": "code"}, files=CODE),
     Case("snapshot take", "--types constants", {"types": ["constants"]}, volatile=("name", "taken", "bytes")),
-    Case("snapshot list", "", before=SNAPPED, volatile=("taken", "bytes")),
+    Case(
+        "snapshot list", "", before=("snapshot take listed --types constants -p sandbox",), volatile=("taken", "bytes")
+    ),
     Case(
         "snapshot diff", "before", {"before": "before"}, before=(*SNAPPED, f"{MADE} --yes -p sandbox"), volatile=("at",)
     ),
