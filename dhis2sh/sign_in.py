@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import json
 import secrets
+import uuid
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -201,7 +202,7 @@ async def prepare(s: Session, base: Profile, *, known: bool, days: int, oauth2: 
         client_json, secret = None, None
         if oauth2:
             await _no_such_client(client, found.version, client_id)
-            secret = secrets.token_urlsafe(32)
+            secret = new_client_secret(found.version)
             client_json = await asyncio.to_thread(oauth2_client, found.version, client_id, secret)
     profile = replace(
         base, auth="oauth2" if oauth2 else "pat", username=found.username, client_id=client_id if oauth2 else None
@@ -261,6 +262,15 @@ def _keep(wanted: Bootstrap, token: str | None) -> None:
     if wanted.client_secret is not None:
         kept.write(wanted.client_secret, "client")
         kept.write(None, "tokens")
+
+
+OLD_SECRET = 36
+"""Until 2.41 the secret of a client has just so many characters (E4002; its schema)."""
+
+
+def new_client_secret(version: ServerVersion) -> str:
+    """A secret for an OAuth2 client that a server of this version takes."""
+    return secrets.token_urlsafe(32) if version.has("spring_oauth2") else str(uuid.uuid4())
 
 
 def oauth2_client(

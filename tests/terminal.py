@@ -12,7 +12,7 @@ import pyte
 BIN = Path(sys.executable).parent
 KEYS = {
     "enter": "\r", "tab": "\t", "ctrl-c": "\x03", "ctrl-d": "\x04", "ctrl-l": "\x0c", "ctrl-r": "\x12",
-    "down": "\x1b[B", "escape": "\x1b",
+    "ctrl-s": "\x13", "down": "\x1b[B", "escape": "\x1b",
 }  # fmt: skip
 
 

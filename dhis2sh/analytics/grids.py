@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 PAGE = 5_000
 """Rows of one page."""
-IDENTIFIERS = {"events": "psi", "enrollments": "pi", "trackedEntities": "trackedentity"}
-"""The column that tells rows apart."""
+IDENTIFIERS = {
+    "events": ("psi",), "enrollments": ("pi",), "trackedEntities": ("trackedentity", "trackedentityinstanceuid"),
+}  # fmt: skip
+"""What the column that tells rows apart is called; that of entities otherwise up to 2.41 (recorded)."""
 REFERENCES = {"ps", "pe", "ou"}
 """Columns of fixed name whose cells are identifiers."""
 
@@ -129,7 +131,7 @@ async def pages(
     Raises `Refused`, and `BrokenAnswer` where two pages hold the same row: the server gives rows without an order as it
     likes, so that others would be missing.
     """
-    identifier = IDENTIFIERS[of.partition("/")[0]]
+    identifiers = IDENTIFIERS[of.partition("/")[0]]
     seen: set[str] = set()
     number, left = 1, limit
     while left is None or left > 0:
@@ -139,7 +141,7 @@ async def pages(
         except Refused as error:
             raise with_advice(error) from error
         last = _is_last(grid, size)
-        at = next((at for at, header in enumerate(grid.headers) if header.name == identifier), None)
+        at = next((at for at, header in enumerate(grid.headers) if header.name in identifiers), None)
         if at is not None:
             fresh = {str(cells[at]) for cells in grid.rows}
             if seen & fresh:

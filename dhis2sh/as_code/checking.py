@@ -73,7 +73,7 @@ def _wrong_sharing(value: JsonValue) -> Iterator[Problem]:
             hint = did_you_mean(name, ("public", "external", "userGroups")) or "what single people may do is in no file"
             yield ("sharing", name), f"sharing has no '{name}' in files", hint
     groups = value.get("userGroups") or {}
-    accesses = {("sharing", "public"): value.get("public", "--------")}
+    accesses: dict[Path, JsonValue] = {("sharing", "public"): value.get("public", "--------")}
     if not isinstance(groups, dict):
         yield ("sharing", "userGroups"), "userGroups is no mapping", "UID: then access: rw------"
         return

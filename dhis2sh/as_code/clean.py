@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.as_code.secret import hidden
@@ -21,7 +21,7 @@ LAST = ("attributeValues", "translations", "sharing")
 JOBS, ONCE = "jobConfigurations", "ONCE_ASAP"
 
 
-def is_managed(plural: str, raw: Row, job_types: Iterable[str] = ()) -> bool:
+def is_managed(plural: str, raw: Row, job_types: Collection[str] = ()) -> bool:
     """Is an object one that a file may hold? Not the defaults that every server has, nor jobs that a server plans by itself.
 
     Parameters:
@@ -30,7 +30,7 @@ def is_managed(plural: str, raw: Row, job_types: Iterable[str] = ()) -> bool:
     """
     if plural in DEFAULT_OBJECTS and raw.get("name") == DEFAULT_NAME:
         return False
-    return plural != JOBS or (raw.get("jobType") in job_types and raw.get("schedulingType") != ONCE)
+    return plural != JOBS or (str(raw.get("jobType")) in job_types and raw.get("schedulingType") != ONCE)
 
 
 def adapted(plural: str, objects: Iterable[Row], types: Mapping[str, Resource], *, newer: bool) -> Adapted:
@@ -93,7 +93,7 @@ def _settled(value: JsonValue, prop: Property | None, types: Mapping[str, Resour
     """A value with its keys in order, and lists that have none sorted; of what no facts tell lists stay as they are."""
     inner = types.get((prop.target if prop is not None else None) or "")
     if isinstance(value, dict):
-        properties = inner.properties if inner is not None else {}
+        properties: Mapping[str, Property] = inner.properties if inner is not None else {}
         return {name: _settled(value[name], properties.get(name), types) for name in sorted(value, key=_place)}
     if not isinstance(value, list):
         return value

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from pydantic import BaseModel
 
@@ -19,12 +20,13 @@ from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.metadata.bundles.diff import differs, empty
+from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models import facts
 from dhis2sh.redact import SECRET
 from dhis2sh.types import JsonValue
 
 if TYPE_CHECKING:
-    from dhis2sh.as_code.folder import Folder
+    from dhis2sh.as_code.scope import Scope
     from dhis2sh.as_code.yaml_text import Document
     from dhis2sh.metadata.bundles.adapting import Adapted, UnknownValue
     from dhis2sh.metadata.bundles.report import AdaptedProperty
@@ -33,6 +35,36 @@ if TYPE_CHECKING:
 
 type Change = Literal["added", "changed", "removed"]
 COLUMNS = ("change", "type", "id", "name", "property", "before", "after", "file")
+
+
+class Said(Protocol):
+    """What a server is compared with: a directory, or a snapshot."""
+
+    @property
+    def root(self) -> Path:
+        """Where it is."""
+        ...
+
+    @property
+    def scope(self) -> Scope:
+        """What it is about."""
+        ...
+
+    def objects(self, plural: str) -> dict[str, Document]:
+        """The objects of a type by UID. Raises `UsageError`."""
+        ...
+
+    def entries(self) -> dict[str, Document]:
+        """The data store by `namespace/key`. Raises `UsageError`."""
+        ...
+
+    def settings(self) -> Document | None:
+        """The system settings. Raises `UsageError`."""
+        ...
+
+    def apps(self) -> Document | None:
+        """The installed apps. Raises `UsageError`."""
+        ...
 
 
 class DifferenceRow(BaseModel):
@@ -121,6 +153,10 @@ class Comparison:
     unknown: list[UnknownValue] = field(default_factory=lambda: [])
     notes: list[str] = field(default_factory=list[str])
     same: int = 0
+    stamps: dict[tuple[str, str], tuple[str | None, str | None]] = field(
+        default_factory=dict[tuple[str, str], tuple[str | None, str | None]]
+    )
+    """When what differs was saved last on the server, and by whom, by type and UID."""
 
     def rows(self) -> list[DifferenceRow]:
         """All of it, a row each, by type and name."""
@@ -149,19 +185,19 @@ class Comparison:
         return sorted(found, key=lambda row: (row.type, row.name.lower(), row.id, row.property or ""))
 
 
-async def compare(server: Server, folder: Folder) -> Comparison:
+async def compare(server: Server, folder: Said) -> Comparison:
     """Compare a directory with a server: each type is read, compared and let go.
 
     Raises `UsageError` with file and line for what cannot stand in a file.
     """
     found = Comparison()
-    source = _source(folder.scope.version)
+    source = source_of(folder.scope.version)
     for number, plural in enumerate(folder.scope.types):
         server.s.person.progress("compare", number, len(folder.scope.types))
         documents = folder.objects(plural)
-        for document in documents.values():
-            check(plural, document)
         if plural not in server.types or not server.types[plural].in_bundles:
+            for document in documents.values():
+                check(plural, document)
             found.left_out[plural] += len(documents)
             continue
         await _compare_type(server, plural, documents, source.get(plural), found)
@@ -180,7 +216,7 @@ async def compare(server: Server, folder: Folder) -> Comparison:
     return found
 
 
-def _source(version: str) -> Mapping[str, Resource]:
+def source_of(version: str) -> Mapping[str, Resource]:
     """The types of the version that a directory was pulled from; of one that is not known the newest."""
     key = f"v{version.partition('.')[2]}"
     return facts.types(key if key in facts.VERSIONS else facts.VERSIONS[-1])
@@ -199,15 +235,34 @@ async def _compare_type(
         for raw, clean in page:
             uid = str(raw["id"])
             if uid not in documents:
+                if plural in MADE_BY_SERVER:
+                    continue  # with what they are made of they come and go by themselves
                 found.only_there.setdefault(plural, {})[uid] = label(clean)
+                found.stamps[plural, uid] = stamp_of(raw)
                 continue
             met.add(uid)
+            if documents[uid].value == clean:
+                found.same += 1
+                continue
+            check(plural, documents[uid])
             names = differences(plural, clean, bodies[uid], server.types, source)
             if names:
                 found.objects.append(_object(plural, documents[uid], bodies[uid], raw, names))
+                found.stamps[plural, uid] = stamp_of(raw)
             else:
                 found.same += 1
-    found.objects += [_object(plural, documents[uid], bodies[uid]) for uid in documents if uid not in met]
+    for uid in documents:
+        if uid not in met:
+            check(plural, documents[uid])
+            found.objects.append(_object(plural, documents[uid], bodies[uid]))
+
+
+def stamp_of(raw: Row) -> tuple[str | None, str | None]:
+    """When an object was saved last, and by whom, as the server says it."""
+    by = raw.get("lastUpdatedBy")
+    name = (by.get("username") or by.get("name") or by.get("id")) if isinstance(by, dict) else None
+    at = raw.get("lastUpdated")
+    return str(at) if at else None, str(name) if name else None
 
 
 def _object(
@@ -242,7 +297,7 @@ def differences(
 
 def nothing(value: JsonValue) -> bool:
     """Is a value what a server has where nothing was said: none at all, zero, or the default of the category model?"""
-    if isinstance(value, dict) and value.keys() == {"id"}:
+    if isinstance(value, dict) and len(value) == 1 and "id" in value:
         return value["id"] in DEFAULT_OBJECTS.values()
     return empty(value) or value == 0
 

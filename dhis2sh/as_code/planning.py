@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from dhis2sh.as_code.clean import sharing_of
-from dhis2sh.as_code.compared import SETTINGS, STORE, Comparison, Object, Value, compare, told
+from dhis2sh.as_code.compared import SETTINGS, STORE, Comparison, Object, Said, Value, compare, told
 from dhis2sh.as_code.secret import Secrets, places
 from dhis2sh.as_code.server import server_of
-from dhis2sh.changes.plan import Plan
+from dhis2sh.changes.plan import PartDone, Plan
 from dhis2sh.changes.together import Together, together
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.dhis2.references import references
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
-from dhis2sh.instance import keyed
+from dhis2sh.instance import keyed, settings
 from dhis2sh.instance.keyed import MISSING, Held, Keyed
 from dhis2sh.metadata import undoing, writes
 from dhis2sh.metadata.bundles import importing
@@ -26,20 +26,22 @@ from dhis2sh.metadata.bundles.checking import check
 from dhis2sh.metadata.bundles.report import ImportReport, TypeCount
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.owned import with_owners, words_of
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
+from dhis2sh.metadata.writes import Objects
+from dhis2sh.redact import SECRET
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
-    from dhis2sh.as_code.folder import Folder
     from dhis2sh.as_code.server import Server
     from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.changes.plan import Part
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
 
 WHAT, NAME = "instance", "instance"
 ROUTES = "routes"
 GROUPS = "userGroups"
-PLACES = {SETTINGS: keyed.SETTINGS, STORE: keyed.STORE}
+PLACES = (keyed.SETTINGS, keyed.STORE)
 SHOWN = 5
 
 
@@ -50,10 +52,27 @@ class AsCode(Together):
     name: ClassVar[str] = NAME
 
 
-async def plan(s: Session, folder: Folder, secrets: Secrets, *, prune: bool) -> Plan:
-    """The plan that makes a server what a directory says.
+@dataclass(slots=True)
+class Going(Objects):
+    """The writer of what goes: some of it may have gone with what was changed before."""
+
+    async def send(self, s: Session, part: Part) -> PartDone:
+        """A part, without what is gone already."""
+        some = {number: self.writes[number] for number in part.numbers if self.writes[number].action == "delete"}
+        if not some or self.writes[part.numbers[0]].by_server:
+            return await Objects.send(self, s, part)
+        there = await writes.as_they_are(s, [*some.values()])
+        gone = [number for number, write in some.items() if (write.plural, write.uid) not in there]
+        left = [number for number in part.numbers if number not in gone]
+        told_ = await Objects.send(self, s, replace(part, numbers=left)) if left else PartDone()
+        return replace(told_, done=[*gone, *told_.done], deleted=told_.deleted + len(gone))
+
+
+async def plan(s: Session, folder: Said, secrets: Secrets, *, prune: bool, title: str = "") -> Plan:
+    """The plan that makes a server what a directory says, or a snapshot.
 
     Parameters:
+        title: one line that says what will happen; the directory's name without it.
         secrets: those that were given; the others somebody at a terminal is asked for.
         prune: delete what is in no file, of the types and namespaces that the directory is about.
 
@@ -61,18 +80,19 @@ async def plan(s: Session, folder: Folder, secrets: Secrets, *, prune: bool) -> 
     """
     server = await server_of(s, folder.scope.types)
     found = await compare(server, folder)
-    return await _Applying(s, server, folder, found, secrets, prune=prune).plan()
+    title = title or f"apply {folder.root.name or folder.root}"
+    return await _Applying(s, server, folder, found, secrets, title, prune=prune).plan()
 
 
 class _Applying:
     """One directory on its way to one server."""
 
     def __init__(
-        self, s: Session, server: Server, folder: Folder, found: Comparison, secrets: Secrets, *, prune: bool
+        self, s: Session, server: Server, folder: Said, found: Comparison, secrets: Secrets, title: str, *, prune: bool
     ) -> None:
         self._s, self._server, self._folder = s, server, folder
         self._found, self._secrets, self._prune = found, secrets, prune
-        self._title = f"apply {folder.root.name or folder.root}"
+        self._title = title
 
     async def plan(self) -> Plan:
         """Metadata first, what goes behind it, then settings and the data store."""
@@ -94,7 +114,7 @@ class _Applying:
         body = {name: value for name, value in one.body.items() if one.raw is None or name in one.names}
         if one.raw is not None:  # a secret that the server does not give has to be sent again with the rest
             body |= {name: value for name, value in one.body.items() if any(places(value))}
-        raw = cast("JsonObject", one.raw or {})
+        raw = one.raw or {}
         filled = cast(
             "JsonObject", await self._secrets.fill(self._s, f"{one.plural}/{one.uid}", cast("JsonValue", body), raw)
         )
@@ -126,13 +146,17 @@ class _Applying:
         for write in ordered:
             bundle.add(write.plural, cast("JsonObject", write.after))
         findings = await check(self._s.client, bundle, types)
-        whole = await with_owners(self._s, ordered)
+        whole = [write for write in await with_owners(self._s, ordered) if not (write.by_server and self._goes(write))]
         notes = [*findings.notes(ways=False), *words_of(whole), *await self._strangers(bundle)]
-        settings = importing.Settings(include_sharing=True)
-        made = await importing.validated(self._s, whole, self._title, settings, report, bundle, notes)
+        how = importing.Settings(include_sharing=True)
+        made = await importing.validated(self._s, whole, self._title, how, report, bundle, notes)
         if isinstance(made.blocked, Refused):
             made.blocked.hint = "mend the files, then the same line once more; dhis2 explain"
         return made
+
+    def _goes(self, write: Write) -> bool:
+        """Is an object deleted by a step of its own?"""
+        return self._prune and write.uid in self._found.only_there.get(write.plural, {})
 
     def _alone(self, write: Write) -> Plan:
         """A route by its own address: there a server checks where it leads, and keeps its secrets."""
@@ -184,6 +208,7 @@ class _Applying:
             )
         ]
         made = writes.plan(self._title, kept, what=WHAT, bundle=True, asks=True, notes=found.notes)
+        made.writer = Going(WHAT, writes.changes_of(made), bundle=True, notes=made.notes)
         if referring:
             made.blocked = UsageError(
                 f"{listed(dict.fromkeys(referring), SHOWN)} refer in their files to what is in no file and would be deleted",
@@ -201,24 +226,31 @@ class _Applying:
 
     async def _values(self) -> list[Plan]:
         plans: list[Plan] = []
-        for kind, place in PLACES.items():
-            mine = [one for one in self._found.values if one.kind == kind and (one.said or self._prune)]
-            changes = [await self._keyed(place, one) for one in mine]
-            if changes:
-                plans.append(keyed.plan(changes, self._title, keyed.WHAT[place]))
+        mine = [one for one in self._found.values if one.said or self._prune]
+        pairs = [await self._pair(one) for one in mine if one.kind == SETTINGS]
+        if pairs := [pair for pair in pairs if pair is not None]:
+            plans.append(
+                await settings.setting(self._s, pairs, [])
+            )  # which knows what a server would take and not understand
+        keys = [await self._keyed(one) for one in mine if one.kind == STORE]
+        if keys:
+            plans.append(keyed.plan(keys, self._title, keyed.WHAT[keyed.STORE]))
         return plans
 
-    async def _keyed(self, place: keyed.Place, one: Value) -> Keyed:
+    async def _pair(self, one: Value) -> str | None:
+        """A setting as `name=value`; None for one whose secret nobody has given."""
+        value = await self._secrets.fill(self._s, f"{one.kind}/{one.key}", one.after, None)
+        if value == SECRET:
+            return None
+        return f"{one.key}={'' if value is None else str(value).lower() if isinstance(value, bool) else value}"
+
+    async def _keyed(self, one: Value) -> Keyed:
         none: Held = MISSING
         if not one.said:
-            return Keyed(place, one.key, one.before, none)
-        before = one.before if one.there else none
-        if one.kind == SETTINGS:
-            before = await keyed.held(self._s, place, one.key)
-        server: JsonValue = None if before is MISSING else cast("JsonValue", before)
-        return Keyed(
-            place, one.key, before, await self._secrets.fill(self._s, f"{one.kind}/{one.key}", one.after, server)
-        )
+            return Keyed(keyed.STORE, one.key, one.before, none)
+        server = one.before if one.there else None
+        after = await self._secrets.fill(self._s, f"{one.kind}/{one.key}", one.after, server)
+        return Keyed(keyed.STORE, one.key, one.before if one.there else none, after)
 
     # What is said of it -----------------------------------------------------------------------------------------------
 
@@ -228,14 +260,14 @@ class _Applying:
         only = sum(map(len, self._found.only_there.values())) + sum(not one.said for one in self._found.values)
         if only and not self._prune:
             notes.append(
-                f"{counted(only, 'object')} on the server {'is' if only == 1 else 'are'} in no file and stay; --prune deletes them"
+                f"{counted(only, 'object')} on the server {'is' if only == 1 else 'are'} in no file and {'stays' if only == 1 else 'stay'}; --prune deletes them"
             )
         if self._found.apps:
             told_ = [
                 f"{key} {said or 'none'} (the server has {there or 'none'})"
                 for key, (said, there) in self._found.apps.items()
             ]
-            notes.append(f"apps are not installed by an apply: {listed(told_, SHOWN)}")
+            notes.append(f"apps are not installed by an apply: {listed(told_, SHOWN)}; dhis2 apps add installs them")
         unused = sorted({*self._secrets.given} - self._secrets.used)
         if unused:
             notes.append(f"secrets that nothing asked for: {listed(unused, SHOWN)}")
@@ -261,8 +293,8 @@ class _Applying:
 async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """Metadata as before, and settings and keys of the data store; one plan."""
     changes = journal.changes(entry.id)
-    values = [change for change in changes if change.type in PLACES.values()]
-    objects = [change for change in changes if change.type not in PLACES.values()]
+    values = [change for change in changes if change.type in PLACES]
+    objects = [change for change in changes if change.type not in PLACES]
     plans: list[Plan] = []
     if values:
         plans.append(await keyed.set_back_of(s, entry, values))

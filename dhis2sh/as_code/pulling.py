@@ -8,13 +8,14 @@ import shutil
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from dhis2sh import paths
 from dhis2sh.as_code import folder, yaml_text
 from dhis2sh.as_code.folder import APPS_FILE, METADATA, SETTINGS_FILE
 from dhis2sh.as_code.scope import APPS, KINDS, MANIFEST, SETTINGS, STORE, Scope, possible, wanted
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
 
 SHOWN = 5
+BESIDE = ".dhis2sh-pull-"
+"""How the folder begins into which a pull writes first; then comes its process."""
 
 
 class Pulled(BaseModel):
@@ -113,10 +116,13 @@ def _check_new(root: Path) -> None:
 
 
 @contextmanager
-def _beside(root: Path) -> Iterator[Path]:
+def _beside(root: Path) -> Generator[Path]:
     """A folder on the same disk that is gone afterwards."""
     root.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=".dhis2sh-pull-", dir=root))
+    for left in root.glob(f"{BESIDE}*"):  # of a pull that was killed
+        if not paths.alive(int(left.name.removeprefix(BESIDE).partition("-")[0] or 0)):
+            shutil.rmtree(left, ignore_errors=True)
+    new = Path(tempfile.mkdtemp(prefix=f"{BESIDE}{os.getpid()}-", dir=root))
     try:
         yield new
     finally:

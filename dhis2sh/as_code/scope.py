@@ -44,6 +44,7 @@ class Scope:
 
     def only(self, words: Sequence[str]) -> Scope:
         """The part of it that somebody has named. Raises `UsageError` for what the directory is not about."""
+        words = [part for text in words for part in text.split(",") if part]
         if not words:
             return self
         for word in words:

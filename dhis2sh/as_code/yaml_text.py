@@ -85,7 +85,7 @@ def _single(head: str, value: JsonValue, indent: str, names: Mapping[str, str]) 
 
 
 def _is_reference(value: Mapping[str, JsonValue]) -> bool:
-    return value.keys() == {"id"} and isinstance(value["id"], str)
+    return len(value) == 1 and isinstance(value.get("id"), str)
 
 
 def _is_block(text: str) -> bool:

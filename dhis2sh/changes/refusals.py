@@ -101,7 +101,7 @@ def named(text: str, names: Mapping[str, str]) -> str:
     """
     for uid in uids_in(text):
         name = names.get(uid)
-        if name and name not in text and not re.search(rf"on object [^\[\]]+ \[{uid}\]", text):
+        if name and name not in text.replace(uid, "") and not re.search(rf"on object [^\[\]]+ \[{uid}\]", text):
             text = text.replace(f"[{uid}]", uid, 1).replace(uid, f"'{name}' [{uid}]", 1)
     return text
 

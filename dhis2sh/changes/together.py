@@ -117,7 +117,7 @@ def together(title: str, plans: Sequence[Plan], kind: type[Together], what: str)
     notes = list(dict.fromkeys(note for plan in plans for note in plan.notes))
     some = [plan for plan in plans if plan.writer is not None and plan.steps]
     writer = kind(what, [cast("Writer", plan.writer) for plan in some], [len(plan.steps) for plan in some], notes)
-    report = next((plan.report for plan in plans if plan.report is not None), None)
+    report = next((plan.report for plan in some if plan.report is not None), None)
     blocked = next((plan.blocked for plan in plans if plan.blocked is not None), None)
     return Plan(
         title, steps, notes=notes, writer=writer, report=report, blocked=blocked, asks=any(plan.asks for plan in plans),

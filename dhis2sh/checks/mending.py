@@ -16,7 +16,7 @@ from dhis2sh.checks.finding import rank
 from dhis2sh.checks.probing import PROBES, Found, Look, items, uid_of
 from dhis2sh.client import reading
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import writes
+from dhis2sh.metadata import write, writes
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.words import counted, listed
 
@@ -232,7 +232,7 @@ def _sentence(text: str) -> str:
 
 
 async def _planned(s: Session, agreed: _Agreed) -> Plan:
-    made: list[writes.Write] = []
+    made: list[write.Write] = []
     notes: list[str] = []
     gone: dict[str, list[JsonObject]] = {}
     for plural in dict.fromkeys(plural for plural, _ in agreed.changes):
@@ -245,7 +245,7 @@ async def _planned(s: Session, agreed: _Agreed) -> Plan:
             after = copy.deepcopy(before)
             for change in cast("list[Change]", changes):
                 change(after)
-            made.append(writes.Write(plural, before, after))
+            made.append(write.Write(plural, before, after))
     if gone:
         deleted = await deletion(s, gone)
         changed = {(one.plural, one.uid) for one in made}

@@ -55,9 +55,16 @@ class Apps:
             raise NotDhis2("GET /api/apps: expected a list", hint="dhis2 profile verify")
         return [cast("JsonObject", one) for one in body]
 
-    async def install(self, file: Path) -> None:
-        """Install an app, or another version of it, from a zip, sent as it is read. Raises `Refused`, `NotFound`."""
-        accepted(await FileForm(file, file.name, ZIP).send(self._client, "apps"))
+    async def install(self, file: Path, name: str | None = None) -> None:
+        """Install an app, or another version of it, from a zip, sent as it is read. Raises `Refused`, `NotFound`.
+
+        Parameters:
+            name: of the zip, after which a server calls the app's folder: one of its own for each, with an ending.
+        """
+        called = name or file.name
+        if not called.endswith(".zip"):
+            called += ".zip"  # a server cuts the name at its last dot, and fails where there is none
+        accepted(await FileForm(file, called, ZIP).send(self._client, "apps"))
 
     async def install_from_hub(self, version: str) -> None:
         """Let the server install a version of an app from its hub (`POST /api/appHub/{version}`)."""

@@ -28,6 +28,9 @@ _TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["{}\[\],:]', re.S)
 """What structures JSON: whole strings and marks. A quote alone is a string whose end has not come yet."""
 _BETWEEN = b"},{"
 """Where one row ends and the next begins, as every server writes it; inside a string or a nested list it can stand too."""
+_LONG = 4 * PIECE
+_BEGIN = re.compile(rb'\s*(\{"[^"\\]*":)')
+"""How a row begins: rows of one array mostly begin with the same field, and what is nested in them with another."""
 _TRIES = 40
 """So many places are tried before structure is counted: parsing a piece takes a hundredth of the time of counting it."""
 _PAGED = frozenset({b'"pager"', b'"pageSize"'})
@@ -158,7 +161,7 @@ class _Reader:
 
     def __init__(self, key: str, where: str) -> None:
         self._key, self._where = key, where
-        self._buffer = b""
+        self._buffer: bytes = b""
         self._seen = self._depth = 0
         self._state: Literal["before", "inside", "after"] = "before"
         self._above = 0
@@ -174,7 +177,7 @@ class _Reader:
             self._find()
         rows: list[Row] = []
         if self._state == "inside":
-            quick = None if self._seen else self._quickly()
+            quick = self._quickly()
             many = self._seen > 0 or len(self._buffer) > PIECE
             rows = self._scanned() if quick is None and many else quick or []
         if self._state == "after":
@@ -240,19 +243,67 @@ class _Reader:
         return self._name[:1] == b'"' and json.loads(self._name) == self._key
 
     def _quickly(self) -> list[Row] | None:
-        """The rows up to one of the last places where one seems to end. Only a cut between two rows leaves JSON before it."""
+        """The rows up to one of the last places where one seems to end. Only a cut between two rows leaves JSON before it.
+
+        A row that is longer than `_LONG` is not parsed again with every piece of it: its structure is counted.
+        """
+        if self._seen and len(self._buffer) > _LONG:
+            return None
+        found = False
+        for cut in self._cuts():
+            found = True
+            try:
+                rows = orjson.loads(b"[" + self._buffer[:cut] + b"]")
+            except orjson.JSONDecodeError as error:
+                if (ended := self._ended_before(error)) is not None:
+                    return ended
+                continue  # it stood in a string or a nested list
+            self._depth = self._depth if self._seen > cut else 0
+            self._drop(cut + 1)
+            return self._objects(rows)
+        return None if found or b"]" not in self._buffer else self._last_ones()
+
+    def _last_ones(self) -> list[Row] | None:
+        """The rows up to the end of the array, where that has come."""
+        try:
+            rows = orjson.loads(b"[" + self._buffer)
+        except orjson.JSONDecodeError as error:
+            return self._ended_before(error)
+        self._end(len(self._buffer))
+        return self._objects(rows)
+
+    def _cuts(self) -> Iterator[int]:
+        """Places behind an object, the likeliest first: before one that begins as the first row does, then before any."""
+        begins = _BEGIN.match(self._buffer)
+        if begins is not None:
+            cut = self._buffer.rfind(b"}," + begins[1])
+            if cut >= 0:
+                yield cut + 1
         cut = len(self._buffer)
         for _ in range(_TRIES):
             cut = self._buffer.rfind(_BETWEEN, 0, cut)
             if cut < 0:
-                return None
-            try:
-                rows = orjson.loads(b"[" + self._buffer[: cut + 1] + b"]")
-            except orjson.JSONDecodeError:
-                continue  # it stood in a string or a nested list, or the array ends before it
-            self._drop(cut + 2)
-            return self._objects(rows)
-        return None
+                break
+            yield cut + 1
+
+    def _ended_before(self, error: orjson.JSONDecodeError) -> list[Row] | None:
+        """The last rows, where what could not be parsed is what stands behind the array; None where it is not."""
+        array = error.doc[: error.pos].rstrip()
+        if error.pos >= len(error.doc) or not array.endswith("]"):
+            return None
+        data = array.encode()
+        try:
+            rows = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return None
+        self._end(len(data) - 1)
+        return self._objects(rows)
+
+    def _end(self, end: int) -> None:
+        """The array has ended, so many bytes from here."""
+        self._drop(end)
+        self._state, self._depth = "after", self._above
+        self._whole = self._above == 0
 
     def _scanned(self) -> list[Row]:
         """The rows up to the last place where one does end, by the structure of everything before it."""
@@ -260,9 +311,7 @@ class _Reader:
         for mark, end in self._marks():
             if self._depth < 0:
                 rows = self._parsed(self._buffer[: end - 1])
-                self._drop(end)
-                self._state, self._depth = "after", self._above
-                self._whole = self._above == 0
+                self._end(end)
                 return rows
             if mark == b"," and self._depth == 0:
                 cut = end
@@ -375,10 +424,8 @@ class _Checker(_Reader):
             left = len(self._buffer)
             if self._state != "inside":
                 self._find()
-            if self._state == "inside" and (self._seen or self._quickly() is None):
-                waits = not self._seen and len(self._buffer) <= least and _BETWEEN not in self._buffer
-                if not waits:
-                    self._scanned()
+            if self._state == "inside" and self._quickly() is None and len(self._buffer) > least:
+                self._scanned()
 
     def finish(self) -> list[Row]:
         """The answer has ended. Raises `BrokenAnswer`, `Garbage`."""
@@ -408,10 +455,9 @@ class _Checker(_Reader):
             self._around += self._buffer[:count]
         super()._drop(count)
 
-    def _scanned(self) -> list[Row]:
-        rows, ended = super()._scanned(), self._state == "after"
-        self._around += b"]" if ended else b""
-        return rows
+    def _end(self, end: int) -> None:
+        super()._end(end)
+        self._around += b"]"
 
     def _objects(self, items: JsonValue) -> list[Row]:
         return []

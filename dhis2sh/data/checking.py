@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
@@ -18,7 +19,7 @@ from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dhis2sh.types import JsonValue, Row
 
@@ -31,13 +32,20 @@ class Problem(Exception):
     """Why a row is not sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """What a value is of, but for its option combinations: the same for many rows of a load."""
+class _Place(NamedTuple):
+    """What a value is of, but for its option combinations."""
 
     element: Element
     unit: Unit
     period: str
+    sets: tuple[DataSet, ...]
+
+
+class _Reported(NamedTuple):
+    """A data element at a time, with the data sets that report it so: the same for all units."""
+
+    element: Element
+    time: _Time
     sets: tuple[DataSet, ...]
 
 
@@ -52,6 +60,13 @@ class _Time:
     end: dt.date
 
 
+class _Cell(NamedTuple):
+    """What rows with the same texts have in common, all but the unit: many rows of a load do."""
+
+    reported: _Reported
+    cell: Row
+
+
 class Checker:
     """Checks the rows of one load.
 
@@ -62,8 +77,10 @@ class Checker:
 
     def __init__(self, target: Target, *, deleting: bool = False) -> None:
         self._target, self._deleting = target, deleting
-        self._places: dict[tuple[str, str, str], _Place | Problem] = {}
+        self._reported: dict[tuple[str, str], _Reported] = {}
         self._combos: dict[tuple[object, ...], str] = {}
+        self._cells: dict[tuple[JsonValue, ...], _Cell] = {}
+        self._units: dict[str, Unit] = {}
         self.months_by_day = False
         """Was a first day of a month read as the month?"""
         self._times: dict[str, _Time] = {}
@@ -76,67 +93,110 @@ class Checker:
 
         Raises `Problem`.
         """
-        place = self._place(row)
-        sent: Row = {
-            "dataElement": place.element.uid,
-            "period": place.period,
-            "orgUnit": place.unit.uid,
-            **self._both_combos(row, place),
-        }
-        marks = {name: mark for name in _MARKS if (mark := _mark(row, name)) is not None}
+        place, cell = self._quickly(row) or self._thoroughly(row)
+        sent = {**cell, "orgUnit": place.unit.uid}
+        marks = {name: mark for name in _MARKS if name in row and (mark := _mark(row[name], name)) is not None}
         if not (self._deleting or marks.get("deleted")):
             sent["value"] = _value(row, place.element)
-        if row.get("comment") not in (None, ""):
+        if "comment" in row and row["comment"] not in (None, ""):
             sent["comment"] = row["comment"]
         if marks.get("deleted") is False:
             del marks["deleted"]
         sent |= marks
-        if row.get("annotation") and place.element.value_type in value_types.NUMERIC:
+        if "annotation" in row and row["annotation"] and place.element.value_type in value_types.NUMERIC:
             sent.setdefault("comment", row["annotation"])
         return sent
 
-    def _both_combos(self, row: Row, place: _Place) -> Row:
-        """The option combinations, of which a load has few."""
-        found: Row = {}
-        for name, held in (("categoryOptionCombo", (place.element,)), ("attributeOptionCombo", place.sets)):
-            given = row.get(name)
-            key = (name, given, *map(id, held))
-            uid = self._combos.get(key) if given is None or isinstance(given, str) else None
-            if uid is None:
-                ask = _combo if name == "categoryOptionCombo" else _attribute_combo
-                uid = ask(row, place, self._target)
-                if given is None or isinstance(given, str):
-                    self._combos[key] = uid
-            found[name] = uid
-        return found
-
-    def _place(self, row: Row) -> _Place:
-        texts = (
-            _text(row, "dataElement", "data element"),
-            _text(row, "period", "period"),
-            _text(row, "orgUnit", "organisation unit"),
+    def _quickly(self, row: Row) -> tuple[_Place, Row] | None:
+        """What `_thoroughly` finds, where all but the unit was met before and the unit reports through the same sets."""
+        given = (
+            row.get("dataElement"),
+            row.get("period"),
+            row.get("categoryOptionCombo"),
+            row.get("attributeOptionCombo"),
         )
-        found = self._places.get(texts)
-        if found is None:
-            try:
-                found = self._found(*texts)
-            except Problem as problem:
-                found = problem
-            self._places[texts] = found
-        if isinstance(found, Problem):
-            raise Problem(*found.args)
-        return found
+        text = row.get("orgUnit")
+        if not isinstance(text, str) or (unit := self._units.get(text)) is None:
+            return None
+        try:
+            known = self._cells.get(given)
+        except TypeError:  # a list or an object of JSON is no key
+            return None
+        if known is None:
+            return None
+        element, time, sets = known.reported
+        for item in sets:
+            if unit.uid not in item.units:
+                return None
+        _open(unit, time)
+        return _Place(element, unit, time.iso, sets), known.cell
 
-    def _found(self, element_text: str, period_text: str, unit_text: str) -> _Place:
-        element, unit = _found(self._target.element(element_text)), _found(self._target.unit(unit_text))
+    def _thoroughly(self, row: Row) -> tuple[_Place, Row]:
+        """The place of a row, and its cell but for the unit. Raises `Problem`."""
+        reported, unit, sets = self._place(row)
+        element, time, _ = reported
+        place = _Place(element, unit, time.iso, sets)
+        cell: Row = {
+            "dataElement": element.uid, "period": time.iso, "orgUnit": None,
+            "categoryOptionCombo": self._one_combo(row, "categoryOptionCombo", (element,), place, _combo),
+            "attributeOptionCombo": self._one_combo(row, "attributeOptionCombo", sets, place, _attribute_combo),
+        }  # fmt: skip
+        given = (
+            row.get("dataElement"),
+            row.get("period"),
+            row.get("categoryOptionCombo"),
+            row.get("attributeOptionCombo"),
+        )
+        if len(sets) == len(reported.sets) and all(item is None or isinstance(item, str) for item in given):
+            self._cells[given] = _Cell(reported, cell)
+        if isinstance(text := row.get("orgUnit"), str):
+            self._units[text] = unit
+        return place, cell
+
+    def _one_combo(
+        self,
+        row: Row,
+        name: str,
+        held: tuple[Element | DataSet, ...],
+        place: _Place,
+        ask: Callable[[Row, _Place, Target], str],
+    ) -> str:
+        """An option combination, of which a load has few.
+
+        Parameters:
+            name: of the column; held: what decides which are taken; ask: finds one that was not met yet.
+        """
+        given = row.get(name)
+        if given is not None and not isinstance(given, str):
+            return ask(row, place, self._target)
+        key = (given, *map(id, held))
+        uid = self._combos.get(key)
+        if uid is None:
+            uid = self._combos[key] = ask(row, place, self._target)
+        return uid
+
+    def _place(self, row: Row) -> tuple[_Reported, Unit, tuple[DataSet, ...]]:
+        """The element at its time, the unit, and the data sets through which the unit reports it."""
+        element_text = _text(row, "dataElement", "data element")
+        period_text = _text(row, "period", "period")
+        unit_text = _text(row, "orgUnit", "organisation unit")
+        reported = self._reported.get((element_text, period_text))
+        if reported is None:
+            element = _found(self._target.element(element_text))
+            _found(self._target.unit(unit_text))  # it is said before what is wrong with the period
+            reported = self._reported[element_text, period_text] = self._reporting(element, period_text)
+        unit = _found(self._target.unit(unit_text))
+        sets = _assigned(reported.element, unit, reported.sets)
+        _open(unit, reported.time)
+        return reported, unit, sets
+
+    def _reporting(self, element: Element, period_text: str) -> _Reported:
         time = self._times.get(period_text)
         if time is None:
             time = self._times[period_text] = _time(period_text)
         if _DATE.fullmatch(period_text) and (month := _month_begun(element, time)) is not None:
             time, self.months_by_day = month, True
-        sets = _sets(element, unit, time)
-        _open(unit, time)
-        return _Place(element, unit, time.iso, tuple(sets))
+        return _Reported(element, time, _sets(element, time))
 
 
 _MARKS = ("followup", "deleted")
@@ -144,9 +204,8 @@ _YES, _NO, _NOT_SAID = {"true", "1"}, {"false", "0"}, {"", "null"}
 """What a mark may be, in small letters: a server writes `null` into its CSV where it says nothing."""
 
 
-def _mark(row: Row, name: str) -> bool | None:
+def _mark(given: JsonValue, name: str) -> bool | None:
     """A mark of a value; None where the row does not say. Raises `Problem` for what is neither."""
-    given = row.get(name)
     if given is None or isinstance(given, bool):
         return given
     text = text_of(given).lower()
@@ -165,9 +224,9 @@ def _found[T](item: T | str) -> T:
 
 def _text(row: Row, name: str, called: str) -> str:
     value = row.get(name)
-    if value in (None, ""):
+    if value is None or value == "":
         raise Problem(f"no {called}")
-    return text_of(value)
+    return value.strip() if isinstance(value, str) else text_of(value)
 
 
 def text_of(value: JsonValue) -> str:
@@ -200,8 +259,8 @@ def _month_begun(element: Element, day: _Time) -> _Time | None:
     )
 
 
-def _sets(element: Element, unit: Unit, time: _Time) -> list[DataSet]:
-    """The data sets through which the value can be given."""
+def _sets(element: Element, time: _Time) -> tuple[DataSet, ...]:
+    """The data sets that report a data element at a time."""
     if not element.sets:
         raise Problem(f"'{element.name}' is in no data set")
     timed = [item for item in element.sets if item.period_type == time.kind]
@@ -212,10 +271,15 @@ def _sets(element: Element, unit: Unit, time: _Time) -> list[DataSet]:
         raise Problem(
             f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}' if month else ''}"
         )
-    placed = [item for item in timed if unit.uid in item.units]
+    return tuple(timed)
+
+
+def _assigned(element: Element, unit: Unit, sets: Sequence[DataSet]) -> tuple[DataSet, ...]:
+    """The data sets through which a unit can give the value."""
+    placed = tuple(item for item in sets if unit.uid in item.units)
     if not placed:
-        sets = joined((f"'{item.name}'" for item in timed), "or")
-        raise Problem(f"'{unit.name}' is not assigned to {sets}, which '{element.name}' is reported with")
+        names = joined((f"'{item.name}'" for item in sets), "or")
+        raise Problem(f"'{unit.name}' is not assigned to {names}, which '{element.name}' is reported with")
     return placed
 
 
@@ -275,20 +339,23 @@ def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
     return uid
 
 
+SHORT = 16
+"""Characters of a value that a load may well have again."""
+_refused = lru_cache(20_000)(value_types.refused)
 _PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
 """A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
 
 
 def _value(row: Row, element: Element) -> str:
     given = row.get("value")
-    if row.get("annotation") and element.value_type not in value_types.NUMERIC:
+    if "annotation" in row and row["annotation"] and element.value_type not in value_types.NUMERIC:
         given = row["annotation"]  # ADX has numbers in `value` and texts beside it
     if given in (None, ""):
         if row.get("comment"):
             return ""
         raise Problem("no value")
     text = text_of(cast("JsonValue", given))
-    wanted = value_types.refused(element.value_type, text)
+    wanted = (_refused if len(text) <= SHORT else value_types.refused)(element.value_type, text)
     if wanted is not None:
         parted = element.value_type in value_types.NUMERIC and _PARTED.fullmatch(text) is not None
         raise Problem(

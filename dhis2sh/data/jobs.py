@@ -147,8 +147,6 @@ class Preparing:
         held = self._held.setdefault(data_set, [])
         held.append((place, row))
         self.rows += 1
-        for name, seen in self._scope.items():
-            seen[str(row[name])] = None
         if len(held) >= self._size:
             self._flush(data_set)
 
@@ -176,6 +174,8 @@ class Preparing:
 
     def _flush(self, data_set: str | None) -> None:
         held = self._held.pop(data_set, [])
+        for name, seen in self._scope.items():
+            seen.update(dict.fromkeys([str(row[name]) for _, row in held]))
         if self._withdrawn:
             held = [item for item in held if self._stays(item)]
         if held:

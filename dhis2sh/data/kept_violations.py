@@ -6,7 +6,7 @@ API source: `POST /api/dataAnalysis/validationRules` with `persist`, `GET /api/v
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -15,6 +15,7 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import envelopes
 from dhis2sh.data import violations
 from dhis2sh.data.outliers import short
+from dhis2sh.dhis2.intervals import iso_in
 from dhis2sh.errors import Refused
 from dhis2sh.words import counted
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 NAME = "validation"
 RESULTS = "validationResults"
 FIELDS = (
-    "id,created,validationRule[id,name,importance,operator],period[id],organisationUnit[id,name],"
+    "id,created,validationRule[id,name,importance,operator],period[id,periodType,startDate,endDate],organisationUnit[id,name],"
     "attributeOptionCombo[id,name],leftsideValue,rightsideValue,notificationSent"
 )
 COLUMNS = (
@@ -39,10 +40,10 @@ COLUMNS = (
 )  # fmt: skip
 
 
-async def results(s: Session, params: dict[str, Param]) -> AsyncGenerator[list[Row]]:
+async def results(s: Session, params: Mapping[str, Param]) -> AsyncGenerator[list[Row]]:
     """Kept violations, page by page, as rows of `COLUMNS`; `params` choose among them (ou, vr, pe, createdDate)."""
     async for batch in s.client.pages(RESULTS, {"fields": FIELDS, **params}):
-        yield [_row(cast("JsonObject", row)) for row in batch]
+        yield [_row(row) for row in batch]
 
 
 def _part(body: JsonObject, name: str) -> JsonObject:
@@ -55,7 +56,7 @@ def _row(body: JsonObject) -> Row:
     operator = str(rule.get("operator") or "")
     return {
         "id": body.get("id"), "importance": rule.get("importance"), "ruleName": rule.get("name"), "rule": rule.get("id"),
-        "period": _part(body, "period").get("id"), "orgUnit": unit.get("id"), "orgUnitName": unit.get("name"),
+        "period": iso_in(body.get("period")), "orgUnit": unit.get("id"), "orgUnitName": unit.get("name"),
         "attributeOptionComboName": None if combo.get("name") == "default" else combo.get("name"),
         "left": short(body.get("leftsideValue")), "operator": violations.OPERATORS.get(operator.lower(), operator),
         "right": short(body.get("rightsideValue")), "notified": body.get("notificationSent"), "created": body.get("created"),

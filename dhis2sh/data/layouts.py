@@ -85,20 +85,22 @@ class Sheet:
 
     def values(self, row: Row) -> list[Row]:
         """The values in one row of the sheet. A wide row has several; empty cells of it are no values."""
-        base: Row = {**self.given}
-        some = False
-        for header, name in self.columns.items():
-            cell = row.get(header)
-            if cell is not None and cell != "":
-                base[name], some = cell, True
-        if (year := base.pop("year", None)) is not None:
+        columns = self.columns
+        own: Row = {
+            columns[header]: cell
+            for header, cell in row.items()
+            if header in columns and cell is not None and cell != ""
+        }
+        base, some = {**self.given, **own} if self.given else own, bool(own)
+        if "year" in base and (year := base.pop("year")) is not None:
             base["period"] = _in_year(base.get("period"), self._division, text_of(year))
         period = base.get("period")
         if isinstance(period, str):
             base["period"] = as_period(period)
-        unread: Row = {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}
-        if unread:
-            base[UNREAD] = unread
+        if self.unread:
+            unread: Row = {header: cell for header in self.unread if (cell := row.get(header)) not in (None, "")}
+            if unread:
+                base[UNREAD] = unread
         if not self.across:
             return [base] if some else []
         found: list[Row] = []
@@ -243,8 +245,8 @@ async def values_of(
         found: list[tuple[int, Row]] = []
         for row in batch:
             number += 1
-            if new := row.keys() - seen:
-                sheet, seen = _grown(sheet, seen | new, given, number)
+            if not row.keys() <= seen:
+                sheet, seen = _grown(sheet, seen | row.keys(), given, number)
                 unread += [header for header in sheet.unread if header not in unread]
             found += [(number, value) for value in sheet.values(row)]
         yield found

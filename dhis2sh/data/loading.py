@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
+from dhis2sh.changes.refusals import named
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data import jobs
 from dhis2sh.data.cells import DEFAULTED, UNREAD, cell_of
@@ -242,12 +243,11 @@ async def meet(target: Target, rows: Sequence[Row]) -> None:
 
 def _texts(rows: Sequence[Row], name: str) -> list[str]:
     """The texts of a column, each once."""
-    found: dict[str, None] = {}
-    for row in rows:
-        cell = row.get(name)
-        if cell is not None and cell != "":
-            found[cell if isinstance(cell, str) else text_of(cell)] = None
-    return list(dict.fromkeys(text.strip() for text in found))
+    cells = [row.get(name) for row in rows]
+    if set(map(type, cells)) <= {str, type(None)}:  # each once before it is looked at
+        cells = list(dict.fromkeys(cells))
+    texts = (text_of(cell) for cell in cells if cell is not None and cell != "")
+    return list(dict.fromkeys(texts))
 
 
 def data_set_of(target: Target, sent: Row) -> str | None:
@@ -279,6 +279,7 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         notes: what is to be said of the plan and of what was written.
         given: how many rows there were.
     """
+    refused.names = target.names()
     left = job.left()
     if len(left) < job.head.parts:
         notes.append(f"{job.head.parts - len(left)} of {job.head.parts} parts were answered in an earlier run")
@@ -286,7 +287,7 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         notes.append("one part was sent and had no answer: it is sent again, which writes the same values")
     said = [*notes]
     if len(left) == 1:
-        said += await _validated(s, job, left[0])
+        said += await _validated(s, job, left[0], refused.names)
     if refused.count:
         said += [f"refused: {line}" for line in refused.lines()]
         said.append(f"refused rows with their reasons: {refused.path}")
@@ -312,7 +313,7 @@ def nothing(s: Session, title: str) -> Plan:
     return Plan(title, writer=Values(job, "", RefusedRows(job.path / jobs.REFUSED)))
 
 
-async def _validated(s: Session, job: Job, part: int) -> list[str]:
+async def _validated(s: Session, job: Job, part: int, names: Mapping[str, str]) -> list[str]:
     """What the server says of a small load before it is sent."""
     head, rows = job.content(part)
     params: dict[str, Param] = {"importStrategy": job.head.strategy, "dryRun": "true"}
@@ -321,7 +322,7 @@ async def _validated(s: Session, job: Job, part: int) -> list[str]:
     if isinstance(outcome, Dhis2Error):
         raise outcome
     places = job.places(part)
-    reasons = refusals(outcome, len(rows))
+    reasons = {index: named(reason, names) for index, reason in refusals(outcome, len(rows)).items()}
     told = [f"the server will refuse row {places[index]:,}: {reason}" for index, reason in list(reasons.items())[:TOLD]]
     if len(reasons) > TOLD:
         told.append(f"the server will refuse {len(reasons) - TOLD:,} more")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dhis2sh.data.cells import KEY
+from dhis2sh.data.named import TYPES, columns
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.words import counted
 
@@ -29,6 +30,8 @@ class RefusedRows:
 
     def __init__(self, path: Path, unread: Sequence[str] = ()) -> None:
         self.path = path
+        self.names: Mapping[str, str] = {}
+        """What UIDs stand for: a column beside each, which whoever pushes the file again passes over."""
         self.count = 0
         self.beside: dict[int, Row] = {}
         """What a row has in those columns, by its place."""
@@ -56,7 +59,8 @@ class RefusedRows:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._open()
             assert self._writer is not None
-            self._writer.writerow({**self.beside.get(place, {}), **row, "row": place, "reason": reason})
+            called = {f"{name}Name": self.names.get(str(row.get(name)), "") for name in TYPES}
+            self._writer.writerow({**called, **self.beside.get(place, {}), **row, "row": place, "reason": reason})
         except OSError as error:
             raise Dhis2Error(
                 f"{self.path} cannot be written: {error.strerror}", hint="choose another --rejected"
@@ -65,7 +69,7 @@ class RefusedRows:
     def _open(self) -> None:
         """The file: a new one, or that of the rows before once more, which may have another path by now."""
         new = self._columns is None
-        self._columns = self._columns or (*COLUMNS[:-1], *self._unread, COLUMNS[-1])
+        self._columns = self._columns or (*columns(COLUMNS[:-1]), *self._unread, COLUMNS[-1])
         self._file = self.path.open("w" if new else "a", encoding="utf-8", newline="")
         self._writer = csv.DictWriter(self._file, self._columns, extrasaction="ignore")
         if new:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
+from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data.completeness import registrations
 from dhis2sh.errors import Dhis2Error, Refused
@@ -66,14 +67,11 @@ class Registrations(PlainWriter):
 
     async def send(self, s: Session, part: Part) -> PartDone:
         """All rows in one request. What came of them is read afterwards: the server says 200 to rows that it ignores."""
-        params: dict[str, Param] = {"importStrategy": "DELETE"} if self.opening else {}
-        outcome = await attempt(send(s.client, "POST", NAME, {NAME: [*self.rows]}, params))
-        if isinstance(outcome, Dhis2Error):
-            raise outcome
+        outcome = await sent(s, self.rows, opening=self.opening)
         told = await self.look_back(s, part)
         said = {row.uid or row.value: row.message for row in outcome.conflicts}
         reason = (
-            "; ".join(dict.fromkeys(said.values())) or outcome.message or "the server ignored it and gave no reason"
+            "; ".join(dict.fromkeys(said.values())) or told_of(outcome) or "the server ignored it and gave no reason"
         )
         told.refused = {number: reason for number in part.numbers if number not in set(told.done)}
         told.failures = [
@@ -92,6 +90,32 @@ class Registrations(PlainWriter):
             if self.opening
             else PartDone(done, uids=uids, created=len(done))
         )
+
+
+async def sent(s: Session, rows: Sequence[JsonObject], *, opening: bool) -> WebMessage:
+    """Send registrations, or take them away; what the server says. Raises errors without a report.
+
+    A 2.43 fails over a period that its database did not know; then it knows it, and takes the same rows (recorded). They
+    are sent once more where none of them is there: who is registered already would stay so anyhow.
+    """
+    params: dict[str, Param] = {"importStrategy": "DELETE"} if opening else {}
+
+    async def once() -> WebMessage:
+        outcome = await attempt(send(s.client, "POST", NAME, {NAME: [*rows]}, params))
+        if isinstance(outcome, Dhis2Error):
+            raise outcome
+        return outcome
+
+    outcome = await once()
+    if not opening and "flush BatchHandler" in (told_of(outcome) or "") and not await _now(s, rows):
+        outcome = await once()
+    return outcome
+
+
+def told_of(outcome: WebMessage) -> str | None:
+    """What the server says of the whole: the report under "please check import summary" says more than that sentence."""
+    described = (outcome.response or {}).get("description")
+    return str(described) if described and outcome.status == "ERROR" else outcome.message
 
 
 async def _now(s: Session, rows: Sequence[JsonObject]) -> dict[str, JsonObject]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone
+from dhis2sh.changes.refusals import named
 from dhis2sh.client.messages import TaskRef, WebMessage
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.client.tasks import FIRST_WAIT, notifications_of
@@ -100,14 +101,15 @@ class Values:
     def _told(self, part: Part, number: int, rows: Sequence[Row], answered: Answered) -> PartDone:
         """What a part came to; its refused rows go into the file of those."""
         places = self.job.places(number)
-        for index, reason in sorted(answered.refused.items()):
+        refused = {index: named(reason, self.refused.names) for index, reason in sorted(answered.refused.items())}
+        for index, reason in refused.items():
             self.refused.add(places[index], rows[index], reason)
         counts = answered.counts
         self._zeros += counts["zeros"]
         first = part.numbers[0]
         return PartDone(
             [number for number in part.numbers if number - first not in answered.refused],
-            {first + index: reason for index, reason in answered.refused.items()},
+            {first + index: reason for index, reason in refused.items()},
             created=counts["created"], updated=counts["updated"], deleted=counts["deleted"], ignored=counts["ignored"],
         )  # fmt: skip
 
@@ -271,12 +273,23 @@ def _whole(message: WebMessage) -> bool:
     return message.status == "ERROR" and message.import_count.total == message.import_count.ignored
 
 
+ADVICE: Mapping[str, str] = {
+    "E7640": "its time of entry is over: ask for a lock exception, or for whoever may edit expired data",
+    "E7641": "the data set takes no period so far ahead: dhis2 metadata get dataSets UID --fields name,openFuturePeriods",
+    "E7642": "dhis2 approval status DATA_SET PERIOD  says who approved it: it is unapproved first",
+    "E7643": "the data set takes these periods on these days alone: dhis2 metadata get dataSets UID --fields dataInputPeriods",
+    "E7644": "the data set takes these periods alone: dhis2 metadata get dataSets UID --fields dataInputPeriods",
+}
+"""What to do about a row that is refused for its time, by code (api-facts f.1); others are left in the server's own words."""
+
+
 def refusals(message: WebMessage, size: int) -> dict[int, str]:
     """Why which rows of a request were refused, by their place in it. Raises `Refused` for one that was not read at all."""
     conflicts = [row for row in message.conflicts if row.severity == "error"]
     reasons: dict[int, str] = {}
     for conflict in conflicts:
         text = f"{conflict.code} {conflict.message}" if conflict.code else conflict.message
+        text += f" ({advice})" if (advice := ADVICE.get(conflict.code or "")) else ""
         for index in conflict.indexes:
             reasons[index] = f"{reasons[index]}; {text}" if index in reasons else text
     nameless = next((row for row in conflicts if not row.indexes), None)

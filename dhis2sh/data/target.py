@@ -167,6 +167,15 @@ class Target:
         )  # fmt: skip
         return ", ".join(str(part) for part in parts if part)
 
+    def names(self) -> dict[str, str]:
+        """What the UIDs that were met stand for."""
+        return {
+            **self._combo_names,
+            **{uid: element.name for uid, element in self._elements.items()},
+            **{uid: unit.name for uid, unit in self._units.items()},
+            **{uid: one.name for uid, one in self._sets.items()},
+        }
+
     # Read -----------------------------------------------------------------------------------------------------------
 
     async def _named(self, plural: str, texts: Iterable[str]) -> None:

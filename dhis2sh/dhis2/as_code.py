@@ -23,6 +23,7 @@ KEPT: Mapping[str, frozenset[str]] = {"organisationUnitLevels": frozenset({"leve
 OF_TYPE: Mapping[str, frozenset[str]] = {
     "userGroups": frozenset({"users", "managedByGroups"}),
     "userRoles": frozenset({"users"}),
+    "options": frozenset({"sortOrder"}),  # a server numbers them as their set lists them (seen)
     "jobConfigurations": frozenset(
         {"queueName", "queuePosition", "schedulingType"}
     ),  # of the scheduler, and worked out

@@ -51,12 +51,16 @@ NOT_OPTIONS = (
     | {"translations", "attributeValues", "displayName", "externalId"}
 )
 """What `create` and `update` of a type have no option for: set by the server, or by verbs of its own (`metadata share`)."""
+OF_RUNS = frozenset(
+    {"lastLogin", "passwordLastUpdated", "lastAlive", "lastExecuted", "lastExecutedStatus", "lastFinished"}
+)
+"""What becomes another one when a job runs or somebody signs in: nobody has edited it."""
 VOLATILE = (
     SET_BY_SERVER
     | OF_READER
     | AXES
     | {"interpretationCount", "interpretationLikeCount", "contentCount", "parentGraphMap"}  # counted or worked out
-    | {"lastLogin", "passwordLastUpdated", "lastAlive", "lastExecuted", "lastExecutedStatus", "lastFinished"}  # it ran
+    | OF_RUNS
 )
 """What is not part of an object's meaning: who saved it when, when a job ran, and what the server computes
 for whoever asks."""

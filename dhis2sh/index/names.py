@@ -217,16 +217,17 @@ class NameIndex:
             found = _beginning(connection, wanted, types, limit)
             if len(found) < limit and len(wanted) >= SHORTEST_TRIGRAM:
                 found += _holding(connection, wanted, types)
-        hits = {row[0]: Hit(*row) for row in found}
 
-        def rank(hit: Hit) -> tuple[bool, bool, str]:
-            name = folded(hit.name)
+        def rank(row: _Row) -> tuple[bool, bool, str]:
+            name = row[5]
             return not name.startswith(wanted), wanted not in name, name
 
-        return sorted(hits.values(), key=rank)[:limit]
+        ranked = sorted({row[0]: row for row in found}.values(), key=rank)
+        return [Hit(*row[:5]) for row in ranked[:limit]]
 
 
-type _Row = tuple[str, str, str, str | None, str | None]
+type _Row = tuple[str, str, str, str | None, str | None, str]
+"""A hit, and its name as it is compared."""
 
 
 def _forget(connection: sqlite3.Connection, uids: Sequence[str]) -> None:
@@ -237,7 +238,9 @@ def _forget(connection: sqlite3.Connection, uids: Sequence[str]) -> None:
 
 def _beginning(connection: sqlite3.Connection, wanted: str, types: Sequence[str], limit: int) -> list[_Row]:
     one_of = f"AND type IN ({','.join('?' * len(types))})" if types else ""
-    query = f"SELECT uid, type, name, code, inside FROM name WHERE low >= ? AND low < ? {one_of} ORDER BY low LIMIT ?"  # noqa: S608
+    query = (
+        f"SELECT uid, type, name, code, inside, low FROM name WHERE low >= ? AND low < ? {one_of} ORDER BY low LIMIT ?"  # noqa: S608
+    )
     first = wanted or "\x01"  # what has no name is not offered by it
     return connection.execute(query, (first, f"{wanted}\U0010ffff", *types, limit)).fetchall()
 
@@ -250,7 +253,7 @@ def _holding(connection: sqlite3.Connection, wanted: str, types: Sequence[str]) 
     if types:
         match += f" AND ({' OR '.join(f'type: {_quoted(name)}' for name in types)})"
     rows = connection.execute(
-        "SELECT n.uid, n.type, n.name, n.code, n.inside FROM trigram t JOIN name n ON n.id = t.rowid WHERE trigram MATCH ? LIMIT ?",
+        "SELECT n.uid, n.type, n.name, n.code, n.inside, n.low FROM trigram t JOIN name n ON n.id = t.rowid WHERE trigram MATCH ? LIMIT ?",
         (match, MOST_READ),
     ).fetchall()
     short = [word for word in words if len(word) < SHORTEST_TRIGRAM]

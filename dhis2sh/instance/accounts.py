@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
 NO_WAY_BACK = "this cannot be undone"
-FIXED_SINCE = 42
-"""From 2.42 on a username can no longer be changed (E4056)."""
+FIXED_SINCE = 41
+"""From 2.41 on a username can no longer be changed (E4056)."""
 
 
 async def asked(s: Session, username: str) -> str:
@@ -128,7 +128,7 @@ async def _holder(s: Session, username: str) -> str | None:
 
 
 async def may_be_renamed(s: Session, user: str, username: str) -> None:
-    """Raise `UsageError` where a username cannot be changed: on 2.42 and later, or to one that is taken."""
+    """Raise `UsageError` where a username cannot be changed: on 2.41 and later, or to one that is taken."""
     version = await s.client.version()
     if version.minor >= FIXED_SINCE:
         raise UsageError(

@@ -133,7 +133,7 @@ class AppChange:
                 raise UsageError(f"the zip of {self.name} is of another app: {zip_.key}", hint="dhis2 apps hub-list")
         if zip_ is not None:
             await kept.keep(zip_.file, zip_.md5)
-            await s.client.apps.install(zip_.file)
+            await s.client.apps.install(zip_.file, f"{zip_.key}-{paths.safe_name(zip_.version)}.zip")
         else:
             await s.client.apps.install_from_hub(str(self.source.hub_version))
 

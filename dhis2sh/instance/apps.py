@@ -139,6 +139,11 @@ def zipped(file: Path) -> Zipped:
 
 def _manifest(file: Path, archive: zipfile.ZipFile) -> JsonObject:
     inside = archive.infolist()
+    found = [one for one in inside if one.filename.rpartition("/")[2] == MANIFEST and one.filename.count("/") < 2]
+    if not found:
+        raise UsageError(
+            f"{file} is no app: there is no {MANIFEST} in it", hint="the zip that `yarn build` makes has one"
+        )
     if sum(one.file_size for one in inside) > LARGEST_APP:
         raise UsageError(f"{file} unpacks to more than any app", hint="ask who made it")
     for one in inside:
@@ -147,11 +152,6 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> JsonObject:
             raise UsageError(f"{file} would write outside of the app: {one.filename}", hint="ask who made it")
     if broken := archive.testzip():
         raise UsageError(f"{file} is damaged: {broken}", hint="download it again")
-    found = [one for one in inside if one.filename.rpartition("/")[2] == MANIFEST and one.filename.count("/") < 2]
-    if not found:
-        raise UsageError(
-            f"{file} is no app: there is no {MANIFEST} in it", hint="the zip that `yarn build` makes has one"
-        )
     if found[0].file_size > LARGEST_MANIFEST:
         raise UsageError(f"{file}: its {MANIFEST} is larger than any", hint="ask who made it")
     try:

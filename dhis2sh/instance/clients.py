@@ -6,7 +6,6 @@ API source: `GET|POST|DELETE /api/oAuth2Clients` (api-facts h.10; the body is `d
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +17,11 @@ from dhis2sh.client import reading
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import NeedsSecret, UsageError
 from dhis2sh.instance.tokens import new_file
-from dhis2sh.sign_in import REDIRECT_URI, oauth2_client
+from dhis2sh.sign_in import OLD_SECRET, REDIRECT_URI, new_client_secret, oauth2_client
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject, Row
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 CLIENTS = "oAuth2Clients"
 COLUMNS = ("id", "clientId", "name", "grants", "redirectUris", "scopes")
@@ -44,7 +43,7 @@ async def clients(s: Session) -> list[Row]:
     ]  # fmt: skip
 
 
-def _words(value: object) -> list[str]:
+def _words(value: object) -> list[JsonValue]:
     if isinstance(value, str):
         return [word.strip() for word in value.split(",") if word.strip()]
     return [str(item) for item in cast("list[object]", value or [])]
@@ -72,12 +71,15 @@ async def registration(s: Session, client_id: str, redirect_uris: Sequence[str],
     if any(row["clientId"] == client_id for row in await clients(s)):
         raise UsageError(f"the server has an OAuth2 client '{client_id}' already", hint="dhis2 dev oauth2 client list")
     new_file(to)
-    secret = secrets.token_urlsafe(32) if to is not None else await s.person.secret(f"secret of {client_id}: ")
+    version = await s.client.version()
+    secret = new_client_secret(version) if to is not None else await s.person.secret(f"secret of {client_id}: ")
     if not secret:
         raise NeedsSecret(f"{client_id} needs a secret", hint="--to FILE makes one up, or ask in a terminal")
     if len(secret) < SHORTEST:
         raise UsageError("the secret is too short to be one", hint=f"{SHORTEST} characters at the least, or --to FILE")
-    version = await s.client.version()
+    if not version.has("spring_oauth2") and len(secret) != OLD_SECRET:
+        told = f"DHIS2 {version} takes secrets of {OLD_SECRET} characters alone (E4002)"
+        raise UsageError(told, hint="--to FILE makes one up that fits")
     made = partial(oauth2_client, version, client_id, secret, [*redirect_uris] or [REDIRECT_URI])
     body: JsonObject = {"id": generate_uid(), **await asyncio.to_thread(made)}
     keep = None if to is None else partial(paths.write_atomic, to, f"{secret}\n", mode=0o600)

@@ -19,7 +19,7 @@ from dhis2sh.client.files import Content
 from dhis2sh.client.forms import media_type
 from dhis2sh.client.sending import accepted
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.errors import Dhis2Error, NotFound, UsageError
+from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.instance import file_resources, kept
 from dhis2sh.instance.file_resources import RESOURCES, Downloaded
 from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, title_of, written
@@ -62,7 +62,7 @@ async def _sizes(s: Session, files: Sequence[str]) -> dict[str, JsonObject]:
         return {}
     try:
         found = await reading.by_uid(s.client, RESOURCES, files, fields="id,name,contentLength,contentType,contentMd5")
-    except Dhis2Error:
+    except (NotFound, Refused):
         return {}
     return {str(row["id"]): row for row in found.rows}
 

@@ -6,7 +6,8 @@ API source: `FileResourceController.java`, `DataValueController.java`, tracker's
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -19,8 +20,8 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.files import Content, Domain
 from dhis2sh.client.forms import media_type
 from dhis2sh.client.sending import accepted
-from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.dhis2.uids import generate_uid, is_uid
+from dhis2sh.errors import BrokenAnswer, Forbidden, NotFound, Refused, UsageError
 from dhis2sh.instance import kept
 from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, title_of, written
 
@@ -73,12 +74,18 @@ def local(file: Path) -> int:
 
 
 async def one(s: Session, uid: str) -> JsonObject:
-    """A file resource. Raises `NotFound`."""
+    """A file resource. Raises `NotFound`, `UsageError` for what is no UID."""
+    _must_be_uid(uid)
     try:
         return await s.client.get_object(f"{RESOURCES}/{uid}")
     except NotFound as error:
         error.hint = "dhis2 files documents list  has the files of documents"
         raise
+
+
+def _must_be_uid(text: str) -> None:
+    if not is_uid(text):
+        raise UsageError(f"'{text}' is no UID", hint="eleven letters and digits, a letter first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,8 @@ class Where:
                 "or a tracked entity's (--tracked-entity --attribute)",
                 hint="dhis2 files resources download --data-element NAME --period 202501 --org-unit NAME --out FILE",
             )
+        if owner := self.event or self.tracked_entity:
+            _must_be_uid(owner)
 
     @property
     def cell(self) -> dict[str, Param]:
@@ -141,8 +150,11 @@ async def file_of(s: Session, where: Where) -> tuple[str, str, dict[str, Param]]
 
 
 def _of(values: list[str], why: str) -> str:
+    hint = "the data element, the period and the unit, or the attribute, may be another"
     if not values:
-        raise NotFound(why, hint="the data element, the period and the unit, or the attribute, may be another")
+        raise NotFound(why, hint=hint)
+    if not is_uid(values[0]):
+        raise NotFound(f"the value '{values[0][:60]}' is no file", hint=hint)
     return values[0]
 
 
@@ -226,13 +238,37 @@ class Upload:
 
 async def put(s: Session, file: Path, domain: Domain, uid: str, *, name: str | None = None) -> None:
     """Upload a file under a UID and wait until the server keeps it. Raises `BrokenAnswer` where it took another UID."""
-    message = await s.client.files.upload(file, domain=domain, uid=uid, name=name)
+    try:
+        message = await s.client.files.upload(file, domain=domain, uid=uid, name=name)
+    except Refused as error:
+        if error.code == "E6101":
+            error.message = f"{name or file.name}: {error.message}"
+            error.hint = (
+                "servers take no programs, scripts, pages and style sheets, by type and ending: pack it into a zip"
+            )
+        raise
     if message.created_uid != uid:
         raise BrokenAnswer(
             f"the server keeps {file.name} as {message.created_uid}, not as {uid}",
             hint=f"dhis2 files resources get {message.created_uid}",
         )
-    await s.client.files.stored(uid)
+    kept_as, sent_as = (await s.client.files.stored(uid)).get("contentType"), media_type(name or file.name)
+    if kept_as not in (None, sent_as):
+        s.person.warn(f"{file.name} was sent as {sent_as}, and the server keeps it as {kept_as}")
+
+
+@contextmanager
+def _about(name: str) -> Generator[None]:
+    """Inside a file is uploaded: which one a server does not take is said, and what helps."""
+    try:
+        yield
+    except Refused as error:
+        if error.code == "E6101":
+            error.message = f"{name}: {error.message}"
+            error.hint = (
+                "servers take no programs, scripts, pages and style sheets, by type and ending: pack it into a zip"
+            )
+        raise
 
 
 async def is_kept(s: Session, uid: str, file: Path) -> bool:
@@ -249,8 +285,11 @@ async def is_kept(s: Session, uid: str, file: Path) -> bool:
         return content.md5 == md5  # no server gives the content of a value that is none yet (recorded)
     import tempfile  # start-up: with the first upload
 
-    with tempfile.TemporaryFile() as again:
-        return await s.client.files.fetch(f"{RESOURCES}/{uid}/data", {}, again, content) == md5
+    try:
+        with tempfile.TemporaryFile() as again:
+            return await s.client.files.fetch(f"{RESOURCES}/{uid}/data", {}, again, content) == md5
+    except (Forbidden, NotFound):  # a picture of a user or a unit that is nobody's yet
+        return content.md5 == md5
 
 
 class Uploads(OneByOne):
@@ -312,10 +351,11 @@ class FileValue:
             accepted(await s.client.write("DELETE", "dataValues", None, self.where.cell))
             return
         where = self.where
-        await s.client.files.upload_value(
-            self.file, data_element=str(where.data_element), period=str(where.period), org_unit=str(where.org_unit),
-            option_combo=where.option_combo, name=self.called,
-        )  # fmt: skip
+        with _about(self.called or self.file.name):
+            await s.client.files.upload_value(
+                self.file, data_element=str(where.data_element), period=str(where.period), org_unit=str(where.org_unit),
+                option_combo=where.option_combo, name=self.called,
+            )  # fmt: skip
 
     async def is_done(self, s: Session) -> bool:
         """Is the content of the cell that of the file?"""
@@ -345,16 +385,11 @@ class FileValues(OneByOne):
 
 
 async def value_uploading(s: Session, file: Path, where: Where) -> Plan:
-    """The plan of making a file the value of a cell.
+    """The plan of making a file the value of a cell; of tracker a value is set to the UID of a file that was uploaded.
 
     Raises `UsageError` for an element whose values are no files, and for what is no cell.
     """
     where.check()
-    if where.event or where.tracked_entity:
-        raise UsageError(
-            "a file becomes a value of tracker in two steps: upload it, then set its UID as the value",
-            hint="dhis2 files resources upload FILE, then dhis2 data tracker push",
-        )
     local(file)
     fields = {"fields": "displayName,valueType"}
     element = await s.client.get_object(f"dataElements/{where.data_element}", fields)
@@ -378,7 +413,7 @@ async def _value(s: Session, where: Where, name: str, file: Path | None, called:
     if before is not None:
         try:
             body = await one(s, before)
-        except Dhis2Error:  # the value names a file that is not there: there is nothing to keep
+        except (NotFound, Refused):  # the value names a file that is not there: there is nothing to keep
             return change
         change.md5, change.called_before = Content.of(body).md5, str(body.get("name") or "")
     return change

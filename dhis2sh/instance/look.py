@@ -276,8 +276,9 @@ class Picture:
             await kept.keep(self.before, kept.md5_of(self.before))
         if self.after is not None:
             await s.client.files.set_logo(key, self.after)
-        accepted(await s.client.write("POST", SETTINGS, {setting: self.after is not None}))
-        s.client.system.forget()
+        if (self.before is None) is not (self.after is None):  # else it is said already that one is used
+            accepted(await s.client.write("POST", SETTINGS, {setting: self.after is not None}))
+            s.client.system.forget()
 
     async def is_done(self, s: Session) -> bool:
         """Does the server show it?"""

@@ -21,7 +21,7 @@ from dhis2sh.redact import redact
 if TYPE_CHECKING:
     from dhis2sh.client.answers import Answer, AnswerStream
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, JsonValue
 
 ROUTES = "routes"
 WILD = "/**"
@@ -200,6 +200,15 @@ _OWN: Mapping[int, Callable[[str], bool]] = {
 """What the server itself says of a route; anything else is its target's answer, which comes through as it is."""
 
 
+def _message(text: str) -> str:
+    """What a WebMessage says; nothing of any other text."""
+    try:
+        envelope: JsonValue = json.loads(text)
+    except ValueError:
+        return ""
+    return str(envelope.get("message") or "") if isinstance(envelope, dict) else ""
+
+
 SAID = 300
 """Characters of a target's refusal that are shown."""
 _UNREACHED = re.compile(r"connection refused|i/o error on|finishConnect|io_uring connect|timed? ?out", re.IGNORECASE)
@@ -212,11 +221,7 @@ def refused(route: Called, answer: Answer) -> Dhis2Error:
     A 401 of the target is no refusal of our sign-in, and a WebMessage may be that of another DHIS2 behind the route.
     """
     text = answer.body.decode("utf-8", "replace").strip()
-    try:
-        envelope = json.loads(text)
-    except ValueError:
-        envelope = None
-    told = str(envelope.get("message") or "") if isinstance(envelope, dict) else ""
+    told = _message(text)
     own = answer.status in _OWN and _OWN[answer.status](told)
     if own and answer.status == 404:
         return NotFound(told, hint="dhis2 metadata routes list", code="E1005")

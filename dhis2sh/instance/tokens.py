@@ -39,10 +39,13 @@ LISTS = {
 """What narrows a token, each with where its words stand."""
 
 
-def _words(body: JsonObject, kind: str) -> list[str]:
+def _words(body: JsonObject, kind: str) -> list[JsonValue]:
     attributes = cast("list[JsonObject]", body.get("attributes") or [])
     return [
-        text for one in attributes if one.get("type") == kind for text in cast("list[str]", one.get(LISTS[kind]) or [])
+        text
+        for one in attributes
+        if one.get("type") == kind
+        for text in cast("list[JsonValue]", one.get(LISTS[kind]) or [])
     ]
 
 

@@ -9,7 +9,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import writes
+from dhis2sh.metadata import write, writes
 from dhis2sh.metadata.filters import checked
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -35,7 +35,7 @@ async def chosen(
     filters: Sequence[str],
     *,
     everything: bool,
-    fields: str = writes.OWNED,
+    fields: str = write.OWNED,
 ) -> list[JsonObject]:
     """The objects that a bulk verb acts on.
 

@@ -39,7 +39,7 @@ ELSE_ON = {"dx": "columns", "ou": "rows", "pe": "filters"}
 
 
 async def by_address(s: Session, plural: str) -> bool:
-    """Must objects of a type go by their own address, with their layers as axes?"""
+    """Must objects of a type go by their own address, with their layers as axes? A single new map does on every version."""
     return plural == MAPS and not (await s.client.version()).has("maps_by_import")
 
 

@@ -12,7 +12,7 @@ from dhis2sh.client import reading, schema
 from dhis2sh.dhis2.cascades import HELD_IN
 from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.comparing import ids
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import OWNED, Write
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def _kept(write: Write, name: str, come: Mapping[str, str]) -> Write:
 
 async def _losing(s: Session, plural: str, name: str, come: Mapping[str, str], known: set[str]) -> list[Write]:
     """The objects that hold now what others get."""
-    rows = await reading.pointing_to(s.client, plural, f"{name}.id", come, fields=writes.OWNED)
+    rows = await reading.pointing_to(s.client, plural, f"{name}.id", come, fields=OWNED)
     found: list[Write] = []
     for row in rows:
         taken = {uid for uid in _members(row, name) if come.get(uid) not in (None, row["id"])}

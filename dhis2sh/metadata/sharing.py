@@ -15,7 +15,8 @@ from dhis2sh.dhis2.references import objects_in
 from dhis2sh.errors import BrokenAnswer, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import titled
-from dhis2sh.metadata.writes import Objects, Write
+from dhis2sh.metadata.write import Write
+from dhis2sh.metadata.writes import Objects
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs import names

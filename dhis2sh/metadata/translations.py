@@ -14,7 +14,7 @@ from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.values import property_of
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.tables import name_of
 from dhis2sh.session import Session

@@ -12,15 +12,16 @@ from dhis2sh.changes.own_account import USERS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
-from dhis2sh.dhis2.properties import SET_BY_SERVER, name_of
+from dhis2sh.dhis2.properties import OF_RUNS, SET_BY_SERVER, name_of
 from dhis2sh.errors import NotFound, Refused, UsageError
-from dhis2sh.metadata import map_layers, writes
+from dhis2sh.metadata import looked, map_layers, writes
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import as_made, ids, same, same_property
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.owned import with_owners
-from dhis2sh.metadata.writes import Objects, Write
+from dhis2sh.metadata.write import Write
+from dhis2sh.metadata.writes import Objects
 from dhis2sh.redact import has_secret
 from dhis2sh.words import joined, listed
 
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
 ACTIONS = {"create", "update", "delete", "also update", "also delete"}
 WRITTEN = {"done", "sent"}
-NOT_COMPARED = SET_BY_SERVER | {"version"}
+NOT_EDITED = SET_BY_SERVER | OF_RUNS
+"""What is another one although nobody has edited the object."""
+NOT_COMPARED = NOT_EDITED | {"version"}
 """What is another one when an object is made again."""
 WORKED_OUT = {"programRuleVariables": frozenset({"valueType"})}
 """What a server sets by itself although an object owns it: a variable has the value type of what it stands for."""
@@ -114,7 +117,7 @@ class TakingBack(Objects):
         updates = {number: self.writes[number] for number in part.numbers if self.writes[number].action == "update"}
         if self.alone or not updates or self.writes[part.numbers[0]].by_server:
             return await Objects.send(self, s, part)
-        there = await writes.as_they_are(s, [*updates.values()])
+        there = await looked.as_they_are(s, [*updates.values()])
         types = await schema.types_of(s.client)
         right = [
             number
@@ -314,7 +317,7 @@ def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
     named = [
         name
         for name, value in plain.items()
-        if name not in SET_BY_SERVER and not same(current.get(name), value) and not _untouched(name, current, value)
+        if name not in NOT_EDITED and not same(current.get(name), value) and not _untouched(name, current, value)
     ]
     if named or "created" in made or "lastUpdated" in made:
         return named

@@ -7,19 +7,19 @@ them: one object by its own address (POST, PATCH, DELETE), several as one bundle
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
-from dhis2sh.changes.plan import AGAIN, OBJECTS, Part, PartDone, Plan, PlanStep
-from dhis2sh.changes.sending import UNANSWERED, looking_back
+from dhis2sh.changes.plan import AGAIN, OBJECTS, Part, PartDone, Plan
+from dhis2sh.changes.sending import looking_back
 from dhis2sh.client import jsonpatch, parts, reading
 from dhis2sh.client.messages import WebMessage
-from dhis2sh.dhis2.properties import SET_BY_SERVER, name_of
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NetworkError, NotFound, Refused, ServerFault
-from dhis2sh.metadata import map_layers, removing
-from dhis2sh.metadata.comparing import has_rows, same, unchanged
+from dhis2sh.errors import BrokenAnswer, Forbidden, NetworkError, NotFound, Refused, ServerFault
+from dhis2sh.metadata import looked, map_layers, removing
+from dhis2sh.metadata.comparing import unchanged
 from dhis2sh.metadata.refused import failure_of, failures_of
+from dhis2sh.metadata.write import OWNED, Write, called
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -31,99 +31,13 @@ if TYPE_CHECKING:
 IN_ONE_BUNDLE = parts.OBJECTS_IN_ONE_PART
 """Objects in one import: 2,000 are one request, and an import of 50,000 that is cut off has lost one part of 25."""
 OTHER = "another object of the bundle was refused"
-IGNORED = "the server ignored it and gave no reason"
-LOOKED_AT = 300
-"""Objects of one part up to which what the server has made of them is read."""
 NAMED = 5
 """Objects that a note names before it counts the rest."""
-OWNED = ":owner,access[update,delete]"
-"""All that an object owns, and whether this user may change it."""
-ALSO: Mapping[Action, Action] = {"update": "also update", "delete": "also delete"}
-"""What an action is called that the server does by itself."""
 MAPS = map_layers.MAPS
 SENT_AFTER = (MAPS, "dashboards")
 """Where there are maps, these go after the rest and one after the other: some servers take maps only by their own address."""
 STRATEGIES: Mapping[Action, ImportStrategy] = {"create": "CREATE", "update": "UPDATE", "delete": "DELETE"}
 """How an import is told what to do; in this order, so that what is new can be referred to by what changes."""
-HELD_BY, PARTS = "$heldBy", "$parts"
-"""Under these the journal keeps `Write.held_by` and `Write.parts` with the object."""
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One object as it is and as it shall be, both with all properties that it owns (`fields=:owner`).
-
-    Parameters:
-        plural: its type.
-        before: None for one that is created.
-        after: None for one that is deleted.
-        detail: what changes in words, where the properties before and after do not say it to a person.
-        by_server: the server does it by itself with the rest of the plan (it takes what is deleted out of charts): nothing
-            is sent for it, it is written down before, and looked at afterwards.
-    """
-
-    plural: str
-    before: JsonObject | None
-    after: JsonObject | None
-    detail: str | None = None
-    by_server: bool = False
-
-    @property
-    def action(self) -> Action:
-        """create, update or delete."""
-        return "create" if self.before is None else "delete" if self.after is None else "update"
-
-    @property
-    def uid(self) -> str:
-        """The object's UID; creations get theirs before the plan is shown."""
-        return str((self.before or self.after or {})["id"])
-
-    @property
-    def name(self) -> str | None:
-        """What people call it, as it is now."""
-        found = self.before or self.after or {}
-        return name_of(found)
-
-    @property
-    def called(self) -> str:
-        """The object in a sentence: its name and its UID."""
-        return f"{self.name or self.plural} [{self.uid}]"
-
-    @property
-    def allowed(self) -> bool:
-        """May this user do it, as far as the server has said with the object? Creations only an import tells."""
-        access = cast("JsonObject", (self.before or {}).get("access") or {})
-        return self.by_server or access.get(self.action) is not False
-
-    def without_access(self) -> Write:
-        """The same without what the user may do, which is no part of the object."""
-        if self.before is None or "access" not in self.before:
-            return self
-        before, after = (
-            value and {name: item for name, item in value.items() if name != "access"}
-            for value in (self.before, self.after)
-        )
-        return replace(self, before=before, after=after)
-
-    def changed(self) -> tuple[JsonObject | None, JsonObject | None]:
-        """Before and after for the journal: of an update the changed properties, else the whole object."""
-        if self.before is None or self.after is None:
-            return self.before, self.after
-        names = [
-            name
-            for name in {**self.before, **self.after}
-            if name not in SET_BY_SERVER and self.before.get(name) != self.after.get(name)
-        ]
-        return (
-            {name: self.before[name] for name in names if name in self.before},
-            {name: self.after[name] for name in names if name in self.after},
-        )
-
-    def step(self) -> PlanStep:
-        """This change as a plan shows it."""
-        before, after = self.changed()
-        action = ALSO[self.action] if self.by_server else self.action
-        return PlanStep(action, self.plural, self.uid, self.name, self.detail, before, after)
 
 
 def plan(
@@ -277,7 +191,9 @@ class Objects:
     async def moved(self, s: Session) -> list[str]:
         """Objects that are no longer as they were read: of one by its own address what the change touches, else anything."""
         wanted = [write for write in self.writes if not write.by_server]
-        return [f"{called(write.before or {})} {how}" for write, how in await _moved(s, wanted, whole=not self.alone)]
+        return [
+            f"{called(write.before or {})} {how}" for write, how in await looked.moved(s, wanted, whole=not self.alone)
+        ]
 
     async def send(self, s: Session, part: Part) -> PartDone:
         """One object, or one bundle whose report is read object by object; what the server has done by itself is looked at."""
@@ -303,20 +219,23 @@ class Objects:
         answer: JsonValue = None
         if write.action == "delete":
             answer = await removing.delete(s, write.plural, uid)
-        elif await map_layers.by_address(s, write.plural):
+        elif await map_layers.by_address(s, write.plural) or (write.action, write.plural) == (
+            "create",
+            map_layers.MAPS,
+        ):
             return await self._maps(s, [number], alone=True)
         elif write.action == "create":
-            answer = await _believed(s, write, await s.client.post(write.plural, write.after))
+            answer = await looked.believed(s, write, await s.client.post(write.plural, write.after))
             created = WebMessage.of(answer).created_uid
             if created is not None and created != uid:  # some types (tokens) get theirs from the server
                 became, uid = {number: created}, created
             else:
-                found = await _made_of(s, {number: write})
+                found = await looked.made_of(s, {number: write})
         else:
             before, after = write.changed()
             patch: list[JsonValue] = [*jsonpatch.diff(before or {}, after or {})]
-            answer = await _believed(s, write, await s.client.patch(f"{write.plural}/{uid}", patch))
-            found = await _made_of(s, {number: write})
+            answer = await looked.believed(s, write, await s.client.patch(f"{write.plural}/{uid}", patch))
+            found = await looked.made_of(s, {number: write})
         envelope = answer if isinstance(answer, dict) else None
         return _counted(write.action, PartDone([number], became=became, found=found, uids=[uid], envelope=envelope))
 
@@ -329,18 +248,18 @@ class Objects:
         count = message.import_count
         failures = failures_of(message, writes)
         if action == "delete":
-            failures += await _left_over(s, writes, failures)
+            failures += await looked.left_over(s, writes, failures)
         elif count.ignored and not failures:  # 200, OK, and some not written: the server does not say which ones
-            failures = await _ignored(s, self.what, writes, count.ignored)
+            failures = await looked.ignored(s, self.what, writes, count.ignored)
         unnamed = any(row.get("uid") is None for row in failures)
         reasons = {str(row.get("uid")): str(row["message"]) for row in failures}
         none = self._stopped = self.atomic and bool(failures)
         uids = {number: self.writes[number].uid for number in part.numbers}
         refused = {number: reasons.get(uid, OTHER) for number, uid in uids.items() if uid in reasons or none}
         if refused and not self.atomic and action != "delete":
-            refused = await _really(s, {number: self.writes[number] for number in refused}, failures)
+            refused = await looked.really_refused(s, {number: self.writes[number] for number in refused}, failures)
         done = [] if unnamed else [number for number in part.numbers if number not in refused]
-        found = await _made_of(s, {number: self.writes[number] for number in done}) if action != "delete" else {}
+        found = await looked.made_of(s, {number: self.writes[number] for number in done}) if action != "delete" else {}
         return PartDone(
             done, refused, found=found, created=count.created, updated=count.updated,
             deleted=len(done) if action == "delete" and not unnamed else count.deleted, ignored=count.ignored,
@@ -370,7 +289,7 @@ class Objects:
             against = await map_layers.translate(s, write.before, after)
             failures += [failure_of(write, against)] if against is not None else []
         uids = [self.writes[number].uid for number in done]
-        found = await _made_of(s, {number: self.writes[number] for number in done})
+        found = await looked.made_of(s, {number: self.writes[number] for number in done})
         envelope = answer if alone and isinstance(answer, dict) else None
         self._stopped, new = self.atomic and bool(refused), sum(self.writes[number].before is None for number in done)
         return PartDone(done, refused, found=found, uids=uids, created=new, updated=len(done) - new, failures=failures,
@@ -381,7 +300,7 @@ class Objects:
         done: list[int] = []
         found: dict[int, JsonObject] = {}
         with looking_back():
-            there = await as_they_are(s, [self.writes[number] for number in numbers])
+            there = await looked.as_they_are(s, [self.writes[number] for number in numbers])
         for number in numbers:
             write = self.writes[number]
             now = there.get((write.plural, write.uid))
@@ -413,7 +332,7 @@ class Objects:
         if self.alone:
             return PartDone()
         writes = [self.writes[number] for number in part.numbers]
-        there = await written(s, writes)
+        there = await looked.written(s, writes)
         done = [number for number in part.numbers if self.writes[number].uid in there]
         return _counted(writes[0].action, PartDone(done, uids=sorted(there)))
 
@@ -438,143 +357,6 @@ def _counted(action: Action, told: PartDone) -> PartDone:
     return told
 
 
-async def as_they_are(s: Session, writes: Sequence[Write]) -> dict[tuple[str, str], JsonObject]:
-    """The objects of some changes as they are now, by type and UID."""
-    found: dict[tuple[str, str], JsonObject] = {}
-    for plural in dict.fromkeys(write.plural for write in writes):
-        uids = [write.uid for write in writes if write.plural == plural]
-        rows = await read_objects(s, plural, uids, missing_is_fine=True)
-        found |= {(plural, str(row["id"])): row for row in rows}
-    return found
-
-
-async def _made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObject]:
-    """What became of what was sent, by number, where it is something else (rows numbered anew); of very many nothing is read."""
-    looked_at = {
-        number: write for number, write in writes.items() if write.before is None or has_rows(write.changed()[1] or {})
-    }
-    if not looked_at or len(looked_at) > LOOKED_AT:
-        return {}
-    try:
-        there = await as_they_are(s, [*looked_at.values()])
-    except Dhis2Error:  # it is written; what became of it somebody else will read
-        return {}
-    found: dict[int, JsonObject] = {}
-    for number, write in looked_at.items():
-        now, (before, after) = there.get((write.plural, write.uid), {}), write.changed()
-        names = [name for name in {**(before or {}), **(after or {})} if name not in SET_BY_SERVER]
-        if now and any(not same(now.get(name), (after or {}).get(name)) for name in names):
-            kept = now if write.before is None else {name: now.get(name) for name in names}
-            found[number] = {name: value for name, value in kept.items() if name != "access"}
-    return found
-
-
-async def _left_over(s: Session, writes: Sequence[Write], refused: Sequence[Row]) -> list[Row]:
-    """What is still there although the server did not refuse to delete it, and does not go any other way: a row each."""
-    if any(row.get("uid") is None for row in refused):
-        return []
-    named = {str(row["uid"]) for row in refused}
-    uids = [write.uid for write in writes if write.uid not in named]
-    there = await removing.still_there(s, writes[0].plural, uids)
-    left: list[Row] = []
-    for write in writes:
-        if write.uid in there:
-            try:
-                await removing.delete_otherwise(s, write.plural, write.uid)
-            except Refused as error:
-                left.append(failure_of(write, error))
-    return left
-
-
-async def _moved(s: Session, writes: Sequence[Write], *, whole: bool) -> list[tuple[Write, str]]:
-    """The changes whose objects are no longer as they were read, and how they differ.
-
-    They are read again whole: not everything that is done to an object (its sharing, its members) changes `lastUpdated`.
-
-    Parameters:
-        whole: any difference counts, since the objects are sent whole; else those in what a change touches.
-    """
-    found: list[tuple[Write, str]] = []
-    held = [(write, write.before) for write in writes if write.before is not None]
-    for plural in dict.fromkeys(write.plural for write, _ in held):
-        mine = [(write, before) for write, before in held if write.plural == plural]
-        rows = await read_objects(s, plural, [write.uid for write, _ in mine], missing_is_fine=True)
-        there = {str(row["id"]): row for row in rows}
-        for write, before in mine:
-            now = there.get(write.uid)
-            if now is None:
-                found.append((write, "is gone since the plan was made"))
-            elif names := _read_again(write, before, now, whole=whole):
-                old, new = ({name: item[name] for name in names if name in item} for item in (before, now))
-                told = PlanStep("update", plural, before=old, after=new).words()
-                found.append((write, f"has changed since the plan was made: {told}"))
-    return found
-
-
-def _read_again(write: Write, before: JsonObject, now: JsonObject, *, whole: bool) -> list[str]:
-    """The properties that count and are no longer as they were read."""
-    if write.after is not None and not whole:
-        names = {name: None for values in write.changed() for name in values or {}}
-    else:
-        names = dict.fromkeys([*before, *now])
-    return [name for name in names if name not in SET_BY_SERVER and not same(now.get(name), before.get(name))]
-
-
-async def _really(s: Session, writes: Mapping[int, Write], failures: Sequence[Row]) -> dict[int, str]:
-    """Why which changes were refused. Of what is not atomic a server writes objects with faults too, without the reference."""
-    with looking_back():
-        there, refused = await as_they_are(s, [*writes.values()]), dict[int, str]()
-    for row in failures:
-        for number, write in ((number, write) for number, write in writes.items() if write.uid == row.get("uid")):
-            now, before = there.get((write.plural, write.uid)), write.changed()[0] or {}
-            if (
-                now is None
-                or row.get("code") == "E5000"
-                or (write.before and all(same(now.get(name), was) for name, was in before.items()))
-            ):
-                refused[number] = str(row["message"])
-            else:
-                row["message"] = f"written all the same, without what is at fault: {row['message']}"
-    return refused
-
-
-async def _ignored(s: Session, what: str, writes: Sequence[Write], count: int) -> list[Row]:
-    """The objects that a server ignored without a word, a row each; one row for all of them where it does not show them."""
-    try:
-        there = await written(s, writes)
-    except Dhis2Error:
-        return [{"type": what, "message": f"the server ignored {count:,} and gave no reason"}]
-    missing = [write for write in writes if write.uid not in there]
-    return [{"type": write.plural, "uid": write.uid, "name": write.name, "message": IGNORED} for write in missing]
-
-
-async def written(s: Session, writes: Sequence[Write]) -> set[str]:
-    """The UIDs of those changes that the server has carried out, found out by reading the objects."""
-    found: set[str] = set()
-    for plural in dict.fromkeys(write.plural for write in writes):
-        mine = [write for write in writes if write.plural == plural]
-        rows = await read_objects(s, plural, [write.uid for write in mine], missing_is_fine=True)
-        now = {str(row["id"]): row for row in rows}
-        found |= {write.uid for write in mine if _is_done(write, now.get(write.uid))}
-    return found
-
-
-def _is_done(write: Write, now: JsonObject | None) -> bool:
-    if write.action != "update" or now is None:
-        return (now is None) == (write.action == "delete")
-    before, after = write.changed()
-    return all(same(now.get(name), (after or {}).get(name)) for name in {**(before or {}), **(after or {})})
-
-
-async def _believed(s: Session, write: Write, answer: JsonValue) -> JsonValue:
-    """The answer to a write, where it says what was done, or what it says nothing of can be read. Raises `BrokenAnswer`."""
-    if not isinstance(answer, dict):
-        with looking_back():
-            if not await written(s, [write]):
-                raise BrokenAnswer(f"{write.called}: the answer says nothing, and it is not there", hint=UNANSWERED)
-    return answer
-
-
 async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMessage:
     """The report of one bundle of one action.
 
@@ -591,9 +373,3 @@ async def _sent(s: Session, writes: Sequence[Write], *, atomic: bool) -> WebMess
         return outcome.message
     unknown = isinstance(outcome, parts.Unanswered) and not isinstance(outcome.error, (ServerFault, NetworkError))
     raise BrokenAnswer(str(outcome.error), hint="dhis2 journal show") if unknown else outcome.error
-
-
-def called(item: JsonObject) -> str:
-    """An object in a title: its name in quotes and its UID."""
-    name = name_of(item)
-    return f"'{name}' [{item['id']}]" if name else f"[{item['id']}]"

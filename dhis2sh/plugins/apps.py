@@ -12,13 +12,15 @@ from dhis2sh.instance import app_changes, apps
 from dhis2sh.rows.rows import Rows, Text, Verbatim
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
+from dhis2sh.verbs.declaration import Complete, Doc, NotForAgents, Touches, verb
 
 UNDOES = app_changes.taken_back
 """How apps are taken back: importing it here registers that."""
 type Channel = Literal["stable", "development", "canary"]
 HubUrl = Annotated[
-    str | None, Doc("Ask this App Hub from this machine, and upload its zips; else the server asks its own.")
+    str | None,
+    NotForAgents(),
+    Doc("Ask this App Hub from this machine, and upload its zips; else the server asks its own."),
 ]
 Apps = Annotated[list[str], Doc("Keys or names of apps.")]
 OfChannel = Annotated[Channel, Doc("How new a version may be.")]

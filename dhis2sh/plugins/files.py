@@ -149,7 +149,7 @@ async def resources_upload(
 ) -> Plan:
     """Upload a file: as the value of a cell, which `undo` takes back; or by itself, for something that will refer to it.
 
-    The value of a data element or an attribute of tracker is the UID that comes of it.
+    A value of tracker is the UID that comes of it: data tracker update UID --set 'Photo=FILE_UID'.
 
     API source: `POST /api/dataValues/file`, `POST /api/fileResources`.
     """

@@ -14,6 +14,7 @@ from dhis2sh.errors import CheckFailed
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import FOLDERS, Complete, Doc, NotForAgents, Touches, verb
+from dhis2sh.words import counted
 
 Only = Annotated[
     list[str],
@@ -75,7 +76,9 @@ async def diff(
     for note in told(found):
         s.person.warn(note)
     if check and len(rows):
-        raise CheckFailed(f"{len(rows):,} differences", findings=rows, hint="the same line without --check lists them")
+        raise CheckFailed(
+            counted(len(rows), "difference"), findings=rows, hint="the same line without --check lists them"
+        )
     return rows
 
 

@@ -264,7 +264,7 @@ async def replicate(s: Session, user: User, username: Annotated[str, Doc("The ne
 
 @verb("user rename-username", effect="write", examples=["dhis2 user rename-username anna akamara"])
 async def rename_username(s: Session, user: User, username: Annotated[str, Doc("The new username.")]) -> Plan:
-    """Change a username, where the server allows it: 2.42 and later refuse it (E4056), and so does this verb there.
+    """Change a username, where the server allows it: 2.41 and later refuse it (E4056), and so does this verb there.
 
     API source: `PATCH /api/users/{uid}`.
     """

@@ -23,8 +23,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a text begins that spreadsheets take for a formula."""
 SHEET_ROWS = 1_048_576
 """The rows that a sheet of a workbook has, its header among them."""
-SPOOLED = 50_000
+SPOOLED = 25_000
 """Rows of a Parquet file that are held before they go to the disk for the time being."""
+GROUP = 2 * SPOOLED
+"""Rows of one row group of a Parquet file: what is held of them while they are written."""
 
 type Write = Callable[[str], object]
 
@@ -68,7 +70,7 @@ class Tabular(Writer):
     def __init__(self) -> None:
         self.columns: tuple[str, ...] = ()
         self._known: frozenset[str] | None = None
-        self._full: itemgetter[Row] | None = None
+        self._full: itemgetter[tuple[Any, ...]] | None = None
         self._written = 0
 
     @override
@@ -363,8 +365,8 @@ class Parquet(Writer):
     def _spool(self) -> None:
         if self._folder is None:
             self._folder = _folder()
-        part = Path(self._folder.name) / f"{len(self._parts):06}.arrow"
-        self._frame().write_ipc(part)
+        part = Path(self._folder.name) / f"{len(self._parts):06}.parquet"
+        self._frame().write_parquet(part, compression="lz4", statistics=False)  # a mapped Arrow file counts as memory
         self._parts.append(part)
         self._held = []
 
@@ -374,7 +376,7 @@ class Parquet(Writer):
             self._write(self._frame())
             return
         self._spool()
-        parts = [self._polars.scan_ipc(part) for part in self._parts]
+        parts = [self._polars.scan_parquet(part) for part in self._parts]
         try:
             self._write(self._polars.concat(parts, how="diagonal_relaxed"))
         except self._polars.exceptions.PolarsError as error:
@@ -387,7 +389,7 @@ class Parquet(Writer):
 
     def _write(self, frame: Any) -> None:
         """The frame, or a plan of one that is not in memory, into the file."""
-        frame.lazy().sink_parquet(self._path)
+        frame.lazy().sink_parquet(self._path, row_group_size=GROUP)
 
     @override
     def drop(self) -> None:
@@ -411,8 +413,26 @@ def frame_of(rows: Sequence[Row], columns: Sequence[str]) -> Any:
         import polars  # heavy: an extra
     except ImportError:
         raise MissingExtra("pl", "frames") from None
+    if rows and (found := _by_column(polars, rows, columns)) is not None:
+        return found
     items = [{name: row.get(name) for name in columns} for row in rows]
     return polars.DataFrame(items, schema=None if items else [*columns], infer_schema_length=None, strict=False)
+
+
+def _by_column(polars: Any, rows: Sequence[Row], columns: Sequence[str]) -> Any | None:
+    """Rows as a frame, without another copy of them, where every column holds texts, numbers or booleans of one kind alone."""
+    kinds: dict[type, Any] = {str: polars.String, int: polars.Int64, float: polars.Float64, bool: polars.Boolean}
+    found: dict[str, Any] = {}
+    for name in columns:
+        values = [row.get(name) for row in rows]
+        of = set(map(type, values)) - {type(None)}
+        if len(of) > 1 or not of <= kinds.keys():
+            return None
+        try:
+            found[name] = polars.Series(name, values, dtype=kinds[of.pop()] if of else polars.Null)
+        except (OverflowError, TypeError, polars.exceptions.PolarsError):
+            return None
+    return polars.DataFrame(found)
 
 
 def text_writer(name: str, write: Write, *, safe: bool = False, whole: bool = False) -> Writer:

@@ -71,6 +71,11 @@ def no_such_address(path: str = "") -> Refused:
     return Refused(404, f"No static resource {named}.", page=True)
 
 
+def not_allowed(method: str, minor: int) -> Refused:
+    """A method that an address does not know, in the words of 2.`minor`."""
+    return Refused(405, f"Request method '{method}' {'' if minor < 42 else 'is '}not supported")
+
+
 def not_imitated(what: str) -> Refused:
     """501: a server does something here of which nobody has seen what; the sandbox does not make it up.
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from dhis2sh.errors import UsageError
 from dhis2sh.tracker.programs import named
+from dhis2sh.tracker.referred import REFERRING, Referred
 from dhis2sh.tracker.values import Problem, value_of
 from dhis2sh.verbs.declaration import Doc, Refers
 from dhis2sh.words import joined
@@ -21,6 +22,7 @@ from dhis2sh.words import joined
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
     from dhis2sh.client.tracker import Kind
+    from dhis2sh.session import Session
     from dhis2sh.tracker.programs import Item, Program, Stage
 
 type Status = Literal["ACTIVE", "COMPLETED", "CANCELLED"]
@@ -69,7 +71,7 @@ class Query:
     params: dict[str, Param]
 
 
-def entities(program: Program, asked: Asked) -> Query:
+async def entities(s: Session, program: Program, asked: Asked) -> Query:
     """The query for the entities of a program. Raises `UsageError`, `NotFound`."""
     units, mode = _where(asked)
     params: dict[str, Param] = {
@@ -78,7 +80,9 @@ def entities(program: Program, asked: Asked) -> Query:
         "enrollmentEnrolledAfter": _day(asked.enrolled_after, "--enrolled-after"),
         "enrollmentEnrolledBefore": _day(asked.enrolled_before, "--enrolled-before"),
         "updatedAfter": _day(asked.updated_after, "--updated-after"),
-        "filter": [condition(text, program.attributes(), f"attribute of '{program.name}'") for text in asked.filter],
+        "filter": [
+            await condition(s, text, program.attributes(), f"attribute of '{program.name}'") for text in asked.filter
+        ],
     }
     return Query("trackedEntities", units, mode, params)
 
@@ -100,7 +104,8 @@ def enrollments(program: Program, asked: Asked) -> Query:
     return Query("enrollments", units, mode, params)
 
 
-def events(
+async def events(
+    s: Session,
     program: Program,
     asked: Asked,
     *,
@@ -129,7 +134,7 @@ def events(
         "enrollmentEnrolledAfter": _day(asked.enrolled_after, "--enrolled-after"),
         "enrollmentEnrolledBefore": _day(asked.enrolled_before, "--enrolled-before"),
         "updatedAfter": _day(asked.updated_after, "--updated-after"),
-        "filter": [condition(text, items, f"data element of '{program.name}'") for text in asked.filter],
+        "filter": [await condition(s, text, items, f"data element of '{program.name}'") for text in asked.filter],
     }
     return Query("events", units, mode, params)
 
@@ -152,11 +157,11 @@ def _day(text: str | None, flag: str) -> str | None:
     return text
 
 
-def condition(text: str, items: Sequence[Item], what: str) -> str:
+async def condition(s: Session, text: str, items: Sequence[Item], what: str) -> str:
     """One condition as the server takes it: `UID:operator:value`.
 
     Parameters:
-        text: `NAME:OPERATOR:VALUE`; the name may be a UID or a code, and an option's name stands for its code.
+        text: `NAME:OPERATOR:VALUE`; the name may be a UID or a code, and the name of an option or a unit stands for it.
         items: what may be named; what: what they are, for the error.
 
     Raises `UsageError`, `NotFound`.
@@ -172,12 +177,16 @@ def condition(text: str, items: Sequence[Item], what: str) -> str:
         return f"{item.uid}:{operator}"
     if not value:
         raise UsageError(f"--filter {text}: the value is missing", hint=f"--filter '{item.name}:{operator}:VALUE'")
-    if item.options is not None and operator in {"eq", "ieq", "ne", "neq", "in"}:
+    if (item.options is not None or item.value_type in REFERRING) and operator in {"eq", "ieq", "ne", "neq", "in"}:
+        parts = value.split(";") if operator == "in" else [value]
+        referred = Referred(s)
+        await referred.meet((item, part.strip()) for part in parts)
         try:
-            parts = value.split(";") if operator == "in" else [value]
-            value = ";".join(value_of(item, part) for part in parts)
+            value = ";".join(value_of(item, part, referred=referred) for part in parts)
         except Problem as problem:
-            raise UsageError(f"--filter {text}: {problem}", hint="options are given by name or code") from problem
+            raise UsageError(
+                f"--filter {text}: {problem}", hint="options and units are given by name or code"
+            ) from problem
     return f"{item.uid}:{operator}:{escaped(value)}"
 
 

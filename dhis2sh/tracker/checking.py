@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.client import reading as objects
@@ -13,7 +13,8 @@ from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.tracker import programs, registering
 from dhis2sh.tracker.programs import named
 from dhis2sh.tracker.reading import inner
-from dhis2sh.tracker.values import Problem, checked_day, value_of
+from dhis2sh.tracker.referred import REFERRING, Referred
+from dhis2sh.tracker.values import Problem, checked_day, text_of, value_of
 from dhis2sh.verbs import names
 from dhis2sh.words import listed
 
@@ -47,6 +48,7 @@ class Known:
         self.types: dict[str, Type] = {}
         self.names: dict[str, str] = {}
         """What UIDs stand for."""
+        self.referred = Referred(s)
 
     async def meet(self, entries: Iterable[Entry]) -> None:
         """Read what some entries speak of and was not met before."""
@@ -68,10 +70,29 @@ class Known:
                 kind = await programs.read_type(self._s, uid)
                 self.types[uid] = kind
                 self.names |= {kind.uid: kind.name, **{item.uid: item.name for item in kind.items}}
+        await self.referred.meet(self._referring(entries))
         units = [uid for uid in dict.fromkeys(self._uids["organisationUnits"].values()) if uid not in self.names]
         if units:
             rows = (await objects.by_uid(self._s.client, "organisationUnits", units, fields="id,displayName")).rows
             self.names |= {str(row["id"]): str(row.get("displayName")) for row in rows}
+
+    def _referring(self, entries: Iterable[Entry]) -> Iterator[tuple[Item, str]]:
+        """The values of entries that name objects, each with what takes it."""
+        programs_, types = self.programs.values(), self.types.values()
+        items = [
+            item for one in programs_ for item in [*one.attributes(), *(i for stage in one.stages for i in stage.items)]
+        ]
+        items += [item for one in types for item in one.items]
+        called = {
+            text: item for item in items if item.value_type in REFERRING
+            for text in (item.uid, item.code, item.name, item.also) if text
+        }  # fmt: skip
+        for entry in entries if called else ():
+            for _, body in entry.objects():
+                for name, key in (("attributes", "attribute"), ("dataValues", "dataElement")):
+                    for value in inner(body, name):
+                        if (item := called.get(str(value.get(key)))) is not None:
+                            yield item, text_of(value.get("value"))
 
     async def _named(self, plural: str, texts: Iterable[str]) -> None:
         known = self._uids[plural]
@@ -305,11 +326,18 @@ class Checker:
                     entry.problems.append(f"'{item.name}' must have a value")
                 continue
             try:
-                value["value"] = value_of(item, given, attribute=name == "attributes")
+                value["value"] = value_of(item, given, attribute=name == "attributes", referred=self._known.referred)
             except Problem as problem:
                 entry.problems.append(str(problem))
                 continue
             found.add(item.uid)
+            called = entry.said.get(text_of(given))
+            if (
+                item.value_type in REFERRING
+                and called
+                and self._known.referred.contradicted(str(value["value"]), called)
+            ):
+                entry.problems.append(f"'{item.name}': {given} is not called '{called}'; empty the one that is wrong")
             if item.unique and owner is not None:
                 self._only_once(entry, item, str(value["value"]), owner)
         return found

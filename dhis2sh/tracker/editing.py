@@ -97,7 +97,7 @@ async def _entity(s: Session, uid: str, row: Row, edit: Edit) -> Plan:
     items = {item.uid: item for program in known for item in program.attributes()} | {
         item.uid: item for item in kind.items
     }
-    values = pairs(edit.sets, list(items.values()), f"attribute of '{kind.name}'", attribute=True)
+    values = await pairs(s, edit.sets, list(items.values()), f"attribute of '{kind.name}'", attribute=True)
     own = {item.uid for item in kind.items}
     before = held("trackedEntities", row)
     name = next((found for program in known if (found := called(program, values_of("trackedEntities", before)))), None)
@@ -125,7 +125,7 @@ async def _entity(s: Session, uid: str, row: Row, edit: Edit) -> Plan:
 
 async def _enrollment(s: Session, program: Program, before: JsonObject, edit: Edit) -> tuple[Change, dict[str, str]]:
     writable(program)
-    values = pairs(edit.sets, program.attributes(), f"attribute of '{program.name}'", attribute=True)
+    values = await pairs(s, edit.sets, program.attributes(), f"attribute of '{program.name}'", attribute=True)
     await unique(s, program, values, own=str(before.get("trackedEntity")))
     after = with_values("enrollments", before, values) if values else dict(before)
     if edit.status is not None:
@@ -147,7 +147,7 @@ async def _enrollment(s: Session, program: Program, before: JsonObject, edit: Ed
 async def _event(s: Session, program: Program, before: JsonObject, edit: Edit) -> tuple[Change, dict[str, str]]:
     stage = _stage(program, before)
     writable(program, stage)
-    values = pairs(edit.sets, stage.items, f"data element of '{stage.name}'")
+    values = await pairs(s, edit.sets, stage.items, f"data element of '{stage.name}'")
     after = with_values("events", before, values) if values else dict(before)
     if edit.status == "CANCELLED":
         raise UsageError("an event is never CANCELLED", hint="ACTIVE, COMPLETED, VISITED, SCHEDULE or SKIPPED")

@@ -10,7 +10,7 @@ How often a stage is repeated and an entity enrolled at the most is found out fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.tracker import reading
 from dhis2sh.tracker.reading import ENROLLMENT, ENTITY, EVENT, Names, day, held, inner, typed
+from dhis2sh.tracker.referred import UNIT_NAME
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -29,6 +30,7 @@ OF_ENTITY = ("trackedEntity", "orgUnit", "orgUnitName")
 OF_ENROLLMENT = ("enrollment", "enrolledAt", "occurredAt", "status", "enrollmentOrgUnit")
 OF_STAGE = ("event", "occurredAt", "scheduledAt", "status", "orgUnit")
 OF_EVENT = ("event", "orgUnit", "orgUnitName", "occurredAt", "status")
+UNIT = "ORGANISATION_UNIT"
 MARK = " | "
 """Between a stage and what of it a column holds."""
 AGAIN = "Enrollment #{number}"
@@ -53,17 +55,20 @@ class Layout:
     def columns(self) -> list[str]:
         """All columns, in order."""
         if not self.program.registers:
-            return [*OF_EVENT, *headers(self.program.stages[0].items, OF_EVENT).values()]
-        attributes = headers(self.program.attributes(), (*OF_ENTITY, *OF_ENROLLMENT)).values()
-        found = [*OF_ENTITY, *attributes]
+            return [*OF_EVENT, *of_items(self.program.stages[0].items, OF_EVENT)]
+        found = [*OF_ENTITY, *of_items(self.program.attributes(), (*OF_ENTITY, *OF_ENROLLMENT))]
         for number in range(1, self.enrollments + 1):
             prefix = self.prefix(number)
             found += [prefix + name for name in self.of_enrollment()]
             for stage in self.program.stages if self.stages else ():
                 for at in range(1, max(1, self.events.get(stage.uid, 0)) + 1):
                     own = f"{prefix}{self.label(stage, at)}{MARK}"
-                    found += [own + name for name in (*OF_STAGE, *headers(stage.items, OF_STAGE).values())]
+                    found += [own + name for name in (*OF_STAGE, *of_items(stage.items, OF_STAGE))]
         return found
+
+    def items(self) -> list[Item]:
+        """What the values in it are of."""
+        return [*self.program.attributes(), *(item for stage in self.program.stages for item in stage.items)]
 
     def of_enrollment(self) -> list[str]:
         """What is told of an enrollment."""
@@ -82,22 +87,22 @@ class Layout:
     def row(self, entity: JsonObject, names: Names) -> Row:
         """The row of an entity. Raises `Dhis2Error` for more events than there are columns: some came meanwhile."""
         items = self.program.attributes()
-        titles, values = headers(items, (*OF_ENTITY, *OF_ENROLLMENT)), held(entity, "attributes", "attribute")
+        values = held(entity, "attributes", "attribute")
         mine = [one for one in inner(entity, "enrollments") if one.get("program") == self.program.uid]
         for one in mine:  # a version that leaves the program's own attributes out of the entity has them here
             values = {**held(one, "attributes", "attribute"), **values}
         found: Row = {
             "trackedEntity": entity.get("trackedEntity"), "orgUnit": entity.get("orgUnit"),
             "orgUnitName": names.unit(entity.get("orgUnit")),
-            **{titles[item.uid]: typed(item, values.get(item.uid)) for item in items},
+            **_cells(items, values, (*OF_ENTITY, *OF_ENROLLMENT), names),
         }  # fmt: skip
         if len(mine) > self.enrollments:
             raise _came(entity)
         for number, one in enumerate(sorted(mine, key=_enrolled), 1):
-            self._add(found, self.prefix(number), one)
+            self._add(found, self.prefix(number), one, names)
         return found
 
-    def _add(self, found: Row, prefix: str, enrollment: JsonObject) -> None:
+    def _add(self, found: Row, prefix: str, enrollment: JsonObject, names: Names) -> None:
         """The columns of one enrollment."""
         for name in self.of_enrollment():
             found[prefix + name] = day(enrollment.get("orgUnit" if name == "enrollmentOrgUnit" else name))
@@ -108,7 +113,8 @@ class Layout:
             for number, event in enumerate(sorted(events, key=_occurred), 1):
                 own = f"{prefix}{self.label(stage, number)}{MARK}"
                 found |= {own + name: day(event.get(name)) for name in OF_STAGE}
-                found |= {own + name: value for name, value in _values(event, stage, OF_STAGE).items()}
+                cells = _cells(stage.items, held(event, "dataValues", "dataElement"), OF_STAGE, names)
+                found |= {own + name: value for name, value in cells.items()}
 
     def event_row(self, event: JsonObject, names: Names) -> Row:
         """The row of an event of an event program."""
@@ -116,13 +122,43 @@ class Layout:
         stage = self.program.stages[0]
         return {
             **{name: names.unit(event.get("orgUnit")) if name == "orgUnitName" else found[name] for name in OF_EVENT},
-            **_values(event, stage, OF_EVENT),
+            **_cells(stage.items, held(event, "dataValues", "dataElement"), OF_EVENT, names),
         }
 
 
-def _values(event: JsonObject, stage: Stage, taken: Sequence[str]) -> Row:
-    values, titles = held(event, "dataValues", "dataElement"), headers(stage.items, taken)
-    return {titles[item.uid]: typed(item, values.get(item.uid)) for item in stage.items}
+def of_items(items: Sequence[Item], taken: Iterable[str]) -> list[str]:
+    """The columns of items: those of organisation units have what these are called in a second one."""
+    titles = headers(items, taken)
+    return [name for item in items for name in _titles(item, titles[item.uid])]
+
+
+def _titles(item: Item, title: str) -> list[str]:
+    return [title, title + UNIT_NAME] if item.value_type == UNIT else [title]
+
+
+def _cells(items: Sequence[Item], values: Mapping[str, JsonValue], taken: Iterable[str], names: Names) -> Row:
+    """The values of items by their columns."""
+    titles = headers(items, taken)
+    found: Row = {}
+    for item in items:
+        value = values.get(item.uid)
+        found[titles[item.uid]] = typed(item, value)
+        if item.value_type == UNIT:
+            found[titles[item.uid] + UNIT_NAME] = names.unit(value) if value else None
+    return found
+
+
+def units_in(rows: Iterable[JsonObject], items: Iterable[Item]) -> Iterator[JsonValue]:
+    """The units of rows: their own, and those that values of theirs name."""
+    of_units = {item.uid for item in items if item.value_type == UNIT}
+    open_ = [*rows]
+    while open_:
+        row = open_.pop()
+        yield row.get("orgUnit")
+        for name, key in (("attributes", "attribute"), ("dataValues", "dataElement")) if of_units else ():
+            yield from (value for uid, value in held(row, name, key).items() if uid in of_units)
+        if of_units:
+            open_ += [*inner(row, "enrollments"), *inner(row, "events")]
 
 
 def _came(row: JsonObject) -> Dhis2Error:
@@ -182,7 +218,7 @@ async def rows(s: Session, table: Layout, query: Query, *, limit: int | None = N
         fields = f"{ENTITY},enrollments[{ENROLLMENT}{of_events}]"
     async with aclosing(reading.pages(s, query, fields, limit=limit)) as batches:
         async for batch in batches:
-            await names.meet(row.get("orgUnit") for row in batch)
+            await names.meet(units_in(batch, table.items()))
             make = table.event_row if query.kind == "events" else table.row
             yield [{**empty, **make(row, names)} for row in batch]
 
@@ -194,10 +230,9 @@ async def of_stage(
     names = Names(s)
     stages = {stage.uid: stage for stage in program.stages}
     items = _all_items(program, query)
-    titles = headers(items, EVENT_COLUMNS)
     async with aclosing(reading.pages(s, query, EVENT, limit=limit)) as batches:
         async for batch in batches:
-            await names.meet(row.get("orgUnit") for row in batch)
+            await names.meet(units_in(batch, items))
             found: list[Row] = []
             for row in batch:
                 values = held(row, "dataValues", "dataElement")
@@ -208,7 +243,7 @@ async def of_stage(
                 }
                 found.append(
                     {name: fixed.get(name, day(row.get(name))) for name in EVENT_COLUMNS}
-                    | {titles[item.uid]: typed(item, values.get(item.uid)) for item in items}
+                    | _cells(items, values, EVENT_COLUMNS, names)
                 )
             yield found
 
@@ -220,7 +255,7 @@ EVENT_COLUMNS = (
 
 def event_columns(program: Program, query: Query) -> list[str]:
     """The columns of `of_stage`."""
-    return [*EVENT_COLUMNS, *headers(_all_items(program, query), EVENT_COLUMNS).values()]
+    return [*EVENT_COLUMNS, *of_items(_all_items(program, query), EVENT_COLUMNS)]
 
 
 def _all_items(program: Program, query: Query) -> list[Item]:

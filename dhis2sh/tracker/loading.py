@@ -109,10 +109,10 @@ class Source:
         if self.sheet is None:
             headers = list(dict.fromkeys(name for one in batch for name in one))
             self.sheet = sheet_of(self._load.program, headers, self._load.given)
-        known = {*self.sheet.columns, *self.sheet.above}
+        known = {*self.sheet.columns, *self.sheet.above, *self.sheet.named}
         if new := [name for name in row if name not in known and row[name] not in (None, "")]:
             sheet_of(self._load.program, new, {**self._load.given, "orgUnit": ""})  # a column that nobody knows is said
-            headers = list(dict.fromkeys([*self.sheet.columns, *self.sheet.above, *new]))
+            headers = list(dict.fromkeys([*known, *new]))
             self.sheet = sheet_of(self._load.program, headers, self._load.given)
         entry = self.sheet.entry(row, place, self._making)
         return [entry] if entry is not None else []

@@ -46,6 +46,7 @@ class Entry:
         made: UIDs that were made here.
         sheet: it comes from a row: what the row does not say stays as it is.
         problems: why it is not sent.
+        said: what units that its values name are called, as the row says it.
     """
 
     place: int
@@ -56,6 +57,7 @@ class Entry:
     made: list[str] = field(default_factory=list[str])
     sheet: bool = False
     problems: list[str] = field(default_factory=list[str])
+    said: dict[str, str] = field(default_factory=dict[str, str])
 
     def objects(self) -> Iterator[tuple[Kind, JsonObject]]:
         """The object and all that hangs on it."""

@@ -92,7 +92,7 @@ async def register(s: Session, program: Program, unit: str, sets: Sequence[str],
     writable(program)
     where = await unit_name(s, unit)
     assigned(program.units, unit, program.name, f"'{where}'")
-    given = pairs(sets, program.attributes(), f"attribute of '{program.name}'", attribute=True)
+    given = await pairs(s, sets, program.attributes(), f"attribute of '{program.name}'", attribute=True)
     values = await with_generated(s, program, given)
     raise_missing(without_value(program.attributes(), values), f"an entity of '{program.name}'")
     await unique(s, program, values)
@@ -193,7 +193,7 @@ async def enroll(
     unit = unit or str(row.get("orgUnit"))
     where = await unit_name(s, unit)
     assigned(program.units, unit, program.name, f"'{where}'")
-    given = pairs(sets, program.attributes(), f"attribute of '{program.name}'", attribute=True)
+    given = await pairs(s, sets, program.attributes(), f"attribute of '{program.name}'", attribute=True)
     known = reading.held(row, "attributes", "attribute")
     for one in reading.inner(row, "enrollments"):
         known |= reading.held(one, "attributes", "attribute")
@@ -269,7 +269,7 @@ async def add_event(s: Session, new: NewEvent) -> Plan:
         )
     where = await unit_name(s, unit)
     assigned(program.units, unit, program.name, f"'{where}'")
-    values = pairs(new.sets, stage.items, f"data element of '{stage.name}'")
+    values = await pairs(s, new.sets, stage.items, f"data element of '{stage.name}'")
     body |= {"orgUnit": unit, "attributeOptionCombo": new.combo, **_when(new), "dataValues": {**values}}
     if values and body["status"] not in WITH_VALUES:
         raise UsageError(f"an event in state {body['status']} has no values yet", hint="leave --set out, or --date DAY")

@@ -15,6 +15,7 @@ from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.tracker.flat import MARK, OF_STAGE
 from dhis2sh.tracker.payloads import Entry
 from dhis2sh.tracker.programs import named
+from dhis2sh.tracker.referred import UNIT_NAME
 from dhis2sh.tracker.values import text_of
 from dhis2sh.verbs.places import says_where
 from dhis2sh.words import folded, listed
@@ -67,18 +68,29 @@ class Sheet:
         program: of what; columns: by header.
         given: properties of all rows, that no column says.
         above: columns that say where the units lie, and nothing of what is pushed.
+        named: columns with the names of the units that another column has, by header.
     """
 
     program: Program
     columns: Mapping[str, Column]
     given: Mapping[str, str] = field(default_factory=dict[str, str])
     above: Sequence[str] = ()
+    named: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def entry(self, row: Row, place: int, making: Making) -> Entry | None:
         """A row as an entry; None for an empty one."""
+        alone = {
+            header: row[name] for name, header in self.named.items() if row.get(name) and not text_of(row.get(header))
+        }
+        row = {**row, **alone}  # who empties the UID and writes a name means the unit of that name
         cells = [(column, row[header]) for header, column in self.columns.items() if text_of(row.get(header)) != ""]
         if not cells:
             return None
+        said = {
+            str(row[header]).strip(): text
+            for name, header in self.named.items()
+            if (text := text_of(row.get(name))) and text_of(row.get(header))
+        }
         label = f"row {place:,}"
         made = _Made(making)
         if not self.program.registers:
@@ -87,7 +99,7 @@ class Sheet:
         else:
             body, kind = self._entity(cells, place, made), "trackedEntities"
         uids = {self.header(column): uid for column, uid in made.where.items()}
-        return Entry(place, label, kind, body, given={**row, **uids}, made=made.uids, sheet=True)
+        return Entry(place, label, kind, body, given={**row, **uids}, made=made.uids, sheet=True, said=said)
 
     def header(self, column: Column) -> str:
         """What a column is called here, or would be."""
@@ -232,11 +244,14 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     columns: dict[str, Column] = {}
     unknown: list[str] = []
     above: list[str] = []
+    called: dict[str, str] = {}
     for header in headers:
         if folded(header) in PASSED_OVER or folded(header.rpartition(MARK)[2]) in PASSED_OVER or not header.strip():
             continue
         column = _column(program, header)
-        if column is None:
+        if column is None and (base := header.removesuffix(UNIT_NAME)) != header and base in headers:
+            called[header] = base
+        elif column is None:
             (above if says_where(header) else unknown).append(header)
         elif column in columns.values():
             twice = next(known for known, other in columns.items() if other == column)
@@ -252,7 +267,7 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     names = {column.name for column in columns.values()}
     if "orgUnit" not in {*names, *given} and not {"trackedEntity", "event"} & names:
         raise UsageError("no column says the organisation unit", hint="--org-unit NAME  says it of all rows")
-    return Sheet(program, columns, given, above)
+    return Sheet(program, columns, given, above, called)
 
 
 def _all(program: Program) -> list[Item]:

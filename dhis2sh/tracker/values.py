@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from dhis2sh.dhis2 import value_types
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.tracker.programs import TOLD, named
+from dhis2sh.tracker.referred import REFERRING, Referred
 from dhis2sh.words import folded, listed
 
 if TYPE_CHECKING:
+    from dhis2sh.session import Session
     from dhis2sh.tracker.programs import Item
     from dhis2sh.types import JsonValue
 
@@ -33,13 +35,14 @@ def text_of(value: JsonValue) -> str:
     return "" if value is None else str(value).strip()
 
 
-def value_of(item: Item, given: JsonValue, *, attribute: bool = False) -> str:
+def value_of(item: Item, given: JsonValue, *, attribute: bool = False, referred: Referred | None = None) -> str:
     """A value as it is sent: an option by its code, a date as the server writes it.
 
     Parameters:
         item: what takes it.
         given: as somebody wrote it; empty takes the value away.
         attribute: of an entity, and no data element.
+        referred: has met the value, where it names an object.
 
     Raises `Problem`.
     """
@@ -50,6 +53,11 @@ def value_of(item: Item, given: JsonValue, *, attribute: bool = False) -> str:
         return ""
     if item.options is not None:
         return _option(item, text)
+    if referred is not None and item.value_type in REFERRING:
+        found = referred.value(item, text)
+        if found is None:
+            raise Problem(f"'{item.name}': {referred.why(item, text)}")
+        return found
     if item.value_type in {"DATE", "AGE"} and len(text) > 10 and text[10] in "T ":
         text = text[:10]  # a spreadsheet's midnight
     wanted = value_types.refused(item.value_type, text)
@@ -83,16 +91,20 @@ def _option_code(item: Item, text: str, options: Mapping[str, str]) -> str:
     raise Problem(f"'{text[:60]}' is no option of '{item.name}': {told or 'it has none'}")
 
 
-def pairs(texts: Iterable[str], items: Sequence[Item], what: str, *, attribute: bool = False) -> dict[str, str]:
+async def pairs(
+    s: Session, texts: Iterable[str], items: Sequence[Item], what: str, *, attribute: bool = False
+) -> dict[str, str]:
     """Values by UID from `NAME=VALUE` texts.
 
     Parameters:
+        s: whose server it is: a value may name an object of it.
         texts: as they were typed; a name may be a UID or a code too.
         items: what may be named; what: what they are, for the error.
 
     Raises `UsageError`, `NotFound` for a name, and `UsageError` for a value that is not taken.
     """
     found: dict[str, str] = {}
+    referred = Referred(s)
     for text in texts:
         name, mark, value = text.partition("=")
         if not mark:
@@ -100,8 +112,9 @@ def pairs(texts: Iterable[str], items: Sequence[Item], what: str, *, attribute: 
         item = named(items, name.strip(), what)
         if item.uid in found:
             raise UsageError(f"'{item.name}' is given twice", hint="say it once")
+        await referred.meet([(item, text_of(value))])
         try:
-            found[item.uid] = value_of(item, value, attribute=attribute)
+            found[item.uid] = value_of(item, value, attribute=attribute, referred=referred)
         except Problem as problem:
             raise UsageError(str(problem), hint=f"--set '{item.name}=...'") from problem
     return found

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.errors import Dhis2Error, UsageError
-from dhis2sh.verbs import installed, manifest, plugin_catalogue
+from dhis2sh.verbs import installed, manifest, nouns, plugin_catalogue
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Domain:
         if not rest or any(known.startswith(f"{path} ") for known in self._paths()):
             return Domain(path if rest else section, self._call)
         if path not in self._paths():
+            if (of_type := nouns.of_type(self._name)) is not None:
+                return getattr(Domain(of_type, self._call), name)
             plugin_catalogue.refuse_broken(self._name)
             raise AttributeError(f"{self._name} has no verb '{name}'")
         return _bound(path, self._call)
@@ -147,5 +149,5 @@ def _signature(verb: JsonObject) -> inspect.Signature:
 
 
 def namespace(call: Callable[[Verb, Mapping[str, object]], Any]) -> dict[str, Domain]:
-    """Every domain by name."""
-    return {name: Domain(name, call) for name in installed.domains()}
+    """Every domain by name, hyphens as underscores."""
+    return {name.replace("-", "_"): Domain(name, call) for name in installed.domains()}

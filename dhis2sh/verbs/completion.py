@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dhis2sh.verbs import manifest, options
+from dhis2sh.verbs import manifest, nouns, options
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Property, Resource
@@ -142,7 +142,7 @@ def expected(words: Sequence[str]) -> Expected:
         return Expected(_completed_by(said[-1]))
     if not before:
         return Expected("options" if typed.startswith("-") else "domains")
-    section, after = manifest.section_of(before)
+    section, after = manifest.section_of(nouns.meant(before))
     before = [*section.split(), *after]
     verb, rest = _verb(section, before)
     if verb is not None:
@@ -363,6 +363,8 @@ def _words(path: tuple[str, ...]) -> list[Candidate]:
     verbs = [
         Candidate(word, notes[0] if len(notes) == 1 else ", ".join(notes)) for word, notes in sorted(found.items())
     ]
+    if not after and (of_type := nouns.of_type(section)) is not None:
+        verbs += [word for word in _words(tuple(of_type.split())) if word.text not in found]
     return [*verbs, *(Candidate(name, "verbs of this type") for name in (() if after else manifest.sections(section)))]
 
 

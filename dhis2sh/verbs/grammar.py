@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from dhis2sh.dhis2.short_names import nearest_types
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import installed, manifest, options, plugin_catalogue
+from dhis2sh.verbs import installed, manifest, nouns, options, plugin_catalogue
 from dhis2sh.verbs.declaration import Param, Verb
 from dhis2sh.verbs.options import Option, Options
 from dhis2sh.verbs.registry import FAMILIES, load_verb, section_of, verbs_of
@@ -153,6 +153,8 @@ def _command(app: typer.Typer) -> Any:
 def _summary(section: str, verbs: Sequence[Verb]) -> str:
     """A section's own help: how many verbs, and the sub-domains that a family adds."""
     text = f"{section}: {len(verbs)} verbs."
+    if (of_type := nouns.of_type(section)) is not None:
+        text += f" Those of `{of_type}` too, under this name: `{section} update`, `{section} delete` and so on."
     family = FAMILIES.get(section)
     if family is None:
         return text
@@ -204,6 +206,7 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     leading, rest = manifest.options_apart(words)
     if not rest:
         raise UsageError("what to do?", hint="dhis2 --help")
+    rest = nouns.meant(rest)
     domain = rest[0]
     if domain not in installed.domains():
         plugin_catalogue.refuse_broken(domain)

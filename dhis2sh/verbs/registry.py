@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import installed, plugin_catalogue
+from dhis2sh.verbs import installed, nouns, plugin_catalogue
 from dhis2sh.verbs.declaration import REGISTRY, Verb
 
 
@@ -158,6 +158,10 @@ def find(path: str) -> Verb:
     for declared in REGISTRY.values():
         if wanted in {declared.path.replace("-", " "), *(alias.replace("-", " ") for alias in declared.aliases)}:
             return declared
+    of_type = nouns.spelled(path.replace("_", " ").replace("-", " ").split())
+    if of_type is not None and of_type != path:
+        with suppress(UsageError):
+            return find(of_type)
     raise UsageError(f"there is no verb '{path}'", hint=did_you_mean(path, list(REGISTRY)) or "dhis2 verbs")
 
 

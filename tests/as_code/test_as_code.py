@@ -104,7 +104,7 @@ async def test_an_instance_goes_into_an_empty_one_and_one_undo_takes_it_back(sma
 
 
 async def test_changes_are_told_property_by_property_applied_and_taken_back(small: Session):
-    await pull(small)
+    await pull(small, types=["dataElements"])
     element = of("dataElements")[0]
     text = element.read_text("utf-8")
     name = next(line for line in text.splitlines() if line.startswith("name: "))
@@ -125,7 +125,7 @@ async def test_changes_are_told_property_by_property_applied_and_taken_back(smal
 
 async def test_a_line_taken_out_of_a_file_empties_the_property(small: Session):
     await do(small, "metadata update", type="dataElements", uid=await first(small), set=["description=Old"])
-    await pull(small)
+    await pull(small, types=["dataElements"])
     path = next(path for path in of("dataElements") if "description: Old" in path.read_text("utf-8"))
     edit(path, "description: Old\n", "")
     assert [(row["property"], row["before"], row["after"]) for row in await rows(small)] == [
@@ -142,7 +142,7 @@ async def first(s: Session) -> str:
 async def test_nothing_is_deleted_without_prune_and_undo_brings_it_back(small: Session):
     await do(small, "metadata create", type="constants", set=["name=Pi", "shortName=Pi", "value=3.14"])
     await do(small, "datastore set", namespace="looks", key="theme", value="1")
-    await pull(small)
+    await pull(small, types=["constants", "dataStore"])
     of("constants")[0].unlink()
     shutil.rmtree(D / "dataStore")
     plan = await planned(small, "instance apply", directory=D)
@@ -158,12 +158,33 @@ async def test_nothing_is_deleted_without_prune_and_undo_brings_it_back(small: S
 
 
 async def test_what_a_file_refers_to_is_not_pruned(small: Session):
-    await pull(small)
+    await pull(small, types=["categoryCombos", "dataElements"])
     combo = of("categoryCombos")[0]
     combo.unlink()
     plan = await planned(small, "instance apply", directory=D, prune=True)
     assert plan.blocked is not None
     assert "refer in their files to what is in no file" in plan.blocked.message
+
+
+async def test_what_goes_with_what_changes_is_deleted_once_and_comes_back(s: Session):
+    """A server lets an action die that its rule lets go of; where it does not, it is deleted."""
+    await pull(s, types=["programRules", "programRuleActions"])
+    path = next(path for path in of("programRules") if "\nprogramRuleActions:\n  - id: " in path.read_text("utf-8"))
+    text = path.read_text("utf-8")
+    head, _, rest = text.partition("programRuleActions:\n  - id: ")
+    uid = rest[:11]
+    path.write_text(head + rest.partition("\n")[2], "utf-8")
+    next(path for path in of("programRuleActions") if uid in path.name).unlink()
+    plan = await planned(s, "instance apply", directory=D, prune=True)
+    assert sorted((step.action, step.type) for step in plan.steps) == [
+        ("delete", "programRuleActions"),
+        ("update", "programRules"),
+    ]
+    await do(s, "instance apply", directory=D, prune=True)
+    assert await rows(s) == []
+    await do(s, "undo")
+    path.write_text(text, "utf-8")
+    assert [(row["change"], row["id"]) for row in await rows(s)] == [("removed", uid)]
 
 
 # Secrets ----------------------------------------------------------------------------------------------------------------

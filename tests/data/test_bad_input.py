@@ -393,3 +393,40 @@ async def test_of_two_units_of_one_name_the_district_says_which(s: Session):
     )
     found = {row["orgUnit"]: row["value"] for row in await stream.collect()}
     assert (found["ouClinicA01"], found["ouClinicA02"]) == (5, 4)
+
+
+async def test_rows_that_the_server_refuses_come_back_with_names(s: Session):
+    """Who mends the file knows facilities and elements by name; pushed again it is read by its UIDs."""
+    store = s.sandbox_store()
+    only = [
+        {"period": {"id": "202503"}, "openingDate": "2025-01-01T00:00:00.000", "closingDate": "2099-01-01T00:00:00.000"}
+    ]
+    store.put_objects({"dataSets": [{**store.get("dataSets", "dsMonthly01"), "dataInputPeriods": only}]})
+    rows = "dataElement,period,orgUnit,value\nStock,202503,Clinic A,1\nStock,202501,Clinic B,2\n"
+    with pytest.raises(PartlyDone) as caught:
+        await do(s, "data aggregate push", file=write(rows), rejected=Path("mend.csv"))
+    (row,) = csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines())
+    assert (row["orgUnit"], row["orgUnitName"]) == ("ouClinicB01", "Clinic B")
+    assert (row["dataElement"], row["dataElementName"]) == ("deStock0001", "Stock")
+    assert "E7643" in row["reason"]
+    assert "'Monthly' [dsMonthly01]" in row["reason"]
+    assert row["reason"] in str(caught.value)
+    store.put_objects({"dataSets": [{**store.get("dataSets", "dsMonthly01"), "dataInputPeriods": []}]})
+    assert (await do(s, "data aggregate push", file=Path("mend.csv"))).failures == []
+    assert (await values(s))["Stock", "default", "Clinic B", "202501"] == "2"
+
+
+async def test_approved_data_is_refused_in_the_servers_words_with_names_and_says_how_to_go_on(s: Session):
+    store = s.sandbox_store()
+    store.put_objects({"dataSets": [{**store.get("dataSets", "dsMonthly01"), "workflow": {"id": "dawMonthly1"}}]})
+    await do(s, "approval approve", data_set="Monthly", period="202501", org_units=["Clinic A"])
+    rows = "dataElement,period,orgUnit,value\nTemperature,202501,Clinic A,31\nTemperature,202501,Clinic B,26\n"
+    plan = await planned(s, "data aggregate push", file=write(rows))
+    (told,) = [note for note in plan.notes if "will refuse row 2" in note]
+    assert "E7642 Data already approved for data set" in told
+    assert "'Monthly' [dsMonthly01]" in told and "'Clinic A' [ouClinicA01]" in told
+    assert "dhis2 approval" in told
+    with pytest.raises(PartlyDone, match="E7642"):
+        await do(s, "data aggregate push", file=write(rows))
+    assert (await values(s))["Temperature", "default", "Clinic B", "202501"] == "26"
+    assert (await values(s))["Temperature", "default", "Clinic A", "202501"] == "20"

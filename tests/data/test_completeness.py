@@ -2,7 +2,9 @@
 
 import pytest
 
-from dhis2sh.errors import CheckFailed, NotFound, UsageError
+from dhis2sh.client.messages import WebMessage
+from dhis2sh.data import registering
+from dhis2sh.errors import CheckFailed, NotFound, Refused, UsageError
 from dhis2sh.session import Session
 from dhis2sh.show import render
 from tests.fakes.person import Somebody
@@ -131,3 +133,30 @@ async def test_a_heat_map_has_a_column_for_each_month(s: Session):
     assert 'style="background:#1a9850;color:#fff">100<' in render.html(found)
     with pytest.raises(UsageError, match="one of --missing, --tree and --heat"):
         await told(s, tree=True, missing=True)
+
+
+async def test_a_first_registration_that_a_2_43_loses_over_its_period_is_sent_once_more(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    """Recorded: 409, nothing counted, `Failed to flush BatchHandler`; the same rows are taken the second time."""
+    said = {"httpStatus": "Conflict", "httpStatusCode": 409, "status": "ERROR",
+            "message": "An error occurred, please check import summary.",
+            "response": {"status": "ERROR", "responseType": "ImportSummary", "conflicts": [], "rejectedIndexes": [],
+                         "description": "The import process failed: Failed to flush BatchHandler",
+                         "importCount": {"imported": 0, "updated": 0, "ignored": 0, "deleted": 0}}}  # fmt: skip
+    real, answers, calls = registering.send, [said], 0
+
+    async def losing(*args: object, **more: object) -> WebMessage:
+        nonlocal calls
+        calls += 1
+        return WebMessage.of(answers.pop(0), status=409) if answers else await real(*args, **more)
+
+    monkeypatch.setattr(registering, "send", losing)
+    one = {"data_set": "Monthly", "period": "202501", "org_units": ["Clinic A"]}
+    assert (await do(s, "data complete", **one)).created == 1
+    assert calls == 2
+    await do(s, "undo")
+    answers += [said, said]
+    with pytest.raises(Refused, match="Failed to flush BatchHandler"):
+        await do(s, "data complete", **one)
+    assert calls == 5, "once more, and not for ever"

@@ -1,5 +1,7 @@
 """Data entry: the form, its draft, its screen, what is sent, and the way back."""
 
+import contextlib
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +14,9 @@ from dhis2sh.data.entry import drafts, reading, saving
 from dhis2sh.data.entry.form import Change, Entered, Form
 from dhis2sh.errors import Dhis2Error, PartlyDone, UsageError
 from dhis2sh.session import Session
+from dhis2sh.surfaces.cli import main as cli
 from tests.metadata.calls import YES, call, do
+from tests.terminal import Terminal
 
 textual = pytest.importorskip("textual")
 MALE, FEMALE, DEFAULT = "combMale001", "combFemale1", "HllvX50cXC0"
@@ -387,3 +391,44 @@ async def test_what_still_comes_when_the_screens_are_gone_is_no_crash(app: Any):
     await shown._release()
     shown.enter(one, "7")
     assert shown.at is None
+
+
+async def test_the_lock_is_asked_for_at_the_attribute_option_combination_that_is_entered(s: Session):
+    """Approval may be by attribute option combination: the form of one may be closed while another is open."""
+    store = s.sandbox_store()
+    body = store.get("dataSets", "dsMonthly01")
+    store.put_objects({"dataSets": [{**body, "categoryCombo": {"id": "ccSex000001"}}]})
+    before = len(s.client.transport.sent)
+    form = await reading.form_of(s, "dsMonthly01", "202501", "ouClinicA01", MALE)
+    (asked,) = [line for line in s.client.transport.sent[before:] if "dataEntry/dataValues" in line]
+    assert "cc=ccSex000001" in asked
+    assert "cp=optMale0001" in asked
+    assert not any("locked" in note for note in form.notes)
+
+
+def test_a_value_is_entered_in_a_real_terminal(nation_home: Path):
+    """What a person sees and presses: a field, the difference, saved; and the value is there."""
+    pytest.importorskip("pexpect")
+    environment = {"DHIS2SH_HOME": str(nation_home), "DHIS2SH_NO_INTRO": "1"}
+    words = ["data", "entry", "Monthly", "202501", "Clinic A", "-p", "sandbox"]
+    terminal = Terminal("dhis2", *words, environment=environment, columns=100)
+    try:
+        for field in ("Colour: ", "Power is on: "):  # what is told of the field that the keys go to
+            terminal.see(field)
+            terminal.press("tab")
+        terminal.see("Stock: ")
+        terminal.press("77")
+        terminal.see("77")
+        terminal.press("ctrl-s")
+        terminal.see("Save and complete")
+        terminal.press("enter")
+        terminal.see("[y/N]")
+        terminal.press("y", "enter")
+        assert terminal.ended(30)
+    finally:
+        terminal.close()
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        line = ["data", "aggregate", "get", "--data-set", "Monthly", "--period", "202501", "--org-unit", "Clinic A"]
+        assert cli.run([*line, "-p", "sandbox", "-o", "json"]) == 0
+    assert 77 in [row["value"] for row in json.loads(out.getvalue())]

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dhis2sh.client.forms import FileForm
 from dhis2sh.dhis2 import app_versions
 from dhis2sh.errors import BrokenAnswer, NotFound, Refused, UsageError
 from dhis2sh.instance import apps, kept
@@ -56,6 +57,23 @@ async def test_an_app_is_installed_updated_removed_and_each_taken_back(s: Sessio
     assert await versions(s) == {"My-App": "1.0.0"}
     await do(s, "undo", id=1)
     assert await versions(s) == {}
+
+
+async def test_every_zip_has_a_name_of_its_own_with_an_ending(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """A server calls the app's folder after it, cut at the last dot; the files that are kept here have names without."""
+    called: list[str] = []
+
+    async def send(form: FileForm, client: object, path: str) -> object:
+        called.append(form.name)
+        return await real(form, client, path)  # type: ignore[arg-type]
+
+    real = FileForm.send
+    monkeypatch.setattr(FileForm, "send", send)
+    put("app.zip", app("My App", "1.0.0"))
+    await do(s, "apps add", file="app.zip")
+    await do(s, "apps remove", names=["My-App"])
+    await do(s, "undo")
+    assert called == ["My-App-1.0.0.zip"] * 2
 
 
 async def test_a_removal_that_cannot_be_undone_says_so_and_a_zip_helps(s: Session):

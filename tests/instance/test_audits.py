@@ -1,11 +1,16 @@
 """What was changed by whom, as far as a server has written it down; and no empty list for what it cannot know."""
 
+from pathlib import Path
+
 import pytest
 
+from dhis2sh.client import reading
+from dhis2sh.client.protocol import Requests
 from dhis2sh.dhis2.intervals import iso_in
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Forbidden, UsageError
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
-from dhis2sh.types import JsonValue
+from dhis2sh.types import JsonValue, Row
 from tests.metadata.calls import call, do
 
 
@@ -25,6 +30,12 @@ async def test_changes_of_values_with_what_they_were_before(s: Session):
 async def test_values_of_everything_are_not_asked_for(s: Session):
     with pytest.raises(UsageError, match="of which values"):
         await rows(s, "audit data-values")
+
+
+async def test_persons_and_their_relationships_are_no_metadata(s: Session, nation_home: Path):
+    """Up to 2.41 the schemas list them; their addresses are the old tracker's, which wants an entity or a unit."""
+    open_store(nation_home / "data" / "sandbox.db", version="2.41").close()
+    assert await rows(s, "audit metadata", since="2099-01-01") == []
 
 
 async def test_who_changed_which_objects_last(s: Session):
@@ -84,3 +95,22 @@ async def test_audits_of_2_43_say_their_period(s: Session, monkeypatch: pytest.M
 )  # fmt: skip
 def test_a_period_that_is_an_object(value: JsonValue, iso: str | None):
     assert iso_in(value) == iso
+
+
+async def test_types_that_one_may_not_read_are_named(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """A server answers 403 (E1006) to who may not read a type; that is no reason to say nothing of all others."""
+    real = reading.all_of
+    said: list[str] = []
+
+    async def some(client: Requests, plural: str, *args: object, **how: object) -> list[Row]:
+        if plural == "routes":
+            raise Forbidden("You don't have the proper permissions to read objects of this type.", code="E1006")
+        return await real(client, plural, *args, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reading, "all_of", some)
+    monkeypatch.setattr(s.person, "warn", said.append)
+    await do(s, "metadata rename", type="dataElements", objects=["Stock"], prefix="X ")
+    assert "X Stock" in {row["name"] for row in await rows(s, "audit metadata", since="2026-01-01")}
+    assert said == ["you may not read routes: their changes are not among these"]
+    with pytest.raises(Forbidden):
+        await rows(s, "audit metadata", since="2026-01-01", type=["routes"])

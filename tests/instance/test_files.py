@@ -1,5 +1,6 @@
 """Documents and files: byte for byte up and down, never over a file, never outside a folder, and back again."""
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,12 @@ async def test_what_cannot_be_a_file_is_refused_before_anything_is_sent(s: Sessi
         with pytest.raises(error):
             await planned(s, "files documents upload", file=name)
     file("run.exe", b"MZ")
-    with pytest.raises(Refused, match="File type not allowed"):
+    with pytest.raises(Refused, match=r"run\.exe: File type not allowed") as refused:
         await do(s, "files documents upload", file="run.exe")
+    assert "pack it into a zip" in str(refused.value.hint)
+    for arguments in ({"uid": "../me"}, {"event": "../../me", "data_element": "deLetter001"}):
+        with pytest.raises(UsageError, match="is no UID"):
+            await call(s, "files resources download", **arguments, out=Path("x"))
 
 
 async def test_a_download_never_goes_over_a_file_or_out_of_its_folder(s: Session):
@@ -201,6 +206,7 @@ async def test_what_is_kept_is_bounded(s: Session, monkeypatch: pytest.MonkeyPat
         await kept.keep(content, kept.md5_of(content))
         assert kept.read(kept.md5_of(content)) == content
     assert len(list((paths.data_dir() / "kept").iterdir())) == 1
+    assert stat.S_IMODE((paths.data_dir() / "kept").stat().st_mode) == 0o700
     assert kept.find("../../../etc/passwd") is None
 
 

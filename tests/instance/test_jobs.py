@@ -1,6 +1,7 @@
 """Jobs: made, run, followed, switched, and what is refused before a server would only say that it failed."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from dhis2sh.client.messages import TaskRef
 from dhis2sh.errors import Refused, TimedOut, UsageError
 from dhis2sh.instance import watching
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from tests.metadata.calls import call, do, planned
@@ -24,7 +26,8 @@ async def test_a_job_is_made_with_parameters_of_its_type_and_taken_back(s: Sessi
     (row,) = (await jobs(s)).values()
     assert (row["schedule"], row["enabled"], row["lastExecutedStatus"]) == ("0 0 2 * * ?", True, "NOT_STARTED")
     body = await call(s, "jobs show", job="Nightly")
-    assert body["jobParameters"] == {"stages": 2, "items": 3, "failWithException": False}
+    switches = dict.fromkeys(("failWithException", "failWithPostCondition", "runStagesParallel"), False)
+    assert body["jobParameters"] == {"stages": 2, "items": 3, **switches}
     await do(s, "undo")
     assert await jobs(s) == {}
 
@@ -53,6 +56,22 @@ async def test_a_job_that_is_run_is_followed_to_its_end(s: Session):
     for _ in range(2):  # the lines of the first run are not taken for the end of the second
         done = await do(s, "jobs run", job="Nightly", watch=True)
         assert done.note.startswith("TEST completed after")
+
+
+@pytest.mark.parametrize("version", ["2.41", "2.42", "2.44"])
+async def test_a_job_that_has_run_since_is_no_edited_one_and_its_creation_is_taken_back(
+    s: Session, nation_home: Path, version: str
+):
+    """Some versions own how the last run ended: nobody has changed it."""
+    store = open_store(nation_home / "data" / "sandbox.db", version=version)
+    store.close()
+    await do(s, "jobs create", **MADE, param=["stages=1", "items=1"])
+    await do(s, "jobs update", job="Nightly", cron="0 0 3 * * ?")
+    (job,) = (await jobs(s)).values()
+    await do(s, "jobs run", job="Nightly", watch=True)
+    await do(s, "undo", id=2)
+    await do(s, "undo", id=1)
+    assert job["name"] not in await jobs(s)
 
 
 async def test_an_idle_job_says_how_its_last_run_ended(s: Session):

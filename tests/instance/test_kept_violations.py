@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from dhis2sh.checks import integrity
+from dhis2sh.data import kept_violations
 from dhis2sh.errors import Refused, TimedOut, UsageError
 from dhis2sh.instance import people
 from dhis2sh.session import Session
@@ -106,3 +107,14 @@ async def test_running_checks_are_waited_for_whoever_started_them(s: Session, mo
     left[:] = [["a_check"], []]
     with pytest.raises(TimedOut, match=r"1 integrity check not ended within 0\.5 s"):
         await integrity.under_way(s, timeout=0.5)
+
+
+def test_a_kept_violation_of_2_43_has_its_period():
+    """There a period has no id: its type and days are asked for, and `period[id]` alone gave `{}` (v43 validation-runs 10)."""
+    period: Any = {
+        "periodType": "Monthly",
+        "startDate": "2024-08-01T00:00:00.000",
+        "endDate": "2024-08-31T00:00:00.000",
+    }
+    assert kept_violations._row({"id": 1, "period": period})["period"] == "202408"
+    assert "period[id,periodType,startDate,endDate]" in kept_violations.FIELDS

@@ -25,7 +25,7 @@ from dhis2sh.dhis2 import uids
 from dhis2sh.dhis2.ordering import groups_of_types
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, OF_PEOPLE
 from dhis2sh.errors import Dhis2Error, PartlyDone, Refused
-from dhis2sh.metadata import writes
+from dhis2sh.metadata import write, writes
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.diff import Difference, diff
 from dhis2sh.metadata.collections import joins_of
@@ -287,7 +287,7 @@ class Place:
             if resource.metadata and plural in (plurals or (plural,)):
                 found[plural] = []
                 try:
-                    rows = await reading.all_of(s.client, plural, [f"id:$like:{PREFIX}"], fields=writes.OWNED)
+                    rows = await reading.all_of(s.client, plural, [f"id:$like:{PREFIX}"], fields=write.OWNED)
                 except Dhis2Error:
                     continue
                 found[plural] = [row for row in rows if str(row["id"]).startswith(PREFIX)]

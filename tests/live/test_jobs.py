@@ -54,7 +54,8 @@ def test_a_job_is_made_run_and_gone(live: Place) -> None:
             await read(s, "task watch", type="TEST", id=job, timeout=int(SLOW))
             assert NAME in {row["name"] for row in await read(s, "jobs list", type="TEST")}
         finally:
-            await taken_back(s)
+            stays = await taken_back(s)
+        assert [one for one in stays if "cannot be taken back" not in one] == []
         assert NAME not in {row["name"] for row in await read(s, "jobs list", type="TEST")}
 
     alone(life)
@@ -73,7 +74,8 @@ def test_a_running_job_is_told_to_stop(live: Place) -> None:
             assert await _until(s, job, {"SCHEDULED"}) == "SCHEDULED"
             assert (await shown(s, job))["lastExecutedStatus"] != "COMPLETED"
         finally:
-            await taken_back(s)
+            stays = await taken_back(s)
+        assert [one for one in stays if "cannot be taken back" not in one] == []
 
     alone(stopped)
 

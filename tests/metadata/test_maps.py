@@ -13,6 +13,7 @@ from dhis2sh.metadata import map_layers, writes
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.writes import Objects
 from dhis2sh.models.facts import types
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from tests.metadata.calls import do, planned
 
@@ -118,6 +119,16 @@ async def test_t8_a_copy_of_a_map_that_nobody_has_edited_is_taken_back(country: 
     plan = await planned(country, "undo")
     assert [(step.action, step.uid) for step in plan.steps] == [("delete", made.uids[0])]
     assert plan.notes == []
+
+
+@pytest.mark.parametrize("version", ["2.41", "2.43", "2.44"])
+async def test_a_copy_of_a_map_shows_what_the_map_shows(country: Session, country_home: Path, version: str) -> None:
+    """A server reads the layers of a map that comes alone as axes, also where imports take them as they are kept."""
+    open_store(country_home / "data" / "sandbox.db", version=version).close()
+    one = await _map(country)
+    made = await do(country, "metadata clone", type="maps", uid=one["id"], name="Copy")
+    copy = await country.client.get_object(f"maps/{made.uids[0]}", {"fields": ":owner"})
+    assert shown(copy) == shown(one)
 
 
 FRENCH = [{"locale": "fr", "property": "NAME", "value": "Carte"}]

@@ -160,7 +160,8 @@ def test_a_write_is_planned_and_done_alike_on_every_surface(
         Path(name).write_bytes(content_of(body))
     for before in case.before:
         with contextlib.redirect_stdout(io.StringIO()):
-            assert cli.run([*shlex.split(before), "-p", "sandbox", "--yes"]) == 0
+            agreed = [] if before.startswith("snapshot take") else ["--yes"]
+            assert cli.run([*shlex.split(before), "-p", "sandbox", *agreed]) == 0
     fresh = home / "fresh.db"
     shutil.copy(home / "data" / "sandbox.db", fresh)
     line = f"{case.verb} {case.line}"

@@ -10,7 +10,7 @@ from dhis2sh.changes.journal import journal_of
 from dhis2sh.changes.plan import Part
 from dhis2sh.client.client import Client
 from dhis2sh.errors import NotFound, PartlyDone, ServerFault
-from dhis2sh.metadata import undoing, writes
+from dhis2sh.metadata import undoing, write, writes
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.session import Session
 from tests.metadata.calls import YES, call, planned
@@ -155,7 +155,7 @@ async def test_undo1_a_single_new_object_keeps_its_translations(session: Session
     """By its own address a server drops them: it goes as a bundle."""
     french = [{"locale": "fr", "property": "NAME", "value": "Nouveau"}]
     body = {"id": "deGroupNew1", "name": "New", "shortName": "New", "translations": french}
-    told = await writes.plan("create", [writes.Write("dataElementGroups", None, body)]).writer.send(
+    told = await writes.plan("create", [write.Write("dataElementGroups", None, body)]).writer.send(
         session, Part([0], 0)
     )
     assert told.created == 1

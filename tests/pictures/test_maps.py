@@ -182,6 +182,7 @@ async def test_events_are_places_and_never_told_one_by_one(analysed_home: Path):
         layer = {
             "layer": "event", "program": {"id": program["id"]}, "programStage": program["programStages"][0],  # type: ignore[index]
             "rows": [axis("ou", unit)], "filters": [axis("pe", "2024", "2025")], "eventPointColor": "#123456",
+            "eventClustering": True, "styleDataItem": {"id": "deStyle0001"},
         }  # fmt: skip
         views = [layer, {"layer": "boundary", "rows": [axis("ou", unit)]}]
         body = {
@@ -197,6 +198,8 @@ async def test_events_are_places_and_never_told_one_by_one(analysed_home: Path):
         found = (await drawn(s, "maEvents001")).drawn
         events = found.layers[0]
         assert len(events.painted) > 0
+        assert "events are drawn one by one, not in clusters" in found.notes
+        assert "events are drawn in one colour, not by the value of a data item" in found.notes
         assert "values" not in events.to_json()
         assert {one.shape.name for one in events.painted} == {""}
         s.persons = False
@@ -205,3 +208,9 @@ async def test_events_are_places_and_never_told_one_by_one(analysed_home: Path):
         assert "--person-data" in " ".join(told.notes)
     finally:
         await s.aclose()
+
+
+@pytest.mark.parametrize(("strategy", "told"), [("TIMELINE", 1), ("SPLIT_BY_PERIOD", 1), ("SINGLE", 0)])
+async def test_a_map_of_several_moments_says_that_it_is_one(s: Session, strategy: str, told: int):
+    found = await drawn(s, await saved(s, thematic_layer(renderingStrategy=strategy)))
+    assert found.drawn.notes.count("its periods are drawn as one, not one after another") == told

@@ -102,3 +102,15 @@ def test_jobs_of_the_servers_own_are_not_made(api: TestClient):
     assert "must be configurable but was not" in api.post("/api/jobConfigurations", json=sent).json()["message"]
     bad = api.post("/api/jobConfigurations", json={**sent, "jobType": "TEST", "cronExpression": "every day"}).json()
     assert [error["errorCode"] for error in bad["response"]["errorReports"]] == ["E7005"]
+
+
+def test_an_export_of_everything_has_what_is_metadata(api: TestClient):
+    """Recorded (system-info): `/api/schemas` calls file resources, messages and interpretations no metadata."""
+    uid = api.post("/api/fileResources?domain=DOCUMENT", files={"file": ("a.txt", b"a", "text/plain")}).json()
+    uid = uid["response"]["fileResource"]["id"]
+    document = {"name": "A", "url": uid, "external": False}
+    assert api.post("/api/documents", json=document).status_code == 201
+    everything = api.get("/api/metadata").json()
+    assert "documents" in everything
+    assert "fileResources" not in everything
+    assert [row["id"] for row in api.get("/api/metadata?fileResources=true").json()["fileResources"]] == [uid]

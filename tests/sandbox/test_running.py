@@ -103,10 +103,81 @@ def test_a_job_configuration_is_executed_enabled_and_disabled(api: TestClient):
     assert api.get(f"/api/jobConfigurations/{uid}/progress").status_code == 500
     assert api.post(f"/api/jobConfigurations/{uid}/execute").status_code == 200
     notes = finished(api, "TEST", uid)
-    assert [note["message"] for note in notes] == ["", "Stage 1", "Stage 0", ""]
+    assert [note["message"] for note in notes] == ["", "Stage 2", "Stage 1", "Test job"]
     assert api.post(f"/api/jobConfigurations/{uid}/disable").status_code == 204
     assert api.post(f"/api/jobConfigurations/{uid}/execute").status_code == 409
     assert api.post(f"/api/jobConfigurations/{uid}/enable").status_code == 204
+
+
+def made(api: TestClient, **more: object):
+    """A job that is made: the answer."""
+    body = {"name": "Nightly", "cronExpression": "0 0 3 ? * *", "enabled": True, **more}
+    return api.post("/api/jobConfigurations", json=body)
+
+
+def parameters_of(api: TestClient, uid: str):
+    return api.get(f"/api/jobConfigurations/{uid}", params={"fields": "jobParameters"}).json().get("jobParameters")
+
+
+@pytest.mark.parametrize(
+    ("job_type", "sent", "kept"),
+    [
+        ("PREDICTOR", {"relativeStart": -3}, {"relativeStart": -3, "relativeEnd": 0, "predictors": [], "predictorGroups": []}),
+        ("TEST", None, {"failWithException": False, "failWithPostCondition": False, "runStagesParallel": False}),
+        ("DATA_SYNC", {"pageSize": 100, "nope": 1}, {"pageSize": 100}),
+        ("RESOURCE_TABLE", None, None),
+    ],
+)  # fmt: skip
+def test_parameters_are_those_of_the_job_types_class(api: TestClient, job_type: str, sent: object, kept: object):
+    """Recorded (jobs-life 9, 24; jobs-of-every-type 2, 5, 11)."""
+    uid = made(api, jobType=job_type, **({"jobParameters": sent} if sent else {})).json()["response"]["uid"]
+    assert parameters_of(api, uid) == kept
+
+
+def test_a_parameter_that_is_no_constant_or_missing_is_refused(api: TestClient):
+    """Recorded (jobs-life 6, jobs-of-every-type 19)."""
+    wrong = made(api, jobType="HTML_PUSH_ANALYTICS", jobParameters={"mode": "NOPE"})
+    assert (wrong.status_code, "not one of the values accepted" in wrong.json()["message"]) == (500, True)
+    (error,) = made(api, jobType="AGGREGATE_DATA_EXCHANGE", jobParameters={"dataExchangeIds": []}).json()["response"]["errorReports"]  # fmt: skip
+    assert (error["errorCode"], error["errorProperties"]) == ("E4000", ["dataExchangeIds"])
+    assert error["mainKlass"].endswith("AggregateDataExchangeJobParameters")
+
+
+def test_the_progress_of_the_last_run_stays_to_be_read(api: TestClient):
+    """Recorded (jobs-life 14, 15): the last stage is never ended, and who asked does not run what comes again."""
+    uid = made(api, jobType="TEST", jobParameters={"waitMillis": 1, "stages": 1, "items": 2}).json()["response"]["uid"]
+    api.post(f"/api/jobConfigurations/{uid}/execute")
+    finished(api, "TEST", uid)
+    (process,) = api.get(f"/api/jobConfigurations/{uid}/progress").json()["sequence"]
+    assert (process["description"], process["status"], process["userId"]) == ("Test job", "SUCCESS", "XXXXXSystem")
+    waited, stage = process["stages"]
+    assert (waited["description"], waited["summary"], waited["complete"]) == ("Waiting for 1ms", "waited for 1ms", True)
+    assert (stage["description"], stage["totalItems"], stage["complete"]) == ("Stage 1", 2, False)
+    assert [item["description"] for item in stage["items"]] == ["#1", "#2"]
+    assert api.get(f"/api/jobConfigurations/{uid}/errors").json() == {}
+
+
+def test_an_import_says_what_it_does_and_ends_with_an_error_where_it_fails(api: TestClient):
+    """Recorded (tasks-of-imports 2, 5)."""
+    element = {"id": "deTaskNote1", "name": "Task", "shortName": "Task", "domainType": "AGGREGATE", "valueType": "NUMBER",
+               "aggregationType": "SUM"}  # fmt: skip
+    job = api.post("/api/metadata?async=true", json={"dataElements": [element]}).json()["response"]["id"]
+    said = [note["message"] for note in finished(api, "METADATA_IMPORT", job)]
+    assert said[1:7] == [
+        "1 successful and 0 failed items", "Running postCreate DataElement bundle hooks", "1 successful and 0 failed items",
+        "Creating 1 DataElement object(s) as admin", "1 successful and 0 failed items",
+        "Running preCreate DataElement bundle hooks",
+    ]  # fmt: skip
+    assert said[7] == "Validating bundle"
+    job = api.post("/api/metadata?async=true", json={"dataElements": [{"name": "broken"}]}).json()["response"]["id"]
+    notes = finished(api, "METADATA_IMPORT", job)
+    assert (notes[0]["level"], notes[1]["message"]) == ("ERROR", "Validating bundle")
+
+
+def test_an_address_that_is_there_for_another_method_is_405(api: TestClient):
+    """Recorded (maintenance-actions 18)."""
+    refused = api.get("/api/maintenance/cacheClear")
+    assert (refused.status_code, refused.json()["message"]) == (405, "Request method 'GET' is not supported")
 
 
 def test_a_job_that_fails_is_among_the_errors(api: TestClient):
@@ -209,10 +280,12 @@ def test_integrity_checks_are_listed_run_and_read(api: TestClient):
     api.post("/api/dataIntegrity/details?checks=data_elements_aggregate_no_groups,orgunits_multiple_roots")
     found = api.get("/api/dataIntegrity/details?checks=data_elements_aggregate_no_groups&timeout=5000").json()
     issues = found["data_elements_aggregate_no_groups"]["issues"]
-    assert issues and {"id", "name", "refs"} <= issues[0].keys()
+    assert issues and {"id", "name"} <= issues[0].keys()
     assert "orgunits_multiple_roots" in api.get("/api/dataIntegrity/details/completed").json()
     api.post("/api/dataIntegrity/summary?checks=OMR")
     summary = api.get("/api/dataIntegrity/orgunits_multiple_roots/summary?timeout=5000").json()
+    assert summary["introduction"] != summary["displayName"]
+    assert api.get("/api/dataIntegrity/nope/details").content == b"", "recorded (integrity-runs 23)"
     assert summary["count"] == 2 and summary["percentage"] > 0
     assert api.get("/api/dataIntegrity/summary?checks=noSuch").json() == {}
 
@@ -297,7 +370,12 @@ def test_sql_that_may_not_run(api: TestClient, store: Store, sql: str, code: str
 
 def test_resource_tables_are_built_by_a_job(api: TestClient):
     job = api.post("/api/resourceTables").json()["response"]["id"]
-    assert finished(api, "RESOURCE_TABLE", job)[0]["message"] == "3 successful and 0 failed items"
+    said = [row["message"] for row in finished(api, "RESOURCE_TABLE", job)]
+    assert said[0].startswith("Resource tables generated: 00:00:0")
+    assert said[1:] == [
+        "0 successful and 0 failed items", "Create SQL views", "1 successful and 0 failed items", "Generating resource tables",
+        "0 successful and 0 failed items", "Drop SQL views", "Generating resource tables",
+    ]  # fmt: skip
     place = view(api, f"SELECT namelevel1 FROM _orgunitstructure WHERE organisationunituid = '{clinic.CLINIC}'")
     assert api.get(f"{place}/data").json()["listGrid"]["rows"] == [["Land"]]
 

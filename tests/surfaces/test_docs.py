@@ -15,6 +15,7 @@ from dhis2sh.verbs import grammar
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = [
     DOCS / "metadata.md", DOCS / "tracker.md", DOCS / "apps.md", DOCS / "files.md", DOCS / "customize.md",
+    DOCS / "instance-as-code.md",
     *sorted((DOCS / "metadata").glob("*.md")),
     *sorted((DOCS / "tutorials").glob("*.md")),
 ]  # fmt: skip

@@ -496,3 +496,54 @@ async def test_a_push_that_goes_on_is_called_as_its_file_now_and_has_its_refusal
     assert same.writer.job.path == plan.writer.job.path
     assert "july.csv" in same.title
     assert "1 of 2 parts were answered in an earlier run" in same.notes
+
+
+async def referring(s: Session) -> None:
+    """Children get an attribute that is a unit, and one that is an account; visits a unit."""
+    store = s.sandbox_store()
+    attribute = {"aggregationType": "NONE", "sharing": clinics.PUBLIC}
+    store.put_objects({
+        "trackedEntityAttributes": [
+            {"id": "teaFromUnit", "name": "Sent by", "shortName": "Sent by", "valueType": "ORGANISATION_UNIT", **attribute},
+            {"id": "teaNurse001", "name": "Nurse", "shortName": "Nurse", "valueType": "USERNAME", **attribute},
+        ],
+        "users": [{"id": "usAnna00001", "username": "anna", "firstName": "Anna", "surname": "Alm", "name": "Anna Alm"}],
+    })  # fmt: skip
+    body = store.get("programs", "prChildren1")
+    links = [*body["programTrackedEntityAttributes"], *({"trackedEntityAttribute": {"id": uid}, "mandatory": False,
+             "sortOrder": 9} for uid in ("teaFromUnit", "teaNurse001"))]  # fmt: skip
+    store.put_objects({"programs": [{**body, "programTrackedEntityAttributes": links}]})
+
+
+async def test_values_that_name_units_and_accounts_are_found_by_name_and_shown_with_it(s: Session):
+    await referring(s)
+    text = "Facility,Given name,Enrollment date,Sent by,Nurse\nClinic A,Dora,2025-03-01,clinic b,Anna Alm\n"
+    await do(s, "data tracker push", file=write(text), program="Children")
+    dora = (await people(s))["Dora"]
+    assert (dora["Sent by"], dora["Sent by (name)"], dora["Nurse"]) == ("ouClinicB01", "Clinic B", "anna")
+    stream = await call(s, "data tracker list", program="Children", filter=["Sent by:eq:Clinic B"])
+    assert [row["Given name"] for row in await stream.collect()] == ["Dora"]
+    await do(s, "data tracker update", uid=dora["trackedEntity"], set=["Sent by=Clinic A"])
+    assert (await people(s))["Dora"]["Sent by"] == "ouClinicA01"
+    with pytest.raises(
+        UsageError, match="'Sent by': none of the organisationUnits has the UID, code or name 'Clinic Z'"
+    ):
+        await do(s, "data tracker update", uid=dora["trackedEntity"], set=["Sent by=Clinic Z"])
+    plan = await planned(s, "data tracker push", file=write(text.replace("clinic b", "Clinic Z")), program="Children")
+    assert any("row 2: 'Sent by': none of the organisationUnits has" in note for note in plan.notes)
+
+
+async def test_the_name_beside_a_unit_is_read_back_with_it(s: Session):
+    """A sheet that was written out: nothing changes; who edits one of the two cells is asked which is meant."""
+    await referring(s)
+    one = next(iter((await people(s)).values()))
+    start = f"trackedEntity,orgUnit,enrollment,Sent by,Sent by (name)\n{one['trackedEntity']},{one['orgUnit']},{one['enrollment']}"
+    await do(s, "data tracker push", file=write(f"{start},ouClinicB01,Clinic B\n"), program="Children")
+    before = await exported(s)
+    plan = await planned(s, "data tracker push", file=write(f"{start},ouClinicB01,Clinic A\n"), program="Children")
+    assert any(
+        "'Sent by': ouClinicB01 is not called 'Clinic A'; empty the one that is wrong" in note for note in plan.notes
+    )
+    assert await exported(s) == before
+    await do(s, "data tracker push", file=write(f"{start},,Clinic A\n"), program="Children")
+    assert {row["Sent by"] for row in (await people(s)).values()} == {"ouClinicA01", None}

@@ -50,7 +50,7 @@ async def test_an_entity_that_is_enrolled_again_is_still_one_row(s: Session):
 async def test_pages_lose_nothing_and_double_nothing(s: Session):
     """The first page and the last one too, whatever the size of a page."""
     program = await programs.read_program(s, "prChildren1")
-    query = asking.entities(program, Asked())
+    query = await asking.entities(s, program, Asked())
     for size in (1, 2, 3, 4):
         found = [
             row["trackedEntity"] async for page in reading.pages(s, query, "trackedEntity", size=size) for row in page

@@ -365,6 +365,10 @@ def test_without_the_extra_its_name_is_said(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Exception, match="needs the extra 'oauth2'"):
         signing.oauth2_client(parse_version("2.42"), "mine", "s3cret")
     assert signing.oauth2_client(parse_version("2.40"), "mine", "s3cret")["secret"] == "s3cret"
+    for version, length in (("2.40", 36), ("2.41", 36), ("2.42", 43), ("2.44", 43)):
+        assert len(signing.new_client_secret(parse_version(version))) == length, (
+            "2.41 takes 36 characters alone (E4002)"
+        )
 
 
 # Profiles ----------------------------------------------------------------------------------------------------------

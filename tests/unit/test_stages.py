@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from dhis2sh.errors import Dhis2Error, PipelineError
+from dhis2sh.rows.formats import frame_of
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.show import offer
 
@@ -199,3 +200,19 @@ def test_clip_and_len(rows: Any):
     data = copied.text.removeprefix("\x1b]52;c;").partition("\x07")[0]
     assert base64.b64decode(data).decode() == "id\na\nb\nc\n"
     assert rows.len() == 3
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, None, 2], ["a", None], [True, None], [1.5, None], [None, None], [1, 2.5], [1, "x"], [True, 1], [2**63], [2**70],
+        [float("nan"), 1.0], [{"x": 1}], [[1], None],
+    ],
+)  # fmt: skip
+def test_a_frame_made_column_by_column_is_the_one_made_of_rows(values: list[Any]):
+    polars = pytest.importorskip("polars")
+    items = [{"id": str(at), "value": value} for at, value in enumerate(values)]
+    whole = polars.DataFrame(items, infer_schema_length=None, strict=False)
+    frame = frame_of(items, ["id", "value"])
+    assert frame.schema == whole.schema
+    assert frame.equals(whole)

@@ -21,6 +21,7 @@ from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.errors import Refused, ServerFault, UsageError
 
 if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
@@ -78,7 +79,8 @@ async def form_of(s: Session, data_set: str, period: str, unit: str, attribute_c
     title = " · ".join(filter(None, (name, str(chosen.iso), _text(place, "displayName"), aoc_name)))
     form = Form(data_set, chosen.iso, unit, aoc, title, _sections(body, known),
                 whole=body.get("compulsoryFieldsCompleteOnly") is True)  # fmt: skip
-    await _check_lock(s, form, name)
+    combo = _id(body, "categoryCombo")
+    await _check_lock(s, form, name, combo, next((one for one in held.get(combo, ()) if one["id"] == aoc), {}))
     await _values(s, form)
     form.complete = await _complete(s, form)
     if body.get("formType") == "CUSTOM":
@@ -225,12 +227,16 @@ def _options(element: JsonObject, kind: str) -> tuple[tuple[str, str], ...] | No
     return YES_NO if kind == "BOOLEAN" else ONLY_YES if kind == "TRUE_ONLY" else None
 
 
-async def _check_lock(s: Session, form: Form, name: str) -> None:
-    """Refuse a form that takes no values; a server that does not say so is asked again by the dry run before saving."""
-    params = {"ds": form.data_set, "pe": form.period, "ou": form.unit}
-    if form.attribute_combo != DEFAULT:
-        form.notes.append("whether it is locked is seen when it is saved")
-        return
+async def _check_lock(s: Session, form: Form, name: str, combo: str, attribute: JsonObject) -> None:
+    """Refuse a form that takes no values; a server that does not say so is asked again by the dry run before saving.
+
+    Parameters:
+        combo: the category combination of the set; attribute: that of its option combinations which is chosen.
+    """
+    params: dict[str, Param] = {"ds": form.data_set, "pe": form.period, "ou": form.unit}
+    if form.attribute_combo != DEFAULT:  # named by its category combination and its options (recorded)
+        options = [_text(option, "id") for option in _objects(attribute.get("categoryOptions"))]
+        params |= {"cc": combo, "cp": ";".join(options)}
     try:
         body = await s.client.get_object("dataEntry/dataValues", params)
     except (Refused, ServerFault):  # one that does not know the address

@@ -18,7 +18,7 @@ from dhis2sh.data.completeness import registrations
 from dhis2sh.data.entry.reading import DEFAULT, beside
 from dhis2sh.data.reading import cells_now
 from dhis2sh.data.registering import NAME as COMPLETE
-from dhis2sh.data.registering import SENT
+from dhis2sh.data.registering import SENT, sent, told_of
 from dhis2sh.data.sending import holds, refusals
 from dhis2sh.data.target import Target
 from dhis2sh.errors import Dhis2Error, Refused
@@ -116,14 +116,11 @@ class Sending:
                 refused={number: HELD_BACK},
                 failures=[{"type": COMPLETE, "uid": cell, "name": cell, "message": HELD_BACK}],
             )
-        params: dict[str, Param] = {"importStrategy": "DELETE"} if self.opening else {}
-        outcome = await attempt(send(s.client, "POST", COMPLETE, {COMPLETE: [row]}, params))
-        if isinstance(outcome, Dhis2Error):
-            raise outcome
+        outcome = await sent(s, [row], opening=self.opening)
         told = await self.look_back(s, part)
         if not told.done:
             reasons = [one.message for one in outcome.conflicts if one.message]
-            why = "; ".join(reasons) or outcome.message or "the server ignored it and gave no reason"
+            why = "; ".join(reasons) or told_of(outcome) or "the server ignored it and gave no reason"
             told.refused, told.failures = {number: why}, [{"type": COMPLETE, "uid": cell, "name": cell, "message": why}]
         return told
 

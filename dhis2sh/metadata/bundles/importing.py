@@ -36,7 +36,8 @@ from dhis2sh.metadata.bundles.report import (
 )
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.metadata.refused import failures_of
-from dhis2sh.metadata.writes import Objects, Write
+from dhis2sh.metadata.write import Write
+from dhis2sh.metadata.writes import Objects
 from dhis2sh.words import counted, counted_objects, listed
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class BundleImport(Objects):
 
     def how_often(self) -> str | None:
         """How the parts of what shall be all or nothing are written, where they are several requests; else None."""
-        parts = [*self.parts()]
+        parts = [part for part in self.parts() if not self.writes[part.numbers[0]].by_server]
         if not self.atomic or len(parts) < 2:
             return None
         told = listed((self._called(part) for part in parts), 4)
@@ -351,10 +352,10 @@ def _kept(plural: str, before: JsonObject, after: JsonObject) -> KeptObject | No
 
 async def _validated(s: Session, writer: Objects) -> WebMessage:
     """What the server says to all of it, writing nothing."""
-    if not writer.writes:
+    if not writer.sent:
         return WebMessage()
     bundle: dict[str, list[JsonValue]] = {}
-    for write in writer.writes:
+    for write in (writer.writes[number] for number in writer.sent):
         bundle.setdefault(write.plural, []).append(write.after)
     params: dict[str, Param] = {"importMode": "VALIDATE", "atomicMode": "ALL" if writer.atomic else "NONE"}
     try:
@@ -411,7 +412,7 @@ def _by_type(changes: Sequence[Write], done: Container[str]) -> dict[str, dict[s
     """How many objects of each type were created and updated."""
     counts: dict[str, dict[str, int]] = {}
     for write in changes:
-        if write.uid in done:
+        if write.uid in done and not write.by_server:
             row = counts.setdefault(write.plural, {})
             word = {"create": "created", "update": "updated"}[write.action]
             row[word] = row.get(word, 0) + 1

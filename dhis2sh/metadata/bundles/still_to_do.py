@@ -12,7 +12,7 @@ from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
-    from dhis2sh.metadata.writes import Write
+    from dhis2sh.metadata.write import Write
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
 

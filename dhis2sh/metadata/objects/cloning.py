@@ -13,7 +13,7 @@ from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.made_by_server import check_by_hand
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 

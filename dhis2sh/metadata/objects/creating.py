@@ -15,7 +15,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata import expressions, values, writes
 from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.objects import option_group_sheets, option_sheets
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import Write, called
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import STANDARD_INPUT, name_of, read_rows

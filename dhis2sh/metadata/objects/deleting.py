@@ -17,7 +17,7 @@ from dhis2sh.dhis2.ordering import groups_of_types, leaves_first
 from dhis2sh.dhis2.properties import NOT_FOLLOWED, PEOPLE, SHARING
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.usage import data_values
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import OWNED, Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.words import listed
@@ -104,7 +104,7 @@ async def _deleted_with(s: Session, objects: Mapping[str, Sequence[JsonObject]])
             kind, _, name = reference.partition(".")
             if kind not in known:
                 continue
-            rows = await reading.pointing_to(s.client, kind, f"{name}.id", uids, fields=writes.OWNED)
+            rows = await reading.pointing_to(s.client, kind, f"{name}.id", uids, fields=OWNED)
             new = {str(row["id"]): row for row in rows if str(row["id"]) not in found.get(kind, {})}
             found.setdefault(kind, {}).update(new)
             if new:

@@ -13,7 +13,7 @@ from dhis2sh.metadata.collections import references_of
 from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.objects.sheets import first_row, plain
 from dhis2sh.metadata.owned import owned_by_one, with_owners, words_of
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import Write, called
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import name_of, read_rows

@@ -13,7 +13,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import chosen, titled, uids_of
 from dhis2sh.metadata.made_by_server import check_by_hand
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import Write, called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2sh.client import schema
 from dhis2sh.client.messages import WebMessage
@@ -97,5 +97,5 @@ async def refusal_of(s: Session, type: str, body: JsonObject) -> str | None:
         answer = await s.client.post("metadata", bundle, {"importMode": "VALIDATE"})
     except Refused as error:
         return str(error)
-    message = WebMessage.of(cast("JsonValue", answer))
+    message = WebMessage.of(answer)
     return None if message.status != "ERROR" else str(message.message)

@@ -13,7 +13,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.metadata import expressions, values, writes
 from dhis2sh.metadata.hierarchy import check_circles
 from dhis2sh.metadata.owned import with_owners, words_of
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import Write, called
 from dhis2sh.rows.given import Source
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue

@@ -13,7 +13,7 @@ from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.metadata import values, writes
 from dhis2sh.metadata.objects.deleting import deletion
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import Write, called
 from dhis2sh.rows import tables
 from dhis2sh.rows.given import Source
 from dhis2sh.session import Session

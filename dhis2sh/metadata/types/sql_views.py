@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.rows.rows import PageNote, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
+
+if TYPE_CHECKING:
+    from dhis2sh.client.requests import Param
 
 VIEWS = "sqlViews"
 VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -68,6 +71,35 @@ def rows_of(body: Mapping[str, JsonValue]) -> Rows[Row]:
     total = cast("int | None", pager.get("total")) if isinstance(pager, dict) else len(rows)
     note = PageNote(len(rows), total, more="without --limit every one")
     return Rows([dict(zip(headers, row, strict=False)) for row in rows], columns=headers, page=note)
+
+
+async def executed(
+    s: Session, view: str, var: Sequence[str], criteria: Sequence[str], filter: Sequence[str], limit: int | None
+) -> Rows[Row]:
+    """The rows of a view.
+
+    Parameters:
+        var, criteria: `name=value` texts; filter: `column:operator:value` texts.
+        limit: rows at the most; every one without it.
+
+    Raises `UsageError` for variables that it lacks or does not have, `Refused` with the way to its columns.
+    """
+    body = await s.client.get_object(f"{VIEWS}/{view}", {"fields": "id,name,type,sqlQuery"})
+    variables = pairs_of(var, "--var")
+    check_variables(str(body.get("sqlQuery") or ""), variables, f"'{body['name']}'")
+    params: dict[str, Param] = {
+        "var": as_sent(variables), "criteria": as_sent(pairs_of(criteria, "--criteria")), "filter": list(filter),
+        **({"page": 1, "pageSize": limit} if limit else {"paging": False}),
+    }  # fmt: skip
+    try:
+        return rows_of(await s.client.get_object(f"{VIEWS}/{view}/data.json", params))
+    except Refused as error:
+        name = repr(str(body["name"]))
+        if criteria or filter:
+            error.hint = f"its columns: dhis2 metadata sql-views execute {name} --limit 1"
+        elif body.get("type") != "QUERY":
+            error.hint = f"was it created? dhis2 metadata sql-views refresh {name}"
+        raise
 
 
 async def to_its_end(work: Coroutine[object, object, object]) -> None:

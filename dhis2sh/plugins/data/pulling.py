@@ -82,11 +82,11 @@ async def tracker(
     """
     found = await programs.read_program(s, program)
     if found.registers and of == "entities" and stage is None:
-        query = asking.entities(found, asked)
+        query = await asking.entities(s, found, asked)
         table = await flat.layout(s, found, query)
         columns = table.columns()
     else:
-        query = asking.events(found, asked, stage=found.stage(stage) if stage else None)
+        query = await asking.events(s, found, asked, stage=found.stage(stage) if stage else None)
         table = None if found.registers else Layout(found)
         columns = flat.event_columns(found, query) if table is None else table.columns()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Literal
 
 from pydantic import BaseModel
@@ -12,11 +13,12 @@ from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows, Verbatim
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
-from dhis2sh.tracker import asking, flat, linking, outstanding, programs, reading, way_back
+from dhis2sh.tracker import asking, flat, glass, linking, outstanding, programs, reading, way_back
 from dhis2sh.tracker.asking import Asked, EventStatus, Query
 from dhis2sh.tracker.flat import Layout
 from dhis2sh.tracker.linking import Duplicate, DuplicateStatus
 from dhis2sh.tracker.outstanding import Outstanding
+from dhis2sh.tracker.programs import Program
 from dhis2sh.types import Row
 from dhis2sh.verbs import units
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
@@ -69,27 +71,42 @@ async def list_(
     if found.registers and not (stage or events):
         if said := next((flag for flag, value in of_events.items() if value is not None), None):
             raise UsageError(f"{said} asks for events", hint=f"{said} ... --events, or --stage NAME")
-        query = asking.entities(found, asked)
+        query = await asking.entities(s, found, asked)
         table = await flat.layout(s, found, query, limit=limit) if flat_ else Layout(found, stages=False)
         if not flat_:
             table.enrollments = 1 if found.once else (await flat.layout(s, found, query, limit=limit)).enrollments
-        return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
-    query = asking.events(
-        found, asked, stage=found.stage(stage) if stage else None, status=event_status, after=occurred_after,
+        return Stream(_told(s, found, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
+    query = await asking.events(
+        s, found, asked, stage=found.stage(stage) if stage else None, status=event_status, after=occurred_after,
         before=occurred_before,
     )  # fmt: skip
     if found.registers:
         if flat_:
             raise UsageError("--flat is one row for each entity", hint="leave --stage and --events out")
-        rows = _told(s, query, asked, flat.of_stage(s, found, query, limit=limit))
+        rows = _told(s, found, query, asked, flat.of_stage(s, found, query, limit=limit))
         return Stream(rows, columns=flat.event_columns(found, query))
     table = Layout(found)
-    return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
+    return Stream(_told(s, found, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
 
 
-def _told(s: Session, query: Query, asked: Asked, batches: AsyncGenerator[list[Row]]) -> AsyncGenerator[list[Row]]:
-    """Rows of a query; that units have none themselves is said."""
-    return units.told_of_none(s, reading.plural(query.kind), asked.alone, batches)
+async def _told(
+    s: Session, found: Program, query: Query, asked: Asked, batches: AsyncGenerator[list[Row]]
+) -> AsyncGenerator[list[Row]]:
+    """Rows of a query; that units have none themselves is said, and where there are none, that a server hides some."""
+    some = False
+    async with aclosing(units.told_of_none(s, reading.plural(query.kind), asked.alone, batches)) as rows:
+        async for batch in rows:
+            some = some or bool(batch)
+            yield batch
+    if not some and found.level in glass.HIDING:
+        s.person.warn(
+            f"'{found.name}' is {found.level}: who is owned by units that you do not capture for is not listed"
+            + (
+                "; dhis2 data tracker break-glass UID lets you in with a reason"
+                if found.level == glass.PROTECTED
+                else ""
+            )
+        )
 
 
 class Total(BaseModel):
@@ -114,7 +131,7 @@ async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked:
     """
     found = await programs.read_program(s, program)
     if found.registers and stage is None and asked.filter:
-        number = await reading.count(s, asking.entities(found, asked))
+        number = await reading.count(s, await asking.entities(s, found, asked))
         if not number:
             await units.tell_of_none(s, reading.plural("trackedEntities"), asked.alone)
         return Rows([Total(what="entities", status=asked.status or "any", count=number)])
@@ -122,7 +139,7 @@ async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked:
         totals = await reading.totals(s, asking.enrollments(found, asked), ("ACTIVE", "COMPLETED", "CANCELLED"))
         wanted = asked.status
     else:
-        query = asking.events(found, asked, stage=found.stage(stage) if stage else None)
+        query = await asking.events(s, found, asked, stage=found.stage(stage) if stage else None)
         totals = await reading.totals(s, query, ("ACTIVE", "VISITED", "COMPLETED", "SCHEDULE", "OVERDUE", "SKIPPED"))
         wanted = None
     what = "enrollments" if found.registers and stage is None else "events"
@@ -160,15 +177,15 @@ async def export(
     API source: `GET /api/tracker/trackedEntities`, `/events`.
     """
     found = await programs.read_program(s, program)
-    query = asking.entities(found, asked) if found.registers else asking.events(found, asked)
+    query = await asking.entities(s, found, asked) if found.registers else await asking.events(s, found, asked)
     if flat_ and found.registers:
         table = await flat.layout(s, found, query, limit=limit)
     else:
         table = Layout(found)
     if flat_:
-        return Stream(_told(s, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
+        return Stream(_told(s, found, query, asked, flat.rows(s, table, query, limit=limit)), columns=table.columns())
     rows = reading.pages(s, query, reading.TREE if found.registers else reading.EVENT, limit=limit)
-    return Stream(_told(s, query, asked, rows))
+    return Stream(_told(s, found, query, asked, rows))
 
 
 @verb(
@@ -190,7 +207,7 @@ async def outstanding_(
     API source: `GET /api/tracker/events?status=SCHEDULE`, `status=OVERDUE`.
     """
     found = await programs.read_program(s, program)
-    query = asking.events(found, asked, stage=found.stage(stage) if stage else None)
+    query = await asking.events(s, found, asked, stage=found.stage(stage) if stage else None)
     try:
         today = dt.date.fromisoformat(on) if on else dt.date.today()
     except ValueError:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.session import Session
-from dhis2sh.tracker import editing, linking, programs, registering, way_back
+from dhis2sh.tracker import editing, glass, linking, programs, registering, way_back
 from dhis2sh.tracker.asking import EventStatus
 from dhis2sh.tracker.editing import AnyStatus, Edit
 from dhis2sh.tracker.registering import Dates, NewEvent
@@ -178,6 +178,31 @@ async def transfer(
     API source: `PUT /api/tracker/ownership/transfer`.
     """
     return await linking.transfer(s, await programs.read_program(s, program), entities, to)
+
+
+@verb(
+    "data tracker break-glass",
+    effect="write",
+    persons=True,
+    examples=[
+        "dhis2 data tracker break-glass w9wDBv99aRt --program 'Child Programme' --reason 'referred to us' --dry-run"
+    ],
+    left_out={"mcp": "breaking the glass is for a person who answers for the reason"},
+)
+async def break_glass(
+    s: Session,
+    entity: Annotated[str, Doc("The UID of the entity.")],
+    *,
+    program: OfProgram,
+    reason: Annotated[str, Doc("Why: the server writes it down with your name.")],
+) -> Plan:
+    """Ask for temporary ownership of an entity that another unit owns in a protected program, with a reason.
+
+    It lasts three hours, is written down by the server, and cannot be taken back.
+
+    API source: `POST /api/tracker/ownership/override`.
+    """
+    return await glass.plan(s, await programs.read_program(s, program), entity, reason)
 
 
 @verb(

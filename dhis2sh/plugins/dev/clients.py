@@ -7,7 +7,7 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.instance import clients
-from dhis2sh.metadata import writes
+from dhis2sh.metadata import write, writes
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.rows.rows import Rows
@@ -51,7 +51,7 @@ async def create(
     API source: `POST /api/oAuth2Clients`.
     """
     made = await clients.registration(s, client_id, redirect_uri, to)
-    plan = writes.plan(f"register the OAuth2 client '{client_id}'", [writes.Write(clients.CLIENTS, None, made.body)])
+    plan = writes.plan(f"register the OAuth2 client '{client_id}'", [write.Write(clients.CLIENTS, None, made.body)])
     if made.keep is not None:
         plan.prepare = made.keep
         plan.notes.append(f"its secret will be in {to}, and nowhere else")

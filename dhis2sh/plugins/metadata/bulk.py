@@ -19,7 +19,7 @@ from dhis2sh.metadata.objects.renaming import plan_renaming, renamer
 from dhis2sh.metadata.objects.retagging import retagged, tags_of
 from dhis2sh.metadata.owned import with_owners, words_of
 from dhis2sh.metadata.parameters import All, Filter, Some, Type
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import Write, called
 from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject

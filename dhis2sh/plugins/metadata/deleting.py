@@ -8,7 +8,7 @@ from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.parameters import Objects, Type
-from dhis2sh.metadata.writes import called
+from dhis2sh.metadata.write import called
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import verb
 

@@ -1,4 +1,4 @@
-"""Facts of 2.42 that the sandbox answers with: names, types, defaults and codes, distilled from recordings.
+"""Facts of 2.42 that the sandbox answers with: names, types, defaults, codes and the words of its checks, distilled from recordings.
 
 May import: nothing.
 """

@@ -96,10 +96,17 @@ class Heeded:
 
 
 def unanswered(no: Refused, minor: int, method: str, path: str) -> Refused:
-    """What to say where nobody answered: 501 for an address that a server of this version has, else the refusal itself.
+    """What to say where nobody answered: 501 for an address that a server of this version has, 405 for one that it has only
+    for other methods, else the refusal itself.
 
     Parameters:
         no: what would be said of an address that there is not.
     """
     nobody = no.status == 405 or (no.status == 404 and no.page)
-    return not_imitated(f"{method} {path}") if nobody and of_a_server(minor, method, path) else no
+    if not nobody:
+        return no
+    if of_a_server(minor, method, path):
+        return not_imitated(f"{method} {path}")
+    others = any(of_a_server(minor, other, path) for other in _patterns(minor))
+    is_ = "is " if minor >= 42 else ""
+    return Refused(405, f"Request method '{method}' {is_}not supported") if others else no

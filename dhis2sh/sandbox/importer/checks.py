@@ -121,7 +121,7 @@ def _exists(bundle: Bundle, item: Item) -> None:
     strategy = bundle.options.strategy
     identifier = bundle.options.identifier
     if strategy == "CREATE" and item.before is not None:
-        name = described(item.before, item.resource.model, identifier)
+        name = described(item.body, item.resource.model, identifier)  # as it was sent, not as it is stored
         code = "E5000 by strategy" if bundle.store.version.says_strategy else "E5000"
         item.refuse(code, identifier, name, main_id=item.uid)
     elif strategy == "UPDATE" and item.before is None:

@@ -6,14 +6,15 @@ objects and from the recordings of `wire`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
+from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from dhis2sh.types import JsonValue
+    from dhis2sh.types import JsonObject, JsonValue
 
 _ANALYTICAL: Mapping[str, JsonValue] = {
     "regressionType": "NONE", "sortOrder": 0, "topLimit": 0, "digitGroupSeparator": "SPACE", "hideEmptyRowItems": "NONE",
@@ -64,3 +65,65 @@ NO_INITIAL_VALUE: Mapping[str, frozenset[str]] = {
     "trackedEntityTypeAttributes": frozenset({"mandatory"}),
 }
 """Yes/no properties that stay empty until somebody sets them."""
+
+
+# Jobs: their parameters are an object of the job type's own class -----------------------------------------------------
+
+_PACKAGE = "org.hisp.dhis.scheduling.parameters"
+_OTHERWISE = {"ANALYTICS_TABLE": "Analytics", "CONTINUOUS_ANALYTICS_TABLE": "ContinuousAnalytics"}
+_REQUIRED: Final = {"AGGREGATE_DATA_EXCHANGE": ("dataExchangeIds",)}
+"""Parameters that have to be there, and not empty."""
+
+
+def parameters_klass(job_type: str) -> str:
+    """The Java class of a job type's parameters."""
+    name = _OTHERWISE.get(job_type) or "".join(word.capitalize() for word in job_type.split("_"))
+    return f"{_PACKAGE}.{name}JobParameters"
+
+
+def job_parameters(job_type: str, sent: JsonValue) -> JsonObject | None:
+    """The parameters of a job; None for a type without any. Raises `ValueError` with the reader's words,
+    and `{where}` in them, for a text that is none of an enumeration's.
+
+    What the class does not know is dropped, and what was not sent has the class's initial value.
+
+    Parameters:
+        sent: as the client sent them, None for none.
+    """
+    row = cast("dict[str, JsonObject]", fact("job_types")).get(job_type)
+    known = cast("dict[str, JsonObject]", row["parameters"]) if row else {}
+    given = sent if isinstance(sent, dict) else {}
+    if not known:
+        return given or None
+    found: JsonObject = {}
+    for name, about in known.items():
+        value = given.get(name)
+        if value is None:
+            value = about.get("defaultValue")
+        if value is not None:
+            _check(job_type, name, about, value)
+            found[name] = value
+    return found or None
+
+
+def missing_parameters(job_type: str, parameters: JsonValue) -> list[str]:
+    """The required parameters that are not there."""
+    given = parameters if isinstance(parameters, dict) else {}
+    return [name for name in _REQUIRED.get(job_type, ()) if not given.get(name)]
+
+
+def _check(job_type: str, name: str, about: JsonObject, value: JsonValue) -> None:
+    """Raises `ValueError` for a value that the enumeration has not."""
+    constants = cast("list[str] | None", about.get("constants"))
+    if constants is None:
+        return
+    listed = isinstance(value, list)
+    klass = about.get("itemKlass") if listed else about["klass"]
+    for number, text in enumerate(cast("list[JsonValue]", value if listed else [value])):
+        if text not in constants:
+            item = f"->java.util.HashSet[{number}]" if listed else ""
+            raise ValueError(
+                f'Cannot deserialize value of type `{klass}` from String "{text}": not one of the values accepted for '
+                f"Enum class: [{', '.join(sorted(constants))}]\n at {{where}} (through reference chain: "
+                f'{parameters_klass(job_type)}["{name}"]{item})'
+            )

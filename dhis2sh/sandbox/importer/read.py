@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.sandbox.importer.defaults import DEFAULTS, NO_INITIAL_VALUE
+from dhis2sh.sandbox.importer.defaults import DEFAULTS, NO_INITIAL_VALUE, job_parameters
 from dhis2sh.sandbox.java.moments import moment_of, text_of
 from dhis2sh.sandbox.java.order import accepted
 from dhis2sh.sandbox.java.reader import REDACTED, UNKNOWN
@@ -49,12 +49,13 @@ def unreadable(text: str) -> Refused:
     return Refused(500, text)
 
 
-def placed(complaint: Refused, status: int, raw: bytes | None) -> Refused:
+def placed(complaint: Refused, status: int, raw: bytes | None, *, past: bool = False) -> Refused:
     """What `unreadable` made, with the place of the value in what was sent.
 
     Parameters:
         status: that the request is answered with.
         raw: the request's body; None where the server no longer has the text.
+        past: the place is behind the value: what reads a job's parameters has read on by then.
     """
     text = complaint.message or ""
     where = UNKNOWN
@@ -64,6 +65,8 @@ def placed(complaint: Refused, status: int, raw: bytes | None) -> Refused:
         at = found.end() if found else 0
         if found is not None and named is not None and named[2] is not None:
             at = _item(body, at, int(named[2]))
+        if past and (value := re.compile(r'"(?:[^"\\]|\\.)*"').match(body, at)):
+            at = value.end()
         line, column = body.count("\n", 0, at) + 1, at - (body.rfind("\n", 0, at) + 1) + 1
         where = REDACTED.format(line=line, column=column)
     return Refused(status, text.replace("{where}", where))
@@ -104,8 +107,19 @@ class Reader:
             if isinstance(complaint, Unplaced) or complaint.status == 501:
                 raise
             raise placed(complaint, self._status, self._raw) from None
+        if resource.plural == "jobConfigurations":
+            self._job(body)
         add_defaults(resource, body)
         return body
+
+    def _job(self, body: JsonObject) -> None:
+        """A job's parameters as its type's class has them."""
+        try:
+            parameters = job_parameters(str(body.get("jobType")), body.get("jobParameters"))
+        except ValueError as complaint:
+            raise placed(unreadable(str(complaint)), self._status, self._raw, past=True) from None
+        if parameters is not None:
+            body["jobParameters"] = parameters
 
     def _properties(self, resource: Resource, sent: JsonObject, chain: list[str]) -> JsonObject:
         body: JsonObject = {}

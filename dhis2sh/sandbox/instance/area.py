@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from dhis2sh.sandbox.store.areas import Area
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from dhis2sh.sandbox.store.areas import Get
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, JsonValue
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS setting (
@@ -43,17 +43,25 @@ def _apart(connection: sqlite3.Connection, made: Mapping[str, JsonObject], get: 
     """
     stored = dict[str, "JsonObject"]()
     for uid, body in made.items():
-        target = cast("JsonObject", body.get("target") or {})
-        api = cast("JsonObject", target.get("api") or {})
+        kept: JsonObject = {**body}
+        target, source = _part(body, "target"), _part(body, "source")
+        api = _part(target, "api")
         if secrets := {name: api[name] for name in SECRETS if api.get(name)}:
             connection.execute("INSERT OR REPLACE INTO exchange_secret VALUES (?, ?)", (uid, json.dumps(secrets)))
             shown: JsonObject = {name: item for name, item in api.items() if name not in SECRETS}
-            body = {**body, "target": {**target, "api": shown}}  # noqa: PLW2901
-        source = cast("JsonObject", body.get("source") or {})
+            told: JsonObject = {**target, "api": shown}
+            kept["target"] = told
         if isinstance(params := source.get("params"), dict):
-            body = {**body, "source": {**source, "params": {"periodTypes": [], **params}}}  # noqa: PLW2901
-        stored[uid] = body
+            whole: JsonObject = {"periodTypes": [], **params}
+            asked: JsonObject = {**source, "params": whole}
+            kept["source"] = asked
+        stored[uid] = kept
     return stored
+
+
+def _part(body: Mapping[str, JsonValue], name: str) -> JsonObject:
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 AREA = Area(tables=TABLES, writes={"aggregateDataExchanges": _apart})

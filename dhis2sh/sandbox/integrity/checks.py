@@ -36,7 +36,8 @@ class Issue:
         found: JsonObject = {"id": self.id, "name": self.name}
         if self.comment:
             found["comment"] = self.comment
-        found["refs"] = [{"id": uid, "name": name} for uid, name in self.refs]
+        if self.refs:
+            found["refs"] = [{"id": uid, "name": name} for uid, name in self.refs]
         return found
 
 
@@ -549,7 +550,7 @@ CHECKS: Mapping[str, Check] = {
     "orgunits_openingdate_gt_closeddate": where("organisationUnits", lambda d, b: b.get("closedDate") and str(b.get("openingDate")) > str(b["closedDate"])),
     "orgunits_orphaned": _orphaned,
     "orgunits_same_name_and_parent": same("organisationUnits", lambda b: (b.get("name"), _ref(b, "parent"))),
-    "orgunits_trailing_spaces": where("organisationUnits", lambda d, b: any(str(b.get(n) or "") != str(b.get(n) or "").rstrip() for n in ("name", "shortName"))),
+    "orgunits_trailing_spaces": where("organisationUnits", lambda d, b: str(b.get("shortName")) if any(str(b.get(n) or "") != str(b.get(n) or "").rstrip() for n in ("name", "shortName")) else None),
     "periods_3y_future": _future,
     "periods_distant_past": _past,
     "periods_same_start_date_period_type": _twin_periods,

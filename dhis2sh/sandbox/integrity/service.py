@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
 type Kind = Literal["summary", "details"]
+SHOWN = ("name", "displayName", "section", "sectionOrder", "severity", "description", "introduction", "recommendation",
+         "issuesIdType")  # fmt: skip
+"""What a check says of itself, in the server's order."""
 NOT_HERE = "the sandbox does not keep what this check looks at"
 
 
@@ -27,14 +30,8 @@ def known() -> dict[str, JsonObject]:
 
 
 def described(row: JsonObject, average: int | None = None) -> JsonObject:
-    """A check as the list shows it. The texts are our own: the name says what there is to say."""
-    lacks = cast("list[str]", row.get("lacks") or [])
-    title = str(row["displayName"])
-    texts = {"description": title, "introduction": title, "recommendation": title}
-    found: JsonObject = {name: row[name] for name in ("name", "displayName", "section", "sectionOrder", "severity")}
-    found |= {name: text for name, text in texts.items() if name not in lacks}
-    if "issuesIdType" in row:
-        found["issuesIdType"] = row["issuesIdType"]
+    """A check as the list shows it."""
+    found: JsonObject = {name: row[name] for name in SHOWN if name in row}
     found |= {"isSlow": bool(row.get("isSlow")), "isProgrammatic": bool(row.get("isProgrammatic")), "code": row["code"]}
     if average is not None:
         found["averageExecutionTime"] = average
@@ -108,10 +105,12 @@ class Integrity:
     def _one(self, name: str, data: Data) -> Result:
         started, began = now(), time.perf_counter()
         check = CHECKS.get(name)
-        issues, error = (list(check(data)), None) if check is not None else ([], NOT_HERE)
+        issues, error = (sorted(check(data), key=lambda one: one.name), None) if check is not None else ([], NOT_HERE)
         plural = str(known()[name].get("issuesIdType"))
         total = len(self.store.objects(plural)) if plural in self.store.resources else 0
-        percentage = round(100 * len(issues) / total, 2) if total and error is None else None
+        percentage = (
+            float(100 * len(issues) // total) if total and error is None else None
+        )  # whole ones, as SQL divides
         return Result(started, now(), issues, percentage, error, int((time.perf_counter() - began) * 1000))
 
     def wait(self, kind: Kind, names: list[str], seconds: float) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.importer.bundle import Bundle, Item
+from dhis2sh.sandbox.importer.defaults import missing_parameters, parameters_klass
 from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
+from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.java.schedule import Cron
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.store.database import Store
@@ -44,7 +46,11 @@ def prepare_job(bundle: Bundle, item: Item) -> None:
 
 
 def check_job(bundle: Bundle, item: Item) -> None:
-    """E7005: a cron expression must be one; the server forgets to name it."""
+    """E4000: a parameter is missing; E7005: a cron expression must be one, and the server forgets to name it."""
+    job_type = str(item.body.get("jobType"))
+    for name in missing_parameters(job_type, item.body.get("jobParameters")):
+        item.errors.append(ErrorReport("E4000", [name], parameters_klass(job_type)))
+        item.kept = False
     cron = item.body.get("cronExpression")
     if isinstance(cron, str) and cron:
         try:

@@ -58,12 +58,19 @@ class JobCancelled(Exception):
 
 @dataclass(slots=True)
 class Stage:
-    """One step of a running job, as `/api/jobConfigurations/{uid}/progress` shows it."""
+    """One step of a running job, as `/api/jobConfigurations/{uid}/progress` shows it.
+
+    Parameters:
+        items: how many things it has, -1 for nobody knows; `done` has when each began and ended.
+        summary: what came of it, in words.
+    """
 
     description: str
     started: str
     ended: str | None = None
     items: int = -1
+    summary: str = ""
+    done: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
 
 @dataclass(slots=True)
@@ -74,6 +81,8 @@ class Progress:
         uid: of the job.
         type: its job type.
         user: UID of who asked, None for the scheduler.
+        once: somebody asked for it, and it will not come again: such a job runs as who asked.
+        title: what the job says of itself when it begins.
     """
 
     service: JobService
@@ -81,6 +90,8 @@ class Progress:
     type: str
     user: str | None
     started: str
+    once: bool = True
+    title: str = ""
     stages: list[Stage] = field(default_factory=list["Stage"])
     cancelled: threading.Event = field(default_factory=threading.Event)
     closing: str = ""
@@ -99,6 +110,11 @@ class Progress:
             self.stages[-1].ended = now()
         self.stages.append(Stage(message, now(), items=items))
         self.service.notify(self, message, level=level)
+
+    def counted(self, message: str, items: int) -> None:
+        """Say a step with items, all of which go well. Raises `JobCancelled`."""
+        self.note(message, items=items)
+        self.service.notify(self, f"{items} successful and 0 failed items")
 
     def finish_with(self, message: str, *, level: str = "INFO") -> None:
         """The words of the last notification, the one that is `completed`."""
@@ -207,10 +223,13 @@ class JobService:
         if wait:
             time.sleep(wait)
         uid, job_type = cast("str", config["id"]), cast("str", config["jobType"])
-        progress = Progress(self, uid, job_type, cast("str | None", config.get("executedBy")), now())
+        once = config.get("schedulingType") == "ONCE_ASAP"
+        progress = Progress(
+            self, uid, job_type, cast("str | None", config.get("executedBy")), now(), once=once, title=opening[0]
+        )
         self.running[uid] = progress
         began = now()
-        if config.get("schedulingType") != "ONCE_ASAP":
+        if not once:
             self.clear_notes(job_type, uid)  # only the last run of a job that comes again is remembered
         self._change(uid, jobStatus="RUNNING", lastExecuted=began, lastAlive=began)
         self.notify(progress, opening[0], data=opening[1], data_type="PARAMETERS")

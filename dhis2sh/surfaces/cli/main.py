@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from dhis2sh import __version__
@@ -26,6 +27,8 @@ def run(words: list[str]) -> int:
 
         return report(error)
     if text is None:
+        # its plugins are looked for in the metadata of every distribution that is installed; of ours none has any
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         from dhis2sh.surfaces.cli import running  # start-up: a verb runs, so what runs verbs is needed
 
         return running.run(words)
@@ -52,7 +55,9 @@ def front_door(words: list[str]) -> str | None:
     if first in {"-h", "--help"}:
         text = manifest.root_help()
     else:
-        section, rest = manifest.section_of(words[:-1])
+        from dhis2sh.verbs import nouns  # start-up: as above
+
+        section, rest = manifest.section_of(nouns.meant(words[:-1]))
         found = manifest.domain(section)
         text = found["help"].get(" ".join(rest)) if found else None
     if text is not None and (note := manifest.stale()):  # in a checkout whose verbs have changed

@@ -22,4 +22,11 @@ WRITES = [
     Writing("data revert", CELL, ONE, before=(f"data aggregate set {CELL} 7",), **COUNTRY),
     Writing("data followup mark", CELL, ONE, before=(f"data followup unmark {CELL}",), **COUNTRY),
     Writing("data followup unmark", CELL, ONE, **COUNTRY),
+    Writing(
+        "data aggregate copy",
+        "staging --data-set Monthly --period 202501 --org-unit Nation --children",
+        {"source": "staging", "data_set": ["Monthly"], "period": ["202501"], "org_unit": ["Nation"], "children": True},
+        home="nation_with_staging",
+        values=True,
+    ),
 ]

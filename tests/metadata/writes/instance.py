@@ -2,10 +2,11 @@
 
 from tests.instance.zips import app
 from tests.metadata.writes import Writing
-from tests.surfaces.cases.instance import CODE
+from tests.surfaces.cases.instance import CODE, MADE, SNAP
 
 WRITES = [
     Writing("instance apply", "code", {"directory": "code"}, files=CODE),
+    Writing("snapshot restore", "--prune", {"prune": True}, before=(SNAP, MADE)),
     Writing(
         "jobs create",
         "'Nightly test' TEST --cron '0 0 2 * * ?' --param stages=2 --disabled",

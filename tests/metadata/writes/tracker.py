@@ -70,4 +70,5 @@ WRITES = [
         made=True,
         **COUNTRY,
     ),
+    Writing("data tracker merge", "pdPair00001", {"uid": "pdPair00001"}, home="country_with_pair", tracker=True),
 ]  # fmt: skip

@@ -23,6 +23,9 @@ CODE = {
     "code/instance.yaml": "format: 1\ndhis2: '2.42'\ntypes:\n  - constants\nalso: []\n",
     "code/metadata/constants/pi.yaml": "id: coCodePi001\nname: Pi as code\nshortName: Pi as code\nvalue: 3.14\n",
 }
+SNAP = "snapshot take before --types constants"
+SNAPPED = (f"{SNAP} -p sandbox",)
+MADE = "metadata create constants --set name=Made --set shortName=Made --set value=1 --set id=coMadeIt001"
 CASES = [
     Case(
         "instance pull",
@@ -31,6 +34,13 @@ CASES = [
         volatile=("directory", "written", "same"),
     ),
     Case("instance diff", "code", {"directory": "code"}, files=CODE),
+    Case("snapshot take", "--types constants", {"types": ["constants"]}, volatile=("name", "taken", "bytes")),
+    Case(
+        "snapshot list", "", before=("snapshot take listed --types constants -p sandbox",), volatile=("taken", "bytes")
+    ),
+    Case(
+        "snapshot diff", "before", {"before": "before"}, before=(*SNAPPED, f"{MADE} --yes -p sandbox"), volatile=("at",)
+    ),
     Case("jobs list", "", volatile=("next", "lastExecuted")),
     Case("jobs types", "ANALYTICS_TABLE", {"type": "ANALYTICS_TABLE"}),
     Case("jobs show", "DHIS2rocks1", {"job": "DHIS2rocks1"}, volatile=VOLATILE),
@@ -80,6 +90,21 @@ CASES = [
     Case("user two-factor", ""),
     Case("maintenance data-integrity watch", "", empty=True),
     Case("validation results", "", empty=True),
+    Case("sql list", "", home="country_home"),
+    Case(
+        "sql run",
+        "'Data elements with a word in their name' --var word=malaria",
+        {"view": "Data elements with a word in their name", "var": ["word=malaria"]},
+        home="country_home",
+    ),
+    Case(
+        "user-group members list",
+        "Administrators",
+        {"group": "Administrators"},
+        volatile=("lastLogin",),
+        home="country_home",
+    ),
+    Case("user list", "", volatile=("lastLogin",)),
     Case("datastore list", "looks", {"namespace": "looks"}, before=STORED),
     Case("datastore get", "looks theme", {"namespace": "looks", "key": "theme"}, before=STORED),
     Case("datastore export", "looks", {"namespace": "looks"}, before=STORED),

@@ -21,7 +21,8 @@ from dhis2sh.metadata.types.categories.doctor import (
     completed,
     count_of,
 )
-from dhis2sh.metadata.writes import Objects, Write
+from dhis2sh.metadata.write import Write
+from dhis2sh.metadata.writes import Objects
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
 from dhis2sh.verbs import names

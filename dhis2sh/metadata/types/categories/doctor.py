@@ -18,7 +18,7 @@ from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.units.holdings import ALL_TIME, MOST_VALUES
-from dhis2sh.metadata.writes import called
+from dhis2sh.metadata.write import called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.verbs.declaration import Doc, Refers

@@ -16,7 +16,7 @@ from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.types.visuals.in_words import Described, Teller
 from dhis2sh.metadata.types.visuals.shown import of_kinds
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import Write, called
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.words import counted, joined

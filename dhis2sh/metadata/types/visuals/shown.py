@@ -12,7 +12,7 @@ from dhis2sh.dhis2.geometry import shape_of
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.metadata import writes
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
 from dhis2sh.session import Session
 from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc

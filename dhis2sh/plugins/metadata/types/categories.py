@@ -27,7 +27,7 @@ from dhis2sh.metadata.types.categories.doctor import (
     count_of,
     expected_of,
 )
-from dhis2sh.metadata.writes import Write, called
+from dhis2sh.metadata.write import Write, called
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session

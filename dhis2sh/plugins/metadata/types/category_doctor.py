@@ -25,7 +25,7 @@ from dhis2sh.metadata.types.categories.doctor import (
     weigh,
 )
 from dhis2sh.metadata.types.server_merges import KEPT, Keep, missing_authority
-from dhis2sh.metadata.writes import called
+from dhis2sh.metadata.write import called
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row

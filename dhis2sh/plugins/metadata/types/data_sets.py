@@ -11,7 +11,7 @@ from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.collections import SET_ELEMENTS
 from dhis2sh.metadata.types import joins
 from dhis2sh.metadata.types.sections import without_elements
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row

@@ -17,7 +17,7 @@ from dhis2sh.metadata.types.units.holdings import UNITS
 from dhis2sh.metadata.types.units.naming import name_features
 from dhis2sh.metadata.types.units.restructuring import check_level
 from dhis2sh.metadata.types.units.tree import DEEPEST, FITTING, Branch, tree_of
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
 from dhis2sh.rows import tables
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows

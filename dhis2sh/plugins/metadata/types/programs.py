@@ -20,7 +20,7 @@ from dhis2sh.metadata.types.sections import (
     sections_of,
     without_elements,
 )
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonValue, Row

@@ -27,7 +27,7 @@ from dhis2sh.metadata.types.units.restructuring import (
     seen_by,
     taken,
 )
-from dhis2sh.metadata.writes import Write
+from dhis2sh.metadata.write import Write
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row

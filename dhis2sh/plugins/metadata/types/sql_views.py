@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.errors import Refused, UsageError
-from dhis2sh.metadata.types.sql_views import VIEWS, as_sent, check_variables, delete_view, pairs_of, rows_of, to_its_end
+from dhis2sh.errors import UsageError
+from dhis2sh.metadata.types.sql_views import (
+    VIEWS,
+    as_sent,
+    check_variables,
+    delete_view,
+    executed,
+    pairs_of,
+    rows_of,
+    to_its_end,
+)
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, applies, verb
-
-if TYPE_CHECKING:
-    from dhis2sh.client.requests import Param
 
 View = Annotated[str, Doc("UID, code or unique name of a view."), Refers(VIEWS)]
 Variables = Annotated[list[str], Doc("name=value for ${name} in the SQL; may be repeated.")]
@@ -41,22 +47,7 @@ async def execute(
 
     API source: `GET /api/sqlViews/{uid}/data.json`.
     """
-    body = await s.client.get_object(f"{VIEWS}/{view}", {"fields": "id,name,type,sqlQuery"})
-    variables = pairs_of(var, "--var")
-    check_variables(str(body.get("sqlQuery") or ""), variables, f"'{body['name']}'")
-    params: dict[str, Param] = {
-        "var": as_sent(variables), "criteria": as_sent(pairs_of(criteria, "--criteria")), "filter": list(filter),
-        **({"page": 1, "pageSize": limit} if limit else {"paging": False}),
-    }  # fmt: skip
-    try:
-        return rows_of(await s.client.get_object(f"{VIEWS}/{view}/data.json", params))
-    except Refused as error:
-        name = repr(str(body["name"]))
-        if criteria or filter:
-            error.hint = f"its columns: dhis2 metadata sql-views execute {name} --limit 1"
-        elif body.get("type") != "QUERY":
-            error.hint = f"was it created? dhis2 metadata sql-views refresh {name}"
-        raise
+    return await executed(s, view, var, criteria, filter, limit)
 
 
 @verb(

@@ -108,9 +108,7 @@ class Api:
         skipped = cast("list[str]", parameters.get("skipTableTypes") or [])
         began = time.perf_counter()
         build.build(self.store, [name for name in build.TABLE_TYPES if name not in skipped], progress.note)
-        seconds = time.perf_counter() - began
-        clock = f"{int(seconds // 3600):02}:{int(seconds // 60 % 60):02}:{seconds % 60:06.3f}"
-        progress.finish_with(f"Analytics tables updated: {clock}")
+        progress.finish_with(f"Analytics tables updated: {build.lasted(time.perf_counter() - began)}")
         return None
 
     def start(self, request: Request) -> Response:

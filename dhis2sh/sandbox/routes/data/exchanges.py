@@ -136,14 +136,14 @@ class Api:
         row = self.store.connection.execute(
             "SELECT api FROM exchange_secret WHERE exchange = ?", (exchange.get("id"),)
         ).fetchone()
-        known = {**api, **(json.loads(row[0]) if row else {})}
+        known: JsonObject = {**api, **(cast("JsonObject", json.loads(row[0])) if row else {})}
         url = f"{str(known.get('url') or '').rstrip('/')}/api/dataValueSets"
         headers = {"Content-Type": "application/json", "Authorization": _credentials(known)}
         address = f"{url}?{urllib.parse.urlencode(options)}" if options else url
         outgoing = urllib.request.Request(address, json.dumps(values).encode(), headers, method="POST")  # noqa: S310 - an exchange may point anywhere
         try:
             with urllib.request.urlopen(outgoing, timeout=TIMEOUT) as came:  # noqa: S310 - as above
-                body = json.loads(came.read())
+                body = cast("JsonObject", json.loads(came.read()))
         except urllib.error.HTTPError as error:
             raise not_imitated(f"a target of an exchange that answers {error.code}") from None
         except OSError as error:
@@ -151,8 +151,7 @@ class Api:
             if not isinstance(reason, ConnectionRefusedError):
                 raise not_imitated(f"a target of an exchange that fails: {reason}") from None
             return _unreached(url, nested=self.store.version.minor < 42)
-        response = body.get("response") if isinstance(body, dict) else None
-        return cast("JsonObject", response if isinstance(response, dict) else body)
+        return _part(body, "response") or body
 
 
 def _unknown_target(kind: str, raw: bytes, status: int) -> Refused:

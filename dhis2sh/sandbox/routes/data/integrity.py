@@ -12,7 +12,7 @@ from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import parse_texts, with_body
 from dhis2sh.sandbox.integrity.service import Integrity, Kind, chosen, described, known
 from dhis2sh.sandbox.jobs.service import Progress
-from dhis2sh.sandbox.refused import Refused, unreadable_value
+from dhis2sh.sandbox.refused import unreadable_value
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -89,14 +89,14 @@ class Api:
     def _report(self, request: Request, kind: Kind) -> Response:
         check = request.path_params.get("check")
         names = chosen([check], everything=True) if check else chosen(_names(request), everything=True)
-        if check and not names:
-            raise Refused(404, f"Data integrity check not found: {check}", "E1005")
         milliseconds = request.query_params.get("timeout") or "0"
         if not milliseconds.lstrip("-").isdigit():
             raise unreadable_value(milliseconds, "timeout", "long")
         self.integrity.wait(kind, names, max(0, int(milliseconds)) / 1000)
         found = self.integrity.report(kind, names)
-        return answer(found[names[0]] if check and names[0] in found else {} if check else found)
+        if check is None:
+            return answer(found)
+        return answer(found[names[0]]) if names and names[0] in found else Response(status_code=200)
 
     def running(self, request: Request) -> Response:
         """`GET /api/dataIntegrity/{summary|details}/running`."""

@@ -44,7 +44,7 @@ class Api:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.store = server.store
-        server.jobs.register("MONITORING", self._monitoring_job)
+        server.jobs.register("MONITORING", self._monitoring_job, opening="Data validation")
 
     # Validation
 
@@ -239,12 +239,12 @@ class Api:
         start, end = self._range(parameters)
         groups = cast("list[str]", parameters.get("validationRuleGroups") or [])
         rules = [rule for group in groups for rule in self._rules(group)] if groups else self._rules("")
-        progress.note("Running validation analysis")
+        progress.note("Preparing analysis parameters")
         units = list(self.store.objects("organisationUnits"))
         found = run_rules(self.store, rules, units, start, end, limit=MAX_RESULTS)
         if parameters.get("persistResults"):
             self._persist(found)
-        progress.finish_with(f"Validation process done, found {len(found)} results")
+        progress.finish_with("Data validation done")
         return None
 
 

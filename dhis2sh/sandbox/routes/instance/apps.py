@@ -107,7 +107,9 @@ class Api:
         """`GET /api/appHub`: the sandbox reaches no other server, as a server without internet."""
         rest = request.path_params.get("rest", "v2/apps")
         path = rest if request.method == "GET" else f"v2/appVersions/{rest}"
-        raise Refused(503, f'I/O error on GET request for "{HUB}/api/{path}": {HUB.rpartition("/")[2]}')
+        host, old = HUB.rpartition("/")[2], self.server.store.version.minor < 42
+        nested = f"; nested exception is java.net.UnknownHostException: {host}" if old else ""
+        raise Refused(503, f'I/O error on GET request for "{HUB}/api/{path}": {host}{nested}')
 
     def hub_url(self, request: Request) -> Response:
         """`GET /api/configuration/appHubUrl`."""

@@ -18,7 +18,7 @@ from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.select import select
-from dhis2sh.sandbox.refused import Refused, missing_part, not_found, not_imitated, unknown_choice
+from dhis2sh.sandbox.refused import Refused, missing_part, not_allowed, not_found, not_imitated, unknown_choice
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class Api:
 
     def kept(self, request: Request) -> Response:
         """`PUT`, `PATCH` and `DELETE` of a file: nobody answers to them."""
-        raise Refused(405, f"Request method '{request.method}' is not supported")
+        raise not_allowed(request.method, self.server.store.version.minor)
 
 
 def _ending(filename: str | None) -> str:

@@ -12,9 +12,9 @@ from starlette.routing import Route
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.http.answers import answer, done, empty
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
-from dhis2sh.sandbox.java.moments import text_of
+from dhis2sh.sandbox.java.moments import now, text_of
 from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, CRON_GRACE, next_run
-from dhis2sh.sandbox.jobs.service import JOB_TYPES, Progress
+from dhis2sh.sandbox.jobs.service import JOB_TYPES, Progress, Stage
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _FALSE = ("persisted", "attribute", "simple", "collection", "ordered", "owner", "identifiableObject", "nameableObject",
           "embeddedObject", "analyticalObject", "readable", "writable", "unique", "required", "manyToMany", "oneToOne",
           "manyToOne", "oneToMany")  # fmt: skip
+_NOBODY = "XXXXXSystem"
+"""Who runs what nobody has asked for."""
 _KLASS = "org.hisp.dhis.scheduling.JobConfiguration"
 
 
@@ -141,8 +143,8 @@ class Api:
         """`GET /api/jobConfigurations/errors` and `/{uid}/errors`."""
         uid = request.path_params.get("uid")
         if uid:
-            config = self._config(request)
-            return answer(_errors(config, self.server.jobs.failures(uid)))
+            config, failed = self._config(request), self.server.jobs.failures(uid)
+            return answer(_errors(config, failed) if failed else {})
         rows: list[JsonValue] = [
             _errors(config, failed)
             for config in self._ordered()
@@ -151,9 +153,10 @@ class Api:
         return answer(rows)
 
     def progress(self, request: Request) -> Response:
-        """`GET /{uid}/progress`; asked of an idle job a server fails."""
-        self._config(request)
-        running = self.server.jobs.running.get(request.path_params["uid"])
+        """`GET /{uid}/progress`: of the run that is under way or was the last; before the first a server fails."""
+        uid = self._config(request)["id"]
+        runs = [one for one in self.server.jobs.finished if one.uid == uid]
+        running = self.server.jobs.running.get(str(uid)) or next(reversed(runs), None)
         if running is None:
             status = self.server.store.version.idle_progress
             if status >= 400:
@@ -364,18 +367,27 @@ def _without_queue(config: JsonObject) -> JsonObject:
 
 
 def _progress(one: Progress) -> JsonObject:
-    """A job's progress: one process with its stages."""
-    stages: list[JsonValue] = [
-        {"startedTime": stage.started, "status": "SUCCESS" if stage.ended else "RUNNING", "description": stage.description,
-         "totalItems": stage.items, "items": [], "complete": stage.ended is not None,
-         **({"completedTime": stage.ended} if stage.ended else {})}
-        for stage in one.stages
-    ]  # fmt: skip
-    process: JsonObject = {
-        "startedTime": one.started, "status": "RUNNING" if one.ended is None else "SUCCESS", "description": one.type,
-        "jobId": one.uid, "userId": one.user, "complete": one.ended is not None, "stages": stages,
-    }  # fmt: skip
+    """A job's progress: one process with its stages, the last of which nobody ends."""
+    process = _step(one.title or one.type, one.started, one.ended)
+    process |= {"stages": [_stage(stage) for stage in one.stages], "jobId": one.uid}
+    process["userId"] = (one.user if one.once else None) or _NOBODY
     return {"sequence": [process]}
+
+
+def _stage(stage: Stage) -> JsonObject:
+    body = _step(stage.description, stage.started, stage.ended)
+    if stage.summary:
+        body["summary"] = stage.summary
+    items = [{**_step(f"#{n}", *times), "onFailure": "FAIL"} for n, times in enumerate(stage.done, 1)]
+    return {**body, "totalItems": stage.items, "onFailure": "FAIL", "items": cast("JsonValue", items)}
+
+
+def _step(description: str, started: str, ended: str | None) -> JsonObject:
+    body: JsonObject = {"status": "SUCCESS" if ended else "RUNNING", "startedTime": started, "description": description}
+    if ended:
+        body["completedTime"] = ended
+    took = dt.datetime.fromisoformat(ended or now()) - dt.datetime.fromisoformat(started)
+    return {**body, "duration": took // dt.timedelta(milliseconds=1), "complete": ended is not None}
 
 
 def routes(server: Server) -> list[Route]:

@@ -84,7 +84,7 @@ class Api:
         """`GET /api/staticContent/{key}`: the picture; to who wants JSON, where it is, as a redirect that leads nowhere."""
         key = request.path_params["key"]
         if key not in LOGOS:
-            raise Refused(404, "Key does not exist.", "E1005")
+            raise Refused(404, "Key does not exist.", "E1005" if self.server.store.version.minor >= 42 else None)
         row = self.server.store.connection.execute("SELECT content FROM file_content WHERE uid = ?", (key,)).fetchone()
         if row is None:
             raise not_imitated("the logo that a server brings along")

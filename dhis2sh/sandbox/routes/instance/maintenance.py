@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -11,8 +12,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.analytics.build import clear as clear_analytics
-from dhis2sh.sandbox.http.answers import done, empty
+from dhis2sh.sandbox.analytics.build import lasted, views_kept
+from dhis2sh.sandbox.http.answers import answer, done, empty
 from dhis2sh.sandbox.http.bodies import with_body
+from dhis2sh.sandbox.importer.defaults import job_parameters
 from dhis2sh.sandbox.importer.derived import missing_option_combos
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.instance.sqlviews import build_resource_tables
@@ -54,8 +57,8 @@ def _paths(store: Store) -> None:
     store.put_objects({"organisationUnits": changed})
 
 
-def _option_combos(store: Store, only: str | None = None) -> None:
-    """Make the option combos that category combos lack."""
+def _option_combos(store: Store, only: str | None = None) -> int:
+    """Make the option combos that category combos lack. Returns how many."""
     made: list[JsonObject] = []
     for uid, combo in store.objects("categoryCombos").items():
         if only in {None, uid}:
@@ -63,6 +66,7 @@ def _option_combos(store: Store, only: str | None = None) -> None:
             existing = [body for key in keys if (body := store.get("categoryOptionCombos", key)) is not None]
             made += missing_option_combos(store.get, existing, combo)
     store.put_objects({"categoryOptionCombos": made})
+    return len(made)
 
 
 def _zero_values(store: Store) -> None:
@@ -79,7 +83,7 @@ def _nothing(store: Store) -> None:
 
 _VALUES = "DELETE FROM event_value WHERE event NOT IN (SELECT uid FROM event)"
 _NOTES = "DELETE FROM note WHERE owner NOT IN (SELECT uid FROM event UNION SELECT uid FROM enrollment)"
-OPERATIONS: Mapping[str, Callable[[Store], None]] = {
+OPERATIONS: Mapping[str, Callable[[Store], object]] = {
     "analyticsTablesClear": clear_analytics,
     "analyticsTablesAnalyze": _remove("ANALYZE"),
     "expiredInvitationsClear": _nothing,
@@ -117,9 +121,9 @@ class Api:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        server.jobs.register("RESOURCE_TABLE", self._build)
+        server.jobs.register("RESOURCE_TABLE", self._build, opening="Generating resource tables")
         server.jobs.register("HOUSEKEEPING", self._housekeeping)
-        server.jobs.register("TEST", _test)
+        server.jobs.register("TEST", _test, opening="Test job")
 
     def one(self, request: Request, raw: bytes) -> Response:
         """`POST` or `PUT /api/maintenance/{operation}`."""
@@ -147,9 +151,19 @@ class Api:
         self.server.demand(request, "F_PERFORM_MAINTENANCE")
         uid = request.path_params["uid"]
         if self.server.store.get("categoryCombos", uid) is None:
-            raise Refused(409, f"CategoryCombo does not exist: {uid}", "E1004")
-        _option_combos(self.server.store, uid)
-        return done()
+            raise Refused(409, f"CategoryCombo does not exist: {uid}")
+        made = _option_combos(self.server.store, uid)
+        counts: JsonObject = {"status": "SUCCESS", "imported": made, "updated": 0, "deleted": 0, "ignored": 0,
+                              "importSummaries": [], "total": made, "responseType": "ImportSummaries"}  # fmt: skip
+        return answer(
+            {
+                "httpStatus": "OK",
+                "httpStatusCode": 200,
+                "status": "OK",
+                "message": "Import was successful.",
+                "response": counts,
+            }
+        )
 
     def prune(self, request: Request, raw: bytes) -> Response:
         """`POST /api/maintenance/dataPruning/{organisationUnits|dataElements}/{uid}`: data go for good."""
@@ -180,14 +194,19 @@ class Api:
     def monitoring(self, request: Request, raw: bytes) -> Response:
         """`POST /api/resourceTables/monitoring`: validation rules in a job."""
         self.server.demand(request, "F_PERFORM_MAINTENANCE")
-        config = self.server.jobs.submit("MONITORING", user=self.server.rights(request).uid)
+        user, parameters = self.server.rights(request).uid, job_parameters("MONITORING", None)
+        config = self.server.jobs.submit("MONITORING", user=user, parameters=parameters)
         return self.server.initiated(request, config)
 
     def _build(self, parameters: JsonObject, progress: Progress) -> JsonValue:
-        progress.note("Generating resource tables")
-        count = build_resource_tables(self.server.store)
+        began = time.perf_counter()
+        views = views_kept(self.server.store)
+        progress.counted("Drop SQL views", views)
+        build_resource_tables(self.server.store)
+        progress.counted("Generating resource tables", 1)
+        progress.counted("Create SQL views", views)
         Settings(self.server.store).set("keyLastSuccessfulResourceTablesUpdate", now())
-        progress.finish_with(f"{count} successful and 0 failed items")
+        progress.finish_with(f"Resource tables generated: {lasted(time.perf_counter() - began)}")
         return None
 
     def _housekeeping(self, parameters: JsonObject, progress: Progress) -> JsonValue:
@@ -207,13 +226,19 @@ class Api:
 def _test(parameters: JsonObject, progress: Progress) -> JsonValue:
     """The server's own test job: stages of items that take their time, and fail where they are told to."""
     stages, each = cast("int", parameters.get("stages") or 3), cast("int", parameters.get("items") or 5)
+    if wait := cast("int", parameters.get("waitMillis") or 0):
+        progress.note(f"Waiting for {wait}ms", items=0)
+        progress.cancelled.wait(wait / 1000)
+        progress.stages[-1].summary = f"waited for {wait}ms"
     pause = cast("int", parameters.get("itemDuration") or 0) / 1000
     fail_stage, fail_item = parameters.get("failAtStage"), parameters.get("failAtItem")
     for stage in range(stages):
-        progress.note(f"Stage {stage}", items=each)
+        progress.note(f"Stage {stage + 1}", items=each)
         for item in range(each):
+            began = now()
             if progress.cancelled.wait(pause):
                 progress.note("cancelled")
+            progress.stages[-1].done.append((began, now()))
             if fail_stage == stage and fail_item in (None, item):
                 raise RuntimeError(str(parameters.get("failWithMessage") or "Simulated error"))
     return None

@@ -225,7 +225,8 @@ class Api:
         for name, key in _LOGIN_CONFIG.items():
             value = settings[key]
             body[name] = str(value) if name.endswith("PasswordLength") else value
-        body |= {"loginPageLogo": "/api/staticContent/logo_front.png", "recaptchaSite": "", "emailConfigured": False,
+        logo: JsonObject = {"loginPageLogo": "/api/staticContent/logo_front.png"} if body["useCustomLogoFront"] else {}
+        body |= {**logo, "recaptchaSite": "", "emailConfigured": False,
                  "selfRegistrationEnabled": False, "oidcProviders": []}  # fmt: skip
         return answer(body)
 

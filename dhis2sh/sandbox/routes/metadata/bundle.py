@@ -44,7 +44,10 @@ class Api:
         chosen = [
             name for name in self.server.store.resources if query.get(name) == "true" or f"{name}:fields" in query
         ]
-        plurals = chosen or [name for name, count in self.server.store.counts().items() if count]
+        resources = self.server.store.resources  # of which `/api/schemas` calls some no metadata: files, messages, ...
+        plurals = chosen or [
+            name for name, count in self.server.store.counts().items() if count and resources[name].metadata
+        ]
         renderer = self.server.renderer(request)
         body: JsonObject = {
             "system": {"id": self.server.store.fact("systemId"), "rev": "sandbox", "version": self.server.version,
@@ -131,24 +134,51 @@ class Api:
         """An import as a job: the answer says where to watch it."""
         parameters = _parameters(request.query_params, options)
 
+        user = self.server.user(request)
+
         def work(progress: Progress) -> JsonValue:
+            for words in _BEGINS:
+                progress.note(words)
             report: ImportReport = importer.run(bundle, options)
+            if options.commit and not (options.atomic and report.status == "ERROR"):
+                _say_written(progress, report, str(user.get("username")))
             counts = report.stats
             progress.finish_with(
                 f"Import complete with status {report.status}, {counts.created} created, {counts.updated} updated, "
-                f"{counts.deleted} deleted, {counts.ignored} ignored"
+                f"{counts.deleted} deleted, {counts.ignored} ignored",
+                level="ERROR" if report.status == "ERROR" else "INFO",
             )
             return {"importParams": parameters, **report.json()}
 
         config = self.server.jobs.submit(
             "METADATA_IMPORT",
-            user=cast("str", self.server.user(request)["id"]),
+            user=cast("str", user["id"]),
             parameters=parameters,
             work=work,
             opening="Metadata import started",
             opening_data={"user": None, **parameters, "filename": None, "csvImportClass": None},
         )
         return self.server.initiated(request, config)
+
+
+_BEGINS = ("Loading file resource", "Loading file content", "Running preCreateBundle", "Creating bundle",
+           "Running postCreateBundle", "Validating bundle")  # fmt: skip
+"""What an import says before it writes."""
+
+
+def _say_written(progress: Progress, report: ImportReport, username: str) -> None:
+    """What an import says of each type that it writes."""
+    for part in report.types:
+        model = part.klass.rpartition(".")[2]
+        for count, word, doing in (
+            (part.stats.created, "Create", "Creating"),
+            (part.stats.updated, "Update", "Updating"),
+            (part.stats.deleted, "Delete", "Deleting"),
+        ):
+            if count:
+                progress.counted(f"Running pre{word} {model} bundle hooks", count)
+                progress.counted(f"{doing} {count} {model} object(s) as {username}", count)
+                progress.counted(f"Running post{word} {model} bundle hooks", count)
 
 
 def _parameters(query: QueryParams, options: ImportOptions) -> JsonObject:

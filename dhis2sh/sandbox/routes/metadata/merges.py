@@ -12,7 +12,7 @@ from starlette.routing import Route
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import read_object, with_body
 from dhis2sh.sandbox.importer.merge import Merge
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, not_allowed
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.store.references import ids, rows
 
@@ -71,9 +71,7 @@ class Api:
 
     def none(self, request: Request, raw: bytes) -> Response:
         """A type whose objects this server does not merge."""
-        verb = "" if self.server.store.version.minor < 42 else "is "
-        body: JsonObject = {"httpStatus": "Method Not Allowed", "httpStatusCode": 405, "status": "ERROR"}
-        return answer({**body, "message": f"Request method 'POST' {verb}not supported"}, 405)
+        raise not_allowed("POST", self.server.store.version.minor)
 
     def _check_sets(self, elements: set[str]) -> None:
         """Two elements of one data set cannot become one: the server lets its database say so. Raises `Refused`."""

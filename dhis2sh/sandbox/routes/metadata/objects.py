@@ -18,7 +18,7 @@ from dhis2sh.sandbox.http.params import boolean, integer, joined
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.gist import gist_of, list_gist
 from dhis2sh.sandbox.metadata.listing import list_objects, matching
-from dhis2sh.sandbox.refused import Refused, no_such_address, not_found, not_imitated
+from dhis2sh.sandbox.refused import Refused, no_such_address, not_allowed, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class Api:
         if resource is not None:
             if len(parts) == 3 and request.method == "GET" and self.server.store.version.malformed_uid == 404:
                 raise not_found(resource.model, parts[2])
-            raise Refused(405, f"Request method '{request.method}' is not supported")
+            raise not_allowed(request.method, self.server.store.version.minor)
         raise no_such_address(asked_path(request))
 
 

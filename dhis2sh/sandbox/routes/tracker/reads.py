@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
-from dhis2sh.sandbox.refused import Refused, no_such_address, not_found, not_imitated
+from dhis2sh.sandbox.refused import Refused, no_such_address, not_allowed, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker import changes
 from dhis2sh.sandbox.tracker.csv import entities_csv, events_csv
@@ -124,8 +124,7 @@ class Api:
 
     def not_allowed(self, request: Request) -> Response:
         """A method that the addresses of the tracker do not know."""
-        is_ = "" if self.server.store.version.minor < 42 else "is "
-        raise Refused(405, f"Request method '{request.method}' {is_}not supported")
+        raise not_allowed(request.method, self.server.store.version.minor)
 
     def change_log(self, request: Request) -> Response:
         """`GET /api/tracker/{plural}/{uid}/changeLogs`."""

@@ -1,4 +1,4 @@
-"""Addresses beside the tracker's own: potential duplicates, and the values of generated attributes."""
+"""Addresses beside the tracker's own: potential duplicates, the values of generated attributes, and files as values."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.select import select
 from dhis2sh.sandbox.refused import Refused, not_imitated
+from dhis2sh.sandbox.routes.instance.files import Files
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker.duplicates import STATUS, Duplicates
 from dhis2sh.sandbox.tracker.export import Page, pages_of
@@ -34,6 +35,7 @@ class Api:
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self._files = Files(server)
 
     def _duplicates(self, request: Request) -> Duplicates:
         """Only a superuser's requests have been seen."""
@@ -120,6 +122,28 @@ class Api:
         found = reserve(self.server.tracker, attribute, dict(query), count=count, days=days)
         return answer([*found])
 
+    # Files as values -----------------------------------------------------------------------------------------------------
+
+    def file(self, request: Request) -> Response:
+        """`GET /api/tracker/events/{uid}/dataValues/{uid}/file`, `/trackedEntities/{uid}/attributes/{uid}/file`.
+
+        Only that they are there is known (api-facts e), so whatever is not simply there is not imitated.
+        """
+        if not self.server.rights(request).superuser:
+            raise not_imitated("files of values for a user without the authority ALL")
+        owner, part = request.path_params["uid"], request.path_params["part"]
+        event = "/events/" in request.url.path
+        query = (
+            "SELECT value FROM event_value WHERE event = ? AND data_element = ?"
+            if event
+            else "SELECT value FROM attribute_value WHERE tracked_entity = ? AND attribute = ?"
+        )
+        row = self.server.store.connection.execute(query, (owner, part)).fetchone()
+        body = None if row is None else self.server.store.get("fileResources", str(row[0]))
+        if body is None:
+            raise not_imitated("a file of a value that is none")
+        return self._files.content(body, attachment=False)
+
 
 def routes(server: Server) -> list[Route]:
     """This area's routes."""
@@ -131,6 +155,8 @@ def routes(server: Server) -> list[Route]:
         Route(f"{duplicates}/{{uid:uid}}", api.one),
         Route(f"{duplicates}/{{uid:uid}}", api.judge, methods=["PUT"]),
         Route(f"{duplicates}/{{uid:uid}}/merge", with_body(api.merge), methods=["POST"]),
+        Route("/api/tracker/events/{uid:uid}/dataValues/{part:uid}/file", api.file),
+        Route("/api/tracker/trackedEntities/{uid:uid}/attributes/{part:uid}/file", api.file),
         Route(f"{attribute}/requiredValues", api.needed),
         Route(f"{attribute}/generate", api.generate),
         Route(f"{attribute}/generateAndReserve", api.reserve),
