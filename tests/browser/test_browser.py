@@ -193,6 +193,21 @@ async def test_a_provider_that_says_no_is_quoted(
     assert provider.typed == [USER, "wrong-one"], "typed once: a second try may lock an account"
 
 
+async def test_somebody_who_signs_in_by_hand_is_waited_for(context: Any, server: Any) -> None:
+    url, _ = server()
+    page = await context.new_page()
+    await page.goto(f"{url}/")
+    with pytest.raises(TimedOut, match="nobody has signed in"):
+        await entering._by_hand(page, url, 0.01)
+    waiting = asyncio.create_task(entering._by_hand(page, url, 60))
+    await page.fill("input[name=username]", "admin")
+    await page.fill("input[name=password]", "district")
+    assert not waiting.done()
+    await page.click("button[type=submit]")
+    await waiting
+    assert await entering.who(page, url) == "admin"
+
+
 async def test_a_token_made_in_a_browser_is_the_profiles_sign_in_from_then_on(
     home: Path, oidc: tuple[str, Provider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
