@@ -31,7 +31,7 @@ OIDC = ("DHIS2_OIDC_USERNAME", "DHIS2_OIDC_PASSWORD")
 """Where the environment has the credentials of the provider of OpenID Connect."""
 STEPS = 6
 """Pages that a provider may ask on before we are back."""
-_LOGIN = re.compile(r"/api/auth/login$|/login\.action$|/security/login")
+_LOGIN = re.compile(r"/auth/login$|/login\.action$|/security/login")
 USER = (
     "input[name=username], input[name=j_username], input[type=email], input[name=identifier], input[name=loginfmt], "
     "input[autocomplete~=username], input#username, input[name=user], input[name=login], input[name=email]"
