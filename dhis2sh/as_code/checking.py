@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dhis2sh.as_code.yaml_text import Document, Path
-    from dhis2sh.models.facts import Property
+    from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 TEXTS = frozenset({"TEXT", "IDENTIFIER", "URL", "EMAIL", "PASSWORD", "PHONENUMBER", "COLOR", "DATE", "CONSTANT"})
@@ -50,6 +50,8 @@ def _wrong(plural: str, body: JsonObject) -> Iterator[Problem]:
     for name, value in body.items():
         if left_out(plural, name):
             yield (name,), f"{name} is in no file: it is one server's own", "take the line out"
+        elif name == "sharing" and not shareable(plural):
+            yield (name,), f"{plural} have no sharing of their own", "take the lines out"
         elif name == "sharing":
             yield from _wrong_sharing(value)
         elif name in SHARING:
@@ -59,6 +61,18 @@ def _wrong(plural: str, body: JsonObject) -> Iterator[Problem]:
                 (name,),
                 f"{plural} have no property '{name}'",
                 did_you_mean(name, [*known]) or f"dhis2 metadata fields {plural}",
+            )
+        elif (
+            name in known
+            and not known[name].owner
+            and not any(
+                name in resource.properties and resource.properties[name].owner for resource in _versions(plural)
+            )
+        ):
+            yield (
+                (name,),
+                f"{name} is not {plural}' own: a server works it out, or another object says it",
+                "take it out",
             )
         elif name in known:
             yield from _wrong_value((name,), known[name], value)
@@ -136,6 +150,18 @@ def _wrong_object(path: Path, prop: Property, kind: str, value: JsonObject) -> I
                 yield (*path, name), f"{prop.name} has no property '{name}'", did_you_mean(name, [*known])
         elif name in known:
             yield from _wrong_value((*path, name), known[name], item)
+
+
+def _versions(plural: str) -> list[Resource]:
+    """A type as each version has it."""
+    found = (facts.types(version).get(plural) for version in facts.VERSIONS)
+    return [one for one in found if one is not None]
+
+
+@cache
+def shareable(plural: str) -> bool:
+    """Has a type sharing in any version?"""
+    return any(one.shareable for one in _versions(plural))
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -11,6 +12,7 @@ from dhis2sh.dhis2.as_code import left_out
 from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS
 from dhis2sh.metadata.bundles.adapting import Adapted, adapt
 from dhis2sh.metadata.bundles.bundle import Bundle
+from dhis2sh.metadata.bundles.report import AdaptedProperty
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Property, Resource
@@ -40,9 +42,16 @@ def adapted(plural: str, objects: Iterable[Row], types: Mapping[str, Resource], 
         types, newer: the version, as of `adapt`.
     """
     found = adapt(Bundle({plural: {str(body["id"]): body for body in objects}}), types, newer=newer)
-    some = found.bundle.objects.get(plural, {})
+    some, lost = found.bundle.objects.get(plural, {}), Counter[str]()
     for uid, body in some.items():
-        some[uid] = arranged(plural, body, types)
+        properties = types[plural].properties
+        passing = [name for name in body if name in properties and not properties[name].owner]
+        lost.update(passing)
+        some[uid] = arranged(plural, {name: body[name] for name in body if name not in passing}, types)
+    found.changes += [
+        AdaptedProperty(type=plural, property=name, how="is left out: this version does not keep it", count=count)
+        for name, count in lost.items()
+    ]
     return found
 
 

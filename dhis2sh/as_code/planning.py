@@ -19,7 +19,7 @@ from dhis2sh.dhis2.references import references
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.instance import keyed, settings
 from dhis2sh.instance.keyed import MISSING, Held, Keyed
-from dhis2sh.metadata import undoing, writes
+from dhis2sh.metadata import looked, undoing, writes
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.checking import check
@@ -61,7 +61,7 @@ class Going(Objects):
         some = {number: self.writes[number] for number in part.numbers if self.writes[number].action == "delete"}
         if not some or self.writes[part.numbers[0]].by_server:
             return await Objects.send(self, s, part)
-        there = await writes.as_they_are(s, [*some.values()])
+        there = await looked.as_they_are(s, [*some.values()])
         gone = [number for number, write in some.items() if (write.plural, write.uid) not in there]
         left = [number for number in part.numbers if number not in gone]
         told_ = await Objects.send(self, s, replace(part, numbers=left)) if left else PartDone()

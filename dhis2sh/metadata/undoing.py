@@ -172,7 +172,7 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
     for name in names:
         if name in NOT_COMPARED or name in secret or _is_again(change.type, name, now, before, types):
             continue
-        if name == "sharing" and same(_ownerless(now.get(name)), before.get(name)):
+        if name == "sharing" and same(_plain(now.get(name), owner=False), _plain(before.get(name), owner=True)):
             continue  # nobody owned it, and now who has made it again
         if _members(now.get(name), before.get(name), (change.after or {}).get(name)) == now.get(name):
             continue  # what came and went besides is somebody else's
@@ -304,8 +304,11 @@ def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types
     return not differs(plural, name, before.get(name), now.get(name), types)
 
 
-def _ownerless(sharing: JsonValue) -> JsonValue:
-    return {**sharing, "owner": None} if isinstance(sharing, dict) else sharing
+def _plain(sharing: JsonValue, *, owner: bool) -> JsonValue:
+    """Sharing to compare: a server may leave out that nobody else sees an object, and an owner counts only where it is meant to."""
+    if not isinstance(sharing, dict):
+        return sharing
+    return {**sharing, "external": sharing.get("external") is True, **({} if owner else {"owner": None})}
 
 
 def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
@@ -337,7 +340,7 @@ def _untouched(name: str, current: JsonObject, made: JsonValue) -> bool:
     """Has nobody changed a property since, where a server has added to it: the owner to sharing, defaults to what is embedded?"""
     now = current.get(name)
     if name == "sharing":
-        return same(_ownerless(now), _ownerless(made))
+        return same(_plain(now, owner=False), _plain(made, owner=False))
     if name == map_layers.VIEWS:
         now, made = map_layers.comparable(now), map_layers.comparable(made)
     return as_made(now, made)
