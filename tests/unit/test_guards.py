@@ -71,7 +71,7 @@ TEXT = {
     *("dhis2sh.verbs", "dhis2sh.verbs.manifest"),
     *("functools", "collections", "collections.abc", "itertools", "keyword", "operator", "reprlib", "types"),
 }
-JSON = {"json", "json.decoder", "json.encoder", "json.scanner", "re", "enum", "copyreg"}
+JSON = {"dhis2sh.verbs.nouns", "json", "json.decoder", "json.encoder", "json.scanner", "re", "enum", "copyreg"}
 COMPLETION = {
     *("dhis2sh.surfaces.cli.shell_completion", "dhis2sh.verbs.completion", "dhis2sh.verbs.options", "typing"),
 }
