@@ -80,7 +80,8 @@ async def form_of(s: Session, data_set: str, period: str, unit: str, attribute_c
     form = Form(data_set, chosen.iso, unit, aoc, title, _sections(body, known),
                 whole=body.get("compulsoryFieldsCompleteOnly") is True)  # fmt: skip
     combo = _id(body, "categoryCombo")
-    await _check_lock(s, form, name, combo, next((one for one in held.get(combo, ()) if one["id"] == aoc), {}))
+    taken: dict[object, JsonObject] = {one["id"]: one for one in held.get(combo, ())}
+    await _check_lock(s, form, name, combo, taken.get(aoc, {}))
     await _values(s, form)
     form.complete = await _complete(s, form)
     if body.get("formType") == "CUSTOM":
