@@ -37,7 +37,9 @@ hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a te
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--clean", action="store_true", help="with -m live: only take away what a killed run has left")
-    parser.addoption("--as", dest="sandbox", metavar="VERSION", help="the sandboxes of the tests are of this version: 2.43")
+    parser.addoption(
+        "--as", dest="sandbox", metavar="VERSION", help="the sandboxes of the tests are of this version: 2.43"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,4 +1,4 @@
 """Addresses of the tracker: reads, imports, duplicates and generated values.
 
-May import: routes, tracker, tracker.imports, jobs, metadata, http, java, refused.
+May import: routes, routes.instance, tracker, tracker.imports, jobs, metadata, http, java, refused.
 """
