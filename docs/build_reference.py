@@ -30,7 +30,8 @@ A folder for each story, a file for each surface:
 All act on the profile `sandbox`: fill it with `dhis2 sandbox seed`, and run them in an empty folder. `expected/` holds what each
 one prints. `make examples` runs all of them and compares; `python examples/run.py rename` those whose path has the word,
 with `--snapshot` it keeps what they print now. A story with a `real.json` runs once more on a real export, where
-`../shared/real` lies beside the checkout, with the names that the file gives in place of the fictional country's."""
+`../shared/real` lies beside the checkout, with the names that the file gives in place of the fictional country's. `plugin-external/` is a package of its own, with
+tests of its own."""
 """The head of `examples/README.md`."""
 
 

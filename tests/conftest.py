@@ -11,10 +11,12 @@ import hypothesis
 import pytest
 
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.sandbox import versions
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_country, load_file
 from dhis2sh.sandbox.routes.instance import routes_
+from dhis2sh.sandbox.store import database
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
@@ -35,6 +37,13 @@ hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a te
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--clean", action="store_true", help="with -m live: only take away what a killed run has left")
+    parser.addoption("--as", dest="sandbox", metavar="VERSION", help="the sandboxes of the tests are of this version: 2.43")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Sandboxes as another version: what only one version does should not be what a test of behaviour rests on."""
+    if version := config.getoption("sandbox"):
+        versions.DEFAULT = database.DEFAULT = version
 
 
 def pytest_sessionstart() -> None:
@@ -194,7 +203,7 @@ def hub_home(sandbox_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     async def apps(hub: object, params: object) -> list[dict]:
         return [listed]
 
-    monkeypatch.setattr("dhis2sh.client.apps.Hub.apps", apps)
+    monkeypatch.setattr("dhis2sh.instance.app_hub.Hub.apps", apps)
     return sandbox_home
 
 

@@ -166,6 +166,8 @@ class _Reader:
         self._state: Literal["before", "inside", "after"] = "before"
         self._above = 0
         self._begun = self._object = self._whole = False
+        self._owed = False
+        """Stands a comma before what is left of the array?"""
         self._name = b""
 
     def take(self, piece: bytes) -> list[Row]:
@@ -258,6 +260,7 @@ class _Reader:
                 if (ended := self._ended_before(error)) is not None:
                     return ended
                 continue  # it stood in a string or a nested list
+            self._owed = True
             self._depth = self._depth if self._seen > cut else 0
             self._drop(cut + 1)
             return self._objects(rows)
@@ -269,8 +272,7 @@ class _Reader:
             rows = orjson.loads(b"[" + self._buffer)
         except orjson.JSONDecodeError as error:
             return self._ended_before(error)
-        self._end(len(self._buffer))
-        return self._objects(rows)
+        return self._last(rows, len(self._buffer))
 
     def _cuts(self) -> Iterator[int]:
         """Places behind an object, the likeliest first: before one that begins as the first row does, then before any."""
@@ -296,11 +298,18 @@ class _Reader:
             rows = orjson.loads(data)
         except orjson.JSONDecodeError:
             return None
-        self._end(len(data) - 1)
+        return self._last(rows, len(data) - 1)
+
+    def _last(self, rows: list[JsonValue], end: int) -> list[Row]:
+        """The last rows of the array, which ends so many bytes from here."""
+        if self._owed and not rows:
+            raise self._not_json("nothing stands behind a comma")
+        self._end(end)
         return self._objects(rows)
 
     def _end(self, end: int) -> None:
         """The array has ended, so many bytes from here."""
+        self._owed = False
         self._drop(end)
         self._state, self._depth = "after", self._above
         self._whole = self._above == 0
@@ -309,18 +318,21 @@ class _Reader:
         """The rows up to the last place where one does end, by the structure of everything before it."""
         cut = 0
         for mark, end in self._marks():
+            if self._depth < 0 and mark != b"]":
+                raise self._not_json("a list ends with '}'")
             if self._depth < 0:
-                rows = self._parsed(self._buffer[: end - 1])
-                self._end(end)
-                return rows
+                return self._last(self._parsed(self._buffer[: end - 1]), end)
             if mark == b"," and self._depth == 0:
                 cut = end
         if not cut:
             return []
         rows = self._parsed(self._buffer[: cut - 1])
+        if not rows:
+            raise self._not_json("nothing stands before a comma")
+        self._owed = True
         self._drop(cut)
         self._seen = self._depth = 0
-        return rows
+        return self._objects(rows)
 
     def _pass(self) -> None:
         """Pass what stands behind the array: a cut in it shows there only."""
@@ -346,11 +358,14 @@ class _Reader:
         self._buffer = self._buffer[count:]
         self._seen = max(0, self._seen - count)
 
-    def _parsed(self, data: bytes) -> list[Row]:
+    def _parsed(self, data: bytes) -> list[JsonValue]:
         try:
-            return self._objects(orjson.loads(b"[" + data + b"]"))
+            return orjson.loads(b"[" + data + b"]")
         except orjson.JSONDecodeError as error:
-            raise Garbage(f"{self._where}: not JSON ({error})", hint="dhis2 profile verify") from error
+            raise self._not_json(str(error)) from error
+
+    def _not_json(self, why: str) -> Garbage:
+        return Garbage(f"{self._where}: not JSON ({why})", hint="dhis2 profile verify")
 
     def _objects(self, items: JsonValue) -> list[Row]:
         rows = cast("list[JsonValue]", items)

@@ -12,6 +12,7 @@ roles     authorities of roles                     access       sharing looked t
 file_resources  contents of files, up and down     documents    files and links for users
 orphans   files that nobody needs                  kept         files on this machine for the way back
 apps      what is installed, in a zip, at a hub    app_changes  apps installed, updated, removed
+app_hub   the App Hub of a server, or another
 one_by_one  the writer of single things            look         logos, style sheet, title and texts
 routes    addresses that the server calls         exchanges    data from analytics to another server
 tokens    personal access tokens                   clients      OAuth2 clients

@@ -37,7 +37,7 @@ from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
-    from dhis2sh.client.apps import Hub
+    from dhis2sh.instance.app_hub import Hub
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
 
@@ -133,7 +133,8 @@ class AppChange:
                 raise UsageError(f"the zip of {self.name} is of another app: {zip_.key}", hint="dhis2 apps hub-list")
         if zip_ is not None:
             await kept.keep(zip_.file, zip_.md5)
-            await s.client.apps.install(zip_.file, f"{zip_.key}-{paths.safe_name(zip_.version)}.zip")
+            # every version in one folder: where two lie side by side a server that starts anew may take the older one
+            await s.client.apps.install(zip_.file, f"{zip_.key}.zip")
         else:
             await s.client.apps.install_from_hub(str(self.source.hub_version))
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.client.apps import Hub
 from dhis2sh.dhis2.app_versions import CHANNELS, key_of, order, suits
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.instance import kept
+from dhis2sh.instance.app_hub import Hub
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -139,7 +139,9 @@ def zipped(file: Path) -> Zipped:
 
 def _manifest(file: Path, archive: zipfile.ZipFile) -> JsonObject:
     inside = archive.infolist()
-    found = [one for one in inside if one.filename.rpartition("/")[2] == MANIFEST and one.filename.count("/") < 2]
+    folders = {one.filename.partition("/")[0] for one in inside}  # a folder around everything is none for a server
+    around = f"{folders.pop()}/" if len(folders) == 1 and any("/" in one.filename for one in inside) else ""
+    found = [one for one in inside if one.filename == around + MANIFEST]
     if not found:
         raise UsageError(
             f"{file} is no app: there is no {MANIFEST} in it", hint="the zip that `yarn build` makes has one"

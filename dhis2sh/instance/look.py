@@ -54,7 +54,7 @@ NO_PICTURE = "the picture stays on the server, unused: nothing of the API delete
 async def picture(s: Session, where: Place) -> bytes | None:
     """A logo; None where the server's own is used."""
     key, setting = LOGOS[where]
-    if (await settings.everything(s)).get(setting) is not True:
+    if str((await settings.everything(s)).get(setting)).lower() != "true":
         return None
     try:
         return await s.client.files.logo(key)

@@ -41,8 +41,7 @@ class OneByOne(PlainWriter):
     """The writer; each kind of thing has a class of its own, whose `name` the journal keeps.
 
     Parameters:
-        changes: one a step.
-        what, notes, concurrency, again: as of every writer.
+        changes: one a step; the rest as of `PlainWriter`.
     """
 
     name: ClassVar[str] = ""

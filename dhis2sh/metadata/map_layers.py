@@ -38,9 +38,13 @@ ELSE_ON = {"dx": "columns", "ou": "rows", "pe": "filters"}
 """Where a dimension stands of which nothing is said; every other one filters."""
 
 
-async def by_address(s: Session, plural: str) -> bool:
-    """Must objects of a type go by their own address, with their layers as axes? A single new map does on every version."""
-    return plural == MAPS and not (await s.client.version()).has("maps_by_import")
+async def by_address(s: Session, plural: str, *, alone: bool = False) -> bool:
+    """Must objects of a type go by their own address, with their layers as axes?
+
+    Parameters:
+        alone: it is new and goes by its address anyhow, which reads axes on every version.
+    """
+    return plural == MAPS and (alone or not (await s.client.version()).has("maps_by_import"))
 
 
 async def send(s: Session, before: JsonObject | None, after: JsonObject) -> JsonValue:

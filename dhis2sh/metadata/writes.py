@@ -219,10 +219,7 @@ class Objects:
         answer: JsonValue = None
         if write.action == "delete":
             answer = await removing.delete(s, write.plural, uid)
-        elif await map_layers.by_address(s, write.plural) or (write.action, write.plural) == (
-            "create",
-            map_layers.MAPS,
-        ):
+        elif await map_layers.by_address(s, write.plural, alone=write.action == "create"):
             return await self._maps(s, [number], alone=True)
         elif write.action == "create":
             answer = await looked.believed(s, write, await s.client.post(write.plural, write.after))

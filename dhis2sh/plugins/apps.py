@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.client.apps import Hub
 from dhis2sh.errors import UsageError
 from dhis2sh.instance import app_changes, apps
+from dhis2sh.instance.app_hub import Hub
 from dhis2sh.rows.rows import Rows, Text, Verbatim
 from dhis2sh.session import Session
 from dhis2sh.types import Row

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import Row
 
 BATCH = 5_000
-"""Rows of one line, which are read at once."""
+"""Rows of one line at most, and about so many are read at once: what came page by page has a line for each."""
 
 
 class Parts:
@@ -76,15 +76,21 @@ class Parts:
 
     def read(self, key: str) -> Iterator[list[Row]]:
         """The rows of a part, in batches. Raises `Dhis2Error` for a damaged one, which is taken away."""
+        held: list[Row] = []
         try:
             with gzip.open(self._file(key), "rb") as file:
                 for line in file:
-                    yield cast("list[Row]", orjson.loads(line))
+                    held += cast("list[Row]", orjson.loads(line))
+                    if len(held) >= BATCH:
+                        yield held
+                        held = []
         except (EOFError, zlib.error, gzip.BadGzipFile, orjson.JSONDecodeError) as error:
             self.forget(key)
             raise Dhis2Error(
                 f"a kept part was damaged: {error}", hint="the same line again asks for it anew"
             ) from error
+        if held:
+            yield held
 
     def forget(self, key: str) -> None:
         """Take a part away, and that it was cut."""

@@ -51,6 +51,7 @@ from dhis2sh.sandbox.routes.instance import (
     settings,
     sqlviews,
     system,
+    unit_profile,
 )
 from dhis2sh.sandbox.routes.metadata import (
     bundle,
@@ -74,7 +75,7 @@ if TYPE_CHECKING:
     from dhis2sh.sandbox.store.database import Store
 
 AREAS = (
-    pages, account, me, look, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
+    pages, account, me, look, unit_profile, system, query_alias, settings, jobs, datastore, tokens, tracker_reads, tracker_writes, tracker_special, users,
     files, messages, routes_, apps, maintenance, validation, predictions, sqlviews, integrity,
     values, value_files, completeness, lock_exceptions, approvals, audits, minmax, aggregate, events, outliers, dimensions,
     geo, entry, entry_forms, exchanges, operands,

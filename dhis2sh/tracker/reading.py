@@ -158,7 +158,7 @@ def not_found(uid: str, kinds: Sequence[Kind] = KINDS) -> NotFound:
     told = " or ".join(_SINGULAR[kind] for kind in kinds)
     return NotFound(
         f"there is no {told} {uid} that you may see: it is not there, was deleted, or another unit owns it",
-        hint="of a protected program: dhis2 data tracker break-glass UID --program PROGRAM --reason WHY; or whoever may gives "
+        hint="of a protected program: dhis2 data tracker override UID --program PROGRAM --reason WHY; or whoever may gives "
         "it to a unit of yours: dhis2 data tracker transfer UID --program PROGRAM --to UNIT",
     )
 
@@ -168,7 +168,7 @@ def refused_access(uid: str) -> Forbidden:
     return Forbidden(
         f"{uid} is owned by an organisation unit that you do not capture or search for, in that program",
         hint="have it transferred: dhis2 data tracker transfer UID --program PROGRAM --to UNIT; or break the glass with a "
-        "reason: dhis2 data tracker break-glass UID --program PROGRAM --reason WHY",
+        "reason: dhis2 data tracker override UID --program PROGRAM --reason WHY",
     )
 
 

@@ -103,7 +103,7 @@ def _root_help(domains: dict[str, str]) -> str:
             "  DHIS2 from the command line. The same verbs run in the shell (dhis2sh), in notebooks (%load_ext dhis2sh)",
             "  and as MCP tools (dhis2-mcp). Standard output is data, standard error is talk.",
             "",
-            "Domains:",
+            "Domains, and those of plugins (dhis2 dev plugin list):",
             *lines,
             "",
             "Options:",

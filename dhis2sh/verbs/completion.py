@@ -288,7 +288,7 @@ def _after_comma(verb: JsonObject, option: str, typed: str) -> int:
 
 def domains() -> list[str]:
     """The domains, those of plugins too."""
-    return [*manifest.domains()]
+    return [*manifest.domains(wait=False)]
 
 
 def keywords_of(verb: JsonObject) -> list[Candidate]:
@@ -321,7 +321,7 @@ def of_parameter(
 def _filled(wanted: Expected) -> Iterable[Candidate]:
     match wanted.what:
         case "domains":
-            return [Candidate(name, text) for name, text in manifest.domains().items()]
+            return [Candidate(name, text) for name, text in manifest.domains(wait=False).items()]
         case "words":
             return _words(wanted.path)
         case "options":

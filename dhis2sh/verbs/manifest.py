@@ -76,11 +76,15 @@ def shipped(name: str) -> Section | None:
     return _loaded(name.replace(" ", "/")) if _OF_NAMES.issuperset(name) else None
 
 
-def domains() -> dict[str, str]:
-    """Every domain with a line about it: the shipped ones, then those of plugins."""
+def domains(*, wait: bool = True) -> dict[str, str]:
+    """Every domain with a line about it: the shipped ones, then those of plugins.
+
+    Parameters:
+        wait: for plugins that nobody knows yet; a Tab does not.
+    """
     from dhis2sh.verbs import plugin_catalogue  # start-up: who asks for one domain has its name
 
-    theirs = {name: summary(name, section["verbs"]) for name, section in plugin_catalogue.sections().items()}
+    theirs = {name: summary(name, section["verbs"]) for name, section in plugin_catalogue.sections(wait=wait).items()}
     return {**index()["domains"], **theirs}
 
 

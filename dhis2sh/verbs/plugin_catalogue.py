@@ -59,9 +59,36 @@ def section(domain: str) -> Section | None:
     return cast("Section", found) if found is not None and not found.get("problem") else None
 
 
-def sections() -> dict[str, Section]:
-    """The domains of all plugins that are whole, by name."""
-    return {row.domain: cast("Section", found) for row, found in _all() if not found.get("problem")}
+def sections(*, wait: bool = True) -> dict[str, Section]:
+    """The domains of all plugins that are whole, by name.
+
+    Parameters:
+        wait: for those that nobody knows yet; without it they are found out meanwhile, for the next time.
+    """
+    if wait:
+        known = _all()
+    else:
+        kept = [(row, _kept(row)) for row in installed.declared() if not row.problem]
+        known = [(row, found) for row, found in kept if found is not None]
+        if len(known) < len(kept):
+            _find_out()
+    return {row.domain: cast("Section", found) for row, found in known if not found.get("problem")}
+
+
+def _find_out() -> None:
+    """Begin to find out what new plugins declare, in a process that nobody waits for; one at a time."""
+    mark = installed.kept("plugins-sought")
+    try:
+        if time.time() - mark.stat().st_mtime < LONGEST:
+            return
+    except OSError:
+        pass  # nobody has begun
+    paths.write_quietly(mark, "")
+    subprocess.Popen(  # noqa: S603  (our own interpreter and module)
+        [sys.executable, "-P", "-c", f"from {__name__} import broken; broken()"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=os.name != "nt",
+    )  # fmt: skip
 
 
 def broken() -> list[Broken]:

@@ -193,6 +193,21 @@ async def test_a_provider_that_says_no_is_quoted(
     assert provider.typed == [USER, "wrong-one"], "typed once: a second try may lock an account"
 
 
+async def test_somebody_who_signs_in_by_hand_is_waited_for(context: Any, server: Any) -> None:
+    url, _ = server()
+    page = await context.new_page()
+    await page.goto(f"{url}/")
+    with pytest.raises(TimedOut, match="nobody has signed in"):
+        await entering._by_hand(page, url, 0.01)
+    waiting = asyncio.create_task(entering._by_hand(page, url, 60))
+    await page.fill("input[name=username]", "admin")
+    await page.fill("input[name=password]", "district")
+    assert not waiting.done()
+    await page.click("button[type=submit]")
+    await waiting
+    assert await entering.who(page, url) == "admin"
+
+
 async def test_a_token_made_in_a_browser_is_the_profiles_sign_in_from_then_on(
     home: Path, oidc: tuple[str, Provider], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +276,18 @@ INSIDE = '<iframe width=400 height=300 srcdoc="{}"></iframe>'
         (INSIDE.format(BUSY), ["busy", ""]),
         (INSIDE.format(ERROR), ["failed", "No such indicator"]),
         (INSIDE.format(""), ["busy", ""]),
+        (
+            "<div data-test=visualization-error-container><svg width=90 height=90></svg>Access denied</div>",
+            ["failed", "Access denied"],
+        ),
+        (
+            "<div data-test=start-screen-error-container><svg width=90 height=90></svg>No data available</div>",
+            ["told", "No data available"],
+        ),
+        (
+            "<p>There was a problem loading this dashboard item</p>",
+            ["failed", "There was a problem loading this dashboard item"],
+        ),
         (None, ["missing", ""]),
     ],
 )
@@ -273,12 +300,39 @@ async def test_each_item_is_drawn_busy_or_has_failed(inside: str | None, state: 
     assert settled == (state[0] not in {"busy", "missing"})
 
 
+LAZY = """<div class="dashboard-scroll-container" style="height:100vh;overflow:auto;position:relative">{}</div><script>
+const box = document.querySelector('.dashboard-scroll-container');
+const load = () => document.querySelectorAll('[data-test]').forEach(item => {{
+  if (item.getBoundingClientRect().top < innerHeight * 1.25 && !item.children.length) item.innerHTML = {};
+}});
+let waiting;
+box.addEventListener('scroll', () => {{ clearTimeout(waiting); waiting = setTimeout(load, 100); }});
+load();
+</script>"""
+
+
+async def test_items_that_load_when_they_come_into_sight_are_all_on_the_picture(context: Any) -> None:
+    """As the containers of DHIS2's dashboards do it, which listen to their own scrolling alone."""
+    page = await context.new_page()
+    items = [
+        f"<div data-test=dashboarditem-i{n} style='position:absolute;top:{n * 700}px;height:400px;width:400px'></div>"
+        for n in range(6)
+    ]
+    await page.set_content(LAZY.format("".join(items), repr(DRAWN)))
+    assert await page.locator("svg").count() < 3
+    wanted = shots._Wanted("uid", "A board", "dashboards", {f"i{n}": str(n) for n in range(6)}, frozenset({"i5"}))
+    states, height = await shots._shown(page, wanted, 60, 900)
+    assert {state for state, _ in states.values()} == {"drawn"}
+    assert await page.locator("svg").count() == 6
+    assert 3500 < height < 4500
+
+
 async def test_what_is_not_drawn_in_time_is_named(context: Any) -> None:
     page = await context.new_page()
     await page.set_content(f"<div data-test=dashboarditem-a>{DRAWN}</div><div data-test=dashboarditem-b>{BUSY}</div>")
     wanted = shots._Wanted("uid", "A board", "dashboards", {"a": "Ready", "b": "Late", "c": "Gone"})
     with pytest.raises(TimedOut, match=r"'Late' and 'Gone'|'Late', 'Gone'") as caught:
-        await shots._drawn(page, wanted, 0.2)
+        await shots._until(page, wanted, 0.2, shots.SETTLED)
     assert "Ready" not in str(caught.value)
 
 

@@ -366,6 +366,15 @@ async def test_one_reading_of_periods_everywhere(s: Session, verb: str):
     assert told[1:] == told[:1] * 3
 
 
+async def test_the_period_of_all_rows_is_read_so_too(s: Session):
+    sheet = write("dataElement,orgUnit,value\nStock,Clinic A,9\n")
+    for text in ("March 2025", "202503", "2025-03-01"):
+        plan = await planned(s, "data aggregate push", file=sheet, period=text)
+        assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202503"], text
+    with pytest.raises(UsageError, match="'LAST_12_MONTHS' is 12 periods"):
+        await planned(s, "data aggregate push", file=sheet, period="LAST_12_MONTHS")
+
+
 async def rows_of(found: object) -> object:
     return await found.collect() if isinstance(found, Stream) else found
 

@@ -59,8 +59,8 @@ async def test_an_app_is_installed_updated_removed_and_each_taken_back(s: Sessio
     assert await versions(s) == {}
 
 
-async def test_every_zip_has_a_name_of_its_own_with_an_ending(s: Session, monkeypatch: pytest.MonkeyPatch):
-    """A server calls the app's folder after it, cut at the last dot; the files that are kept here have names without."""
+async def test_every_version_of_an_app_goes_into_one_folder(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """A server calls it after the zip, cut at its last dot, and fails without one; what is kept here has a name without."""
     called: list[str] = []
 
     async def send(form: FileForm, client: object, path: str) -> object:
@@ -73,7 +73,7 @@ async def test_every_zip_has_a_name_of_its_own_with_an_ending(s: Session, monkey
     await do(s, "apps add", file="app.zip")
     await do(s, "apps remove", names=["My-App"])
     await do(s, "undo")
-    assert called == ["My-App-1.0.0.zip"] * 2
+    assert called == ["My-App.zip"] * 2
 
 
 async def test_a_removal_that_cannot_be_undone_says_so_and_a_zip_helps(s: Session):
@@ -119,6 +119,10 @@ def broken(**files: object) -> bytes:
         (app("My App", "1.0.0").replace(b"<p>My", b"<p>Mi"), "is damaged: index.html"),
         (broken(a=""), "there is no manifest.webapp in it"),
         (broken(**{"a__b__manifest.webapp": {"name": "A", "version": "1"}}), "there is no manifest.webapp in it"),
+        (
+            broken(**{"a__manifest.webapp": {"name": "A", "version": "1"}, "b__x": ""}),
+            "there is no manifest.webapp in it",
+        ),
         (broken(**{"manifest.webapp": "{"}), "is no JSON"),
         (broken(**{"manifest.webapp": []}), "is no object"),
         (broken(**{"manifest.webapp": {"name": "A"}}), "has no version"),
@@ -276,6 +280,11 @@ async def test_a_hub_has_not_everything(s: Session, hub: TheHub):
     hub.stuck = True
     with pytest.raises(BrokenAnswer, match="it has more"):
         await call(s, "apps hub-list", hub_url=hub.url)
+
+
+def test_a_folder_around_everything_is_none(tmp_path: Path):
+    (tmp_path / "app.zip").write_bytes(broken(**{"a__manifest.webapp": {"name": "A", "version": "1"}, "a__b__x": ""}))
+    assert apps.zipped(tmp_path / "app.zip").key == "A"
 
 
 @pytest.mark.parametrize(

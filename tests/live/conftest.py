@@ -183,13 +183,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Itera
             said = ("not tried", "the server has nothing for it")
         else:
             said = (called.get(path, word) if word == "ok" else word, why.removeprefix("Skipped: "))
-        told.setdefault(family_of(path), {}).setdefault(said[0], []).append(said[1])
-    if (
-        getattr(item, "callspec", None)
-        and getattr(item.callspec.params.get("case"), "made", None) is not None
-        and word == "ok"
-    ):
-        for other in ("journal", "undo"):  # each write is kept, and taken back
+        told.setdefault(path, {}).setdefault(said[0], []).append(said[1])
+    if by_case and getattr(item.callspec.params["case"], "made", None) is not None and word == "ok":
+        for other in ("journal list", "undo"):  # each write is kept, and taken back
             told.setdefault(other, {}).setdefault(word, []).append("")
     return report
 
@@ -198,27 +194,40 @@ WORDS = ("failed", "ok", "planned", "not tried")
 """What came of a verb, the worst first: `planned` is one whose plan was made and not carried out."""
 
 
+def state_of(outcomes: dict[str, list[str]] | None) -> str:
+    """What came of a verb in all that was tried."""
+    return next((word for word in WORDS if (outcomes or {}).get(word)), "not tried")
+
+
+def reason_of(states: dict[str, str], told: dict[str, dict[str, list[str]]]) -> str:
+    """Why verbs of a family failed or were not tried: each reason with the first verb that has it."""
+    reasons: dict[str, str] = {}
+    for path, state in sorted(states.items(), key=lambda item: WORDS.index(item[1])):
+        if state in {"failed", "not tried"}:
+            said = next((why for why in told.get(path, {}).get(state, ()) if why), "")
+            said = said or NOT_RUN.get(path) or NOT_RUN.get(path.split()[0]) or "no test of it was asked for"
+            reasons.setdefault(said, path)
+    return "; ".join(f"{path}: {why}" for why, path in reasons.items())
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table of verb families: ok, planned, failed, not tried, and why; then what no test runs."""
+    """The table of verb families: how many verbs of each are ok, planned, failed, not tried, and why."""
     told = config.stash.get(OUTCOMES, None)
     if not wanted(config) or told is None or config.getoption("clean"):
         return
     terminalreporter.section(f"verb families on {URL}")
     of_types = {f"metadata {name}" for name in family.types()}
-    families = sorted({family_of(path) for path in load_domains()} | of_types | told.keys())
+    verbs = set(load_domains()) | told.keys()
+    families = sorted({family_of(path) for path in verbs} | of_types)
     width = max(map(len, families))
     for name in families:
-        outcomes = told.get(name, {})
-        state = next((word for word in WORDS if outcomes.get(word)), "not tried")
-        counts = ", ".join(f"{len(outcomes[word])} {word}" for word in WORDS if outcomes.get(word))
-        why = next((reason for word in ("failed", "not tried") for reason in outcomes.get(word, ()) if reason), "")
-        if not outcomes:
-            why = NOT_RUN.get(name, "no case of the tables was asked for")
+        states = {path: state_of(told.get(path)) for path in verbs if family_of(path) == name}
+        found = [word for word in WORDS if word in states.values()] or ["not tried"]
+        counts = ", ".join(f"{[*states.values()].count(word)} {word}" for word in found)
         terminalreporter.write_line(
-            f"{name:{width}}  {state:9}  {counts:30}  {why[:140]}".rstrip(), red=state == "failed"
+            f"{name:{width}}  {found[0]:9}  {counts:30}  {reason_of(states, told)[:160]}".rstrip(),
+            red=found[0] == "failed",
         )
-    for verb, why in sorted(NOT_RUN.items()):
-        terminalreporter.write_line(f"not run: {verb:{width}}  {why}")
     for line in config.stash.get(LEFT, []):
         terminalreporter.write_line(line[:300], red=True)
     terminalreporter.write_line(f"what is ours begins with {PREFIX}")

@@ -6,7 +6,7 @@ NOT_RUN: Final = {
     "browser pat": "changes a profile of this machine",
     "data aggregate copy": "wants a second server",
     "data entry": "a form in a terminal",
-    "data tracker break-glass": "wants a second account, from which somebody is hidden",
+    "data tracker override": "wants a second account, from which somebody is hidden",
     "dev codegen build": "builds our own models, and asks no server",
     "dev codegen check": "builds our own models, and asks no server",
     "dev codegen diff": "compares our own models, which lag a server that was updated",

@@ -52,7 +52,9 @@ KEEP_NAMES = {"options", "programRuleVariables", "categoryOptionCombos"}
 """Types whose names are used in texts, or made by the server."""
 KEPT_APART = {"looks": f"{PREFIX}looks"}
 """Keys of the data store that cases use, under names of ours."""
-PASSES = frozenset({"version", "jobStatus", "nextExecutionTime", "maxDelayedExecutionTime", "lastRuntimeExecution"})
+PASSES = frozenset(
+    {"version", "jobStatus", "nextExecutionTime", "maxDelayedExecutionTime", "lastRuntimeExecution", "errorCodes"}
+)
 """Properties that a server counts on, or changes when a job of its own runs."""
 MADE_UP = re.compile(r"\b(?:de|os|co|at|jb)[A-Z][A-Za-z]{2,8}\d{1,4}\b(?<=\w{11})(?<!\w{12})")
 """UIDs that the cases give to what they create."""
@@ -233,6 +235,9 @@ class Place:
         roles = cast("list[JsonObject]", me["userRoles"])
         may_all = [one for one in roles if "ALL" in cast("list[str]", one.get("authorities") or [])]
         self.called = {"admin": str(me["username"]), "Superuser": str((may_all or roles)[0]["id"])}
+        groups = (await s.client.list_page("userGroups", {"pageSize": 1, "fields": "id"})).rows
+        if groups:
+            self.called["Administrators"] = str(groups[0]["id"])
 
     def as_called(self, value: object) -> object:
         """An argument as this server calls it."""

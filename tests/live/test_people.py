@@ -5,19 +5,20 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from tests.fakes.person import Somebody
 from tests.live.acting import alone, deleted_for_good, or_error, planned, read, taken_back, write
 from tests.live.place import PREFIX, Place, uid_of
 from tests.live.traces import ACCOUNT
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
-CLERK, CHIEF = uid_of("role of clerks"), uid_of("role of chiefs")
+CLERK, CHIEF, GROUP = uid_of("role of clerks"), uid_of("role of chiefs"), uid_of("group of the tests")
 ROLES = {
     "userRoles": [
         {"id": CLERK, "name": f"{PREFIX} clerk", "description": "of the tests", "authorities": ["F_DATAVALUE_ADD"]},
@@ -138,6 +139,33 @@ def test_what_a_role_may(live: Place) -> None:
             assert await read(s, "user-role diff", left=CLERK, right=CHIEF) == []
             await write(s, "undo")
             assert await may(s) == {"F_VIEW_EVENT_ANALYTICS"}
+        finally:
+            stays = await taken_back(s)
+        assert stays == []
+
+    alone(life)
+
+
+@pytest.mark.verbs("user-group members add", "user-group members remove", "undo")
+def test_who_is_in_a_group(live: Place) -> None:
+    async def members(s: Session) -> set[str]:
+        body = await s.client.get_object(f"userGroups/{GROUP}", {"fields": "users[username]"})
+        return {str(one["username"]) for one in cast("list[JsonObject]", body.get("users") or [])}
+
+    async def life(s: Session) -> None:
+        try:
+            await roles_made(s)
+            Path("group.json").write_text(json.dumps({"userGroups": [{"id": GROUP, "name": f"{PREFIX} group"}]}))
+            await write(s, "metadata import", file="group.json")
+            await write(
+                s, "user create", username=ANNA, first_name="Anna", surname="Lv", role=[CLERK], passwords=Path("a.csv")
+            )
+            await write(s, "user-group members add", group=GROUP, users=[ANNA])
+            assert await members(s) == {ANNA}
+            await write(s, "user-group members remove", group=GROUP, users=[ANNA])
+            assert await members(s) == set()
+            await write(s, "undo")
+            assert await members(s) == {ANNA}
         finally:
             stays = await taken_back(s)
         assert stays == []

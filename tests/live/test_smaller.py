@@ -142,3 +142,25 @@ def test_what_is_kept_is_read_and_more_is_planned(live: Place) -> None:
         assert await taken_back(s) == []
 
     alone(looked_at)
+
+
+@pytest.mark.verbs("user-group members add", "user-group members remove", "user-group members list", "undo")
+def test_one_goes_into_a_group_and_out_of_it(live: Place) -> None:
+    async def life(s: Session) -> None:
+        me = (await s.client.get_object("me", {"fields": "id"}))["id"]
+        answer: Any = await s.client.post("userGroups", {"name": f"{PREFIX} group"})
+        uid = answer["response"]["uid"]
+
+        async def members() -> list[Any]:
+            return [row["id"] for row in await read(s, "user-group members list", group=uid)]
+
+        try:
+            await write(s, "user-group members add", group=uid, users=[me])
+            assert await members() == [me]
+            await write(s, "user-group members remove", group=uid, users=[me])
+            assert await members() == []
+            assert await taken_back(s) == []
+        finally:
+            await s.client.delete(f"userGroups/{uid}")
+
+    alone(life)

@@ -298,9 +298,9 @@ def test_data_tracker_push_and_back(live: Place) -> None:
         own = [{"attribute": uid, "value": value} for uid, value in pairs if uid in of_type]
         body = {"trackedEntities": [
             {"trackedEntityType": program.type.uid, "orgUnit": one.unit, "attributes": own, "enrollments": [
-                {"program": program.uid, "orgUnit": one.unit, "enrolledAt": DAY, "occurredAt": DAY, "status": "COMPLETED",
+                {"program": program.uid, "orgUnit": one.unit, "enrolledAt": day, "occurredAt": day, "status": "COMPLETED",
                  "attributes": [{"attribute": uid, "value": value} for uid, value in pairs if uid not in of_type]}]}
-            for _ in range(2)
+            for day in (DAY, (TODAY - dt.timedelta(31)).isoformat())  # the same twice would be taken for a mistake
         ]}  # fmt: skip
         path = Path("push.json")
         path.write_text(json.dumps({**body, "made": TODAY.isoformat() + str(dt.datetime.now())}))

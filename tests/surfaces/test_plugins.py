@@ -55,10 +55,10 @@ async def prepared():
     finally:
         await session.aclose()
 
-found = {"domains": completion.candidates(["con"]), "words": completion.candidates(["contacts", ""]),
+found = {"help": printed("contacts", "--help")[1], "domains": completion.candidates(["con"]), "words": completion.candidates(["contacts", ""]),
          "options": completion.candidates(["contacts", "list", "--mi"]),
          "search": [str(item.verb["path"]) for item in find_verbs("telephone number of a facility")],
-         "help": printed("contacts", "--help")[1], "written": asyncio.run(prepared())}
+         "written": asyncio.run(prepared())}
 shell = InteractiveShell.instance()
 runner = magics.load(shell, "sandbox")
 rows = lambda text: [(row["id"], row.get("phoneNumber")) for row in json.loads(text)]
@@ -264,6 +264,22 @@ def test_one_that_never_comes_back_is_given_up_once(
         forget()
 
 
+def test_a_tab_does_not_wait_for_a_plugin_that_nobody_knows_yet(
+    home: Path, site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[list[str]] = []
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
+    monkeypatch.setattr(subprocess, "Popen", lambda words, **_: begun.append(words))
+    forget()
+    try:
+        assert "metadata" in completion.candidates([""])
+        assert "good" not in completion.candidates(["go"])
+        assert len(begun) == 1, "it is found out for the next time, once"
+        assert "plugin_catalogue" in begun[0][-1]
+    finally:
+        forget()
+
+
 def test_one_that_was_mended_is_seen_at_once(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = tmp_path / "mended" / "site-packages"
     install(
@@ -281,6 +297,7 @@ def test_one_that_was_mended_is_seen_at_once(home: Path, tmp_path: Path, monkeyp
         plugin_catalogue._catalogued.cache_clear()
         assert plugin_catalogue.broken() == []
         assert completion.candidates(["mended", ""]) == ["stock"]
+        assert completion.candidates(["mend"]) == ["mended"]
     finally:
         forget()
 

@@ -43,17 +43,17 @@ async def test_the_glass_is_broken_with_a_reason(nurse: Session):
     nurse.person = somebody = Somebody()
     with pytest.raises((NotFound, Forbidden)) as hidden:
         await call(nurse, "data tracker get", uid="enPerson001")
-    assert "dhis2 data tracker break-glass" in str(hidden.value.hint)
+    assert "dhis2 data tracker override" in str(hidden.value.hint)
     listed = await call(nurse, "data tracker list", program="Children", org_unit=["Clinic A"])
     assert [row["trackedEntity"] for row in await listed.collect()] == []
-    assert any("'Children' is PROTECTED" in note and "break-glass" in note for note in somebody.warnings)
+    assert any("'Children' is PROTECTED" in note and "override" in note for note in somebody.warnings)
 
     wanted = {"entity": CHILD, "program": "Children", "reason": "referred to us"}
-    plan = await planned(nurse, "data tracker break-glass", **wanted)
+    plan = await planned(nurse, "data tracker override", **wanted)
     assert [step.detail for step in plan.steps] == ["temporary ownership for 3 hours: 'referred to us'"]
-    await do(nurse, "data tracker break-glass", **wanted)
+    await do(nurse, "data tracker override", **wanted)
     assert (await call(nurse, "data tracker get", uid="enPerson001")) is not None
-    again = await planned(nurse, "data tracker break-glass", **wanted)
+    again = await planned(nurse, "data tracker override", **wanted)
     assert (list(again.steps), again.notes) == ([], [f"you may see {CHILD} in 'Children' already"])
 
 
@@ -66,4 +66,4 @@ async def test_no_glass_where_there_is_none(s: Session, level: str, reason: str,
     store = s.sandbox_store()
     store.put_objects({"programs": [{**store.get("programs", "prChildren1"), "accessLevel": level}]})
     with pytest.raises(UsageError, match=why):
-        await planned(s, "data tracker break-glass", entity=CHILD, program="Children", reason=reason)
+        await planned(s, "data tracker override", entity=CHILD, program="Children", reason=reason)

@@ -31,7 +31,7 @@ OIDC = ("DHIS2_OIDC_USERNAME", "DHIS2_OIDC_PASSWORD")
 """Where the environment has the credentials of the provider of OpenID Connect."""
 STEPS = 6
 """Pages that a provider may ask on before we are back."""
-_LOGIN = re.compile(r"/api/auth/login$|/login\.action$|/security/login")
+_LOGIN = re.compile(r"/auth/login$|/login\.action$|/security/login")
 USER = (
     "input[name=username], input[name=j_username], input[type=email], input[name=identifier], input[name=loginfmt], "
     "input[autocomplete~=username], input#username, input[name=user], input[name=login], input[name=email]"
@@ -285,16 +285,29 @@ async def _told(page: Page) -> str:
 
 
 async def _by_hand(page: Page, base: str, seconds: float) -> None:
-    """Wait until somebody has signed in: each page that the browser comes to is asked who that is."""
-    async with asyncio.timeout(seconds):
-        while not (_is_back(page.url, base) and await who(page, base)):
-            await page.wait_for_event("framenavigated")
-            await page.wait_for_load_state()
+    """Wait until somebody has signed in: on each page of the server's that the browser comes to it is asked who that is."""
+    moved = asyncio.Event()
+    page.on("framenavigated", lambda _: moved.set())
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                moved.clear()
+                await page.wait_for_load_state()
+                if _is_back(page.url, base) and await who(page, base):
+                    return
+                await moved.wait()
+    except TimeoutError:
+        raise TimedOut(f"nobody has signed in within {seconds:.0f} s", hint="--timeout 600") from None
 
 
 async def who(page: Page, base: str) -> str | None:
-    """The user that a page of the server's is signed in as; None for nobody."""
-    status, text = cast("tuple[int, str]", tuple(await page.evaluate(WHO, f"{base}/api/me?fields=username")))
+    """The user that a page of the server's is signed in as; None for nobody, and where the page goes on meanwhile."""
+    from playwright.async_api import Error  # heavy: an extra
+
+    try:
+        status, text = cast("tuple[int, str]", tuple(await page.evaluate(WHO, f"{base}/api/me?fields=username")))
+    except Error:
+        return None
     try:
         return str(json.loads(text)["username"]) if status == 200 else None
     except (ValueError, KeyError, TypeError):

@@ -30,11 +30,14 @@ if TYPE_CHECKING:
 
 TALLEST = 16_000
 """Pixels that a page may be tall: Chromium's pictures end there."""
+ROUNDS = 4
+"""So often a page may grow by what is drawn on it; one that always does is as tall as its window."""
 LOOKS = 20
 """Pictures that are taken until two are the same."""
 STATES = """(wanted) => {
   const BUSY = '[role=progressbar], [data-test*=circularloader], [data-test*=linearloader], [aria-busy=true]';
-  const NOTICE = '[data-test*=noticebox]';
+  const NOTICE = '[data-test*=noticebox], [data-test$=error-container]';
+  const BROKEN = 'There was a problem loading this dashboard item';
   const DRAWN = 'svg, canvas, table, img, [data-test=visualization-container] *';
   const seen = e => e.checkVisibility() && e.getBoundingClientRect().width > 1;
   const [wide, tall] = wanted === null ? [200, 60] : [40, 16];  // what is smaller belongs to the frame around it
@@ -55,21 +58,28 @@ STATES = """(wanted) => {
     if (late(roots) || among(roots, BUSY).some(seen)) return ['busy', ''];
     const notice = among(roots, NOTICE).find(seen);
     if (notice) {
-      const wrong = /error/i.test(notice.className + ' ' + (notice.dataset.test || ''))
-        || notice.querySelector('[data-test*=error]');
-      return [wrong ? 'failed' : 'told', words(notice)];
+      const wrong = /error/i.test(notice.className + ' ' + (notice.dataset.test || '')) || notice.querySelector('[data-test*=error]');
+      return [wrong && !/^No data/i.test(words(notice)) ? 'failed' : 'told', words(notice)];
     }
+    if (words(root).includes(BROKEN)) return ['failed', BROKEN];
+    if (plain && !root.children.length) return ['busy', ''];  // not loaded yet: it is too far below
     if (plain || among(roots, DRAWN).some(large)) return ['drawn', ''];
     return ['busy', ''];
   };
   if (wanted === null) return {page: state(document.body, false)};
   const everywhere = parts(document.body);
+  // items far below load when their container scrolls; a taller window is no scrolling to them
+  if (!window.looked || Date.now() - window.looked > 1000) {
+    window.looked = Date.now();
+    among(everywhere, '.dashboard-scroll-container').forEach(e => e.dispatchEvent(new Event('scroll')));
+  }
   return Object.fromEntries(Object.entries(wanted).map(([id, plain]) => {
     const [item] = among(everywhere, `[data-test="dashboarditem-${id}"]`);
     return [id, item ? state(item, plain) : ['missing', '']];
   }));
 }"""
 SETTLED = f"(wanted) => Object.values(({STATES})(wanted)).every(([state]) => state !== 'busy' && state !== 'missing')"
+THERE = f"(wanted) => Object.values(({STATES})(wanted)).every(([state]) => state !== 'missing')"
 EXTENT = """(wanted) => {
   let bottom = 0;
   const look = (root, above) => {
@@ -81,7 +91,7 @@ EXTENT = """(wanted) => {
     }
   };
   look(document.body, 0);
-  return Math.ceil(Math.max(bottom, document.documentElement.scrollHeight));
+  return Math.ceil(bottom ? bottom + 16 : document.documentElement.scrollHeight);
 }"""
 STILL = """async () => {
   await document.fonts.ready;
@@ -168,10 +178,7 @@ async def screenshot(s: Session, plural: str, uid: str, out: Path, how: Entering
             answer = await page.goto(f"{base}/{path}")
             if answer is not None and answer.status >= 400:
                 raise NotDhis2(f"{base}/{path} was answered with status {answer.status}", hint="dhis2 profile verify")
-            states = await _drawn(page, wanted, how.timeout)
-            height = min(int(await page.evaluate(EXTENT)), TALLEST)
-            await page.set_viewport_size({"width": width, "height": max(height, 300)})
-            states = await _drawn(page, wanted, how.timeout)  # items further down are drawn when they come into sight
+            states, height = await _shown(page, wanted, how.timeout, width)
             picture = await _still(s, page)
         except Error as error:
             told = first_line(error)
@@ -208,13 +215,30 @@ async def _wanted(s: Session, plural: str, uid: str) -> _Wanted:
     return _Wanted(uid, text(body, "displayName"), plural, names, frozenset(plain))
 
 
-async def _drawn(page: Page, wanted: _Wanted, seconds: float) -> dict[str, tuple[str, str]]:
-    """Wait until everything is drawn or says why not; what each is then. Raises `TimedOut` with what is not."""
+async def _shown(page: Page, wanted: _Wanted, seconds: float, width: int) -> tuple[dict[str, tuple[str, str]], int]:
+    """Make the page as tall as what is on it, and wait until all of that is drawn; what each is then, and the height.
+
+    Apps load an item when it comes into sight: first all must be there, then all in sight, and then drawn.
+    """
+    await _until(page, wanted, seconds, THERE)
+    height = 0
+    for _ in range(ROUNDS):
+        now = max(300, min(int(await page.evaluate(EXTENT)), TALLEST))
+        if now <= height:
+            break
+        height = now
+        await page.set_viewport_size({"width": width, "height": height})
+        await _until(page, wanted, seconds, SETTLED)
+    return await _states(page, wanted.asked()), height
+
+
+async def _until(page: Page, wanted: _Wanted, seconds: float, condition: str) -> None:
+    """Wait until a page says what it is asked. Raises `TimedOut` with what is not drawn."""
     from playwright.async_api import TimeoutError as Late  # heavy: an extra
 
     asked = wanted.asked()
     try:
-        await page.wait_for_function(SETTLED, arg=asked, timeout=seconds * 1000)
+        await page.wait_for_function(condition, arg=asked, timeout=seconds * 1000)
     except Late:
         states = await _states(page, asked)
         lacking = [wanted.named(uid) for uid, (state, _) in states.items() if state == "missing"]
@@ -224,7 +248,6 @@ async def _drawn(page: Page, wanted: _Wanted, seconds: float) -> dict[str, tuple
         else:
             why = f"not drawn within {seconds:.0f} s: {listed(f"'{name}'" for name in busy + lacking)}"
         raise TimedOut(why, hint="--timeout 300, or --window to see the page") from None
-    return await _states(page, asked)
 
 
 async def _states(page: Page, asked: dict[str, bool] | None) -> dict[str, tuple[str, str]]:

@@ -142,6 +142,8 @@ async def push(
 
     API source: `POST /api/dataValueSets`.
     """
+    if period is not None and (one := await periods.one(s, period)).type.name != "Daily":
+        period = one.iso  # a day stays as it is written: the first of a month may mean the month
     given: Row = {
         name: value
         for name, value in {

@@ -101,11 +101,7 @@ async def _told(
     if not some and found.level in glass.HIDING:
         s.person.warn(
             f"'{found.name}' is {found.level}: who is owned by units that you do not capture for is not listed"
-            + (
-                "; dhis2 data tracker break-glass UID lets you in with a reason"
-                if found.level == glass.PROTECTED
-                else ""
-            )
+            + ("; dhis2 data tracker override UID lets you in with a reason" if found.level == glass.PROTECTED else "")
         )
 
 

@@ -181,22 +181,22 @@ async def transfer(
 
 
 @verb(
-    "data tracker break-glass",
+    "data tracker override",
     effect="write",
     persons=True,
     examples=[
-        "dhis2 data tracker break-glass w9wDBv99aRt --program 'Child Programme' --reason 'referred to us' --dry-run"
+        "dhis2 data tracker override w9wDBv99aRt --program 'Child Programme' --reason 'referred to us' --dry-run"
     ],
     left_out={"mcp": "breaking the glass is for a person who answers for the reason"},
 )
-async def break_glass(
+async def override(
     s: Session,
     entity: Annotated[str, Doc("The UID of the entity.")],
     *,
     program: OfProgram,
     reason: Annotated[str, Doc("Why: the server writes it down with your name.")],
 ) -> Plan:
-    """Ask for temporary ownership of an entity that another unit owns in a protected program, with a reason.
+    """Break the glass: ask for temporary ownership of an entity that another unit owns in a protected program.
 
     It lasts three hours, is written down by the server, and cannot be taken back.
 

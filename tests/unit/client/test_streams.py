@@ -5,6 +5,7 @@ import json
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
@@ -170,3 +171,46 @@ async def test_pages_give_lists_and_stop_at_a_limit():
             "e11",
             "e20",
         ]
+
+
+class Told:
+    """An answer in pieces, as far as a check needs it."""
+
+    method, url = "GET", "/api/metadata"
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._pieces = [data[at : at + size] for at in range(0, len(data), size)]
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+
+
+NOT_JSON = [
+    b'{"rows":[}}', b'{"rows":[,{}]}', b'{"rows":[{},]}', b'{"rows":[{},,{}]}', b'{"rows":[{},\n, {"a":1}]}', b'{"rows":[{"a":[1}]}]}',
+    b'{"rows":[{"a":1}},"b":[]}', '{"a":"\u00e9","rows":[{"\u00e9":[{}]},{"a":1},],"b":[]}'.encode(), b'{"b":[{}],"rows":[{}{}]}',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data", NOT_JSON)
+@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize("least", [8, streams.PIECE])
+async def test_what_is_no_json_is_never_taken_for_an_answer(data: bytes, size: int, least: int):
+    with patch.object(streams, "PIECE", least), patch.object(streams, "_LONG", 4 * least):
+        with pytest.raises((BrokenAnswer, NotFound)):
+            await read(data, size)
+        with pytest.raises(BrokenAnswer):
+            _ = [piece async for piece in streams.whole_json(cast("Any", Told(data, size)))]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 50, 1000])
+@pytest.mark.parametrize("least", [8, streams.PIECE])
+async def test_a_whole_answer_of_many_lists_passes_as_it_came(size: int, least: int):
+    row = {"id": "\u00e9", "in": [{"a": 1}, {"b": "},{"}], "of": {"list": [[], [{}]]}}
+    data = json.dumps({"system": {}, "a": [], "b": [row], "c": [row, {}, row], "d": [], "e": [[1], [2, 3]]}).encode()
+    with patch.object(streams, "PIECE", least), patch.object(streams, "_LONG", 4 * least):
+        assert b"".join([piece async for piece in streams.whole_json(cast("Any", Told(data, size)))]) == data
+        assert await read(data, size, "c") == [row, {}, row]
+        for end in range(1, len(data) - 1, 5):
+            with pytest.raises(BrokenAnswer):
+                _ = [piece async for piece in streams.whole_json(cast("Any", Told(data[:end], size)))]
