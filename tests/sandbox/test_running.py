@@ -402,8 +402,8 @@ def test_an_app_is_installed_from_its_zip(api: TestClient):
             "manifest.webapp", json.dumps({"name": "My App", "version": "1.0", "launch_path": "index.html"})
         )
     assert api.post("/api/apps", files={"file": ("app.zip", packed.getvalue())}).status_code == 201
-    assert [app["key"] for app in api.get("/api/apps").json()] == ["my-app"]
-    assert api.delete("/api/apps/my-app").status_code == 204 and api.get("/api/apps").json() == []
+    assert [app["key"] for app in api.get("/api/apps").json()] == ["My-App"]
+    assert api.delete("/api/apps/My-App").status_code == 204 and api.get("/api/apps").json() == []
     assert api.post("/api/apps", files={"file": ("app.zip", b"no zip")}).status_code == 409
 
 

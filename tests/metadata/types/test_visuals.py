@@ -77,7 +77,7 @@ async def test_a_plan_says_what_will_be_drawn(country: Session):
         ),
         ({"data": [ANTENATAL]}, "none of the dataElements, indicators or programIndicators has", None),
         ({"data": []}, "needs --data", "create --help"),
-        ({"period": ["LAST_12_MONTH"]}, "'LAST_12_MONTH' is not a period", "2024Q1"),
+        ({"period": ["LAST_12_MONTH"]}, "'LAST_12_MONTH' is not a period", "LAST_12_MONTHS"),
         ({"org_unit": ["Tavresq"]}, "'Tavresq'", "Tavresk"),
         ({"org_unit": ["LEVEL-9"]}, "'LEVEL-9' is no level", "LEVEL-3 (District)"),
         ({"org_unit": ["LEVEL-Distrct"]}, "'LEVEL-Distrct' is no level", "LEVEL-District"),
