@@ -20,6 +20,7 @@ from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
+from dhis2sh.data.totals import Totals
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.verbs.places import Places, cells_of
@@ -55,6 +56,8 @@ class Load:
         rejected: where refused rows go; into the job's folder without it.
         size: rows in one request.
         by_job: the server imports each part in a job of its own, which is watched.
+        several_levels: units above others of the load have values of their own; else rows that name such a unit are
+            taken for totals and refused.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
         unread: columns that hold nothing of a value, filled as the notes are.
     """
@@ -65,6 +68,7 @@ class Load:
     rejected: Path | None = None
     size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
     by_job: bool = False
+    several_levels: bool = True
     notes: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
 
@@ -120,6 +124,7 @@ class _Taking:
         self._thousands: list[tuple[int, Row]] = []
         self._commas = False
         self._negative: tuple[int, int] | None = None
+        self._totals = Totals(target)
         self.given = self.repeated = 0
 
     async def meet(self, batch: Sequence[tuple[int, Row]]) -> None:
@@ -169,7 +174,9 @@ class _Taking:
             sent = self._checked(row)
         except Problem as problem:
             self.refused.add(place, _as_text(row), str(problem))
+            self._totals.refused(row)
             return
+        self._totals.met(row, str(sent["orgUnit"]))
         cell = cell_of(sent, self._target.default)
         value = (sent.get("value"), sent.get("comment"), sent.get("deleted"))
         before = self._seen.get(cell)
@@ -212,7 +219,7 @@ class _Taking:
         if self._negative is not None:
             first, count = self._negative
             said.append(f"{counted(count, 'value')} below zero, which counts are not (first: row {first:,})")
-        return [*said, *self._places.notes()]
+        return [*said, *self._totals.notes(), *self._places.notes()]
 
     def finish(self) -> Job:
         """The job of all that was taken."""
@@ -220,12 +227,20 @@ class _Taking:
             if (row := self._preparing.withdraw(place, sent)) is not None:
                 reason = f"'{row['value']}' may be a thousand times as much: other rows have decimal commas"
                 self.refused.add(place, row, reason)
+        self._refuse_totals()
         self.refused.close()
         title = f"{VERBS[self._load.strategy]} {counted(self._preparing.rows, 'data value')}: {self._load.what}"
         job = self._preparing.finish(title, self._url, self._load.strategy, undo=self._load.undo)
         if self._load.rejected is None:
             self.refused.path = job.path / jobs.REFUSED
         return job
+
+    def _refuse_totals(self) -> None:
+        """Rows of units above those of other rows: a total would be counted once more with what it is the sum of."""
+        self.refused.names = self._target.names()
+        for place, like, text, reason in self._totals.found(self._seen, several_levels=self._load.several_levels):
+            if (row := self._preparing.withdraw(place, like)) is not None:
+                self.refused.add(place, {**row, "orgUnit": text}, reason)
 
     def drop(self) -> None:
         """Nothing of it is wanted."""

@@ -25,7 +25,7 @@ FIELDS = {
     "dataElements": "id,displayName,valueType,zeroIsSignificant,optionSet[options[code]],"
     "categoryCombo[categoryOptionCombos[id,displayName,code]],"
     "dataSetElements[dataSet[id],categoryCombo[categoryOptionCombos[id,displayName,code]]]",
-    "organisationUnits": "id,displayName,openingDate,closedDate",
+    "organisationUnits": "id,displayName,path,openingDate,closedDate",
     "categoryOptionCombos": "id,displayName",
     "dataSets": "id,displayName,periodType,organisationUnits[id],"
     "categoryCombo[categoryOptionCombos[id,displayName,code]]",
@@ -61,12 +61,13 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """An organisation unit and the days on which it is open."""
+    """An organisation unit, the days on which it is open, and the UIDs of the units above it."""
 
     uid: str
     name: str
     opened: dt.date | None
     closed: dt.date | None
+    above: tuple[str, ...] = ()
 
 
 class Target:
@@ -131,6 +132,15 @@ class Target:
         """An organisation unit, or the sentence that says why there is none."""
         uid = self._uids["organisationUnits"].get(text)
         return self._units[uid] if uid is not None else self._problems["organisationUnits", text]
+
+    def above_others(self) -> dict[str, Unit]:
+        """The units that were met and lie above others that were met, by UID."""
+        above = {uid for unit in self._units.values() for uid in unit.above}
+        return {uid: unit for uid, unit in self._units.items() if uid in above}
+
+    def unit_of(self, uid: str) -> Unit:
+        """A unit that was met, by its UID."""
+        return self._units[uid]
 
     def alike(self, text: str) -> list[str]:
         """The units, by UID, that an ambiguous text may mean; none where it is not."""
@@ -269,8 +279,9 @@ class Target:
         for row in rows:
             uid = str(row["id"])
             self._units[uid] = Unit(
-                uid, str(row.get("displayName") or uid), _day(row.get("openingDate")), _day(row.get("closedDate"))
-            )
+                uid, str(row.get("displayName") or uid), _day(row.get("openingDate")), _day(row.get("closedDate")),
+                tuple(part for part in str(row.get("path") or "").split("/") if part and part != uid),
+            )  # fmt: skip
 
 
 def named_options(text: str) -> list[str]:

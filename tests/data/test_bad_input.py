@@ -439,3 +439,48 @@ async def test_approved_data_is_refused_in_the_servers_words_with_names_and_says
         await do(s, "data aggregate push", file=write(rows))
     assert (await values(s))["Temperature", "default", "Clinic B", "202501"] == "26"
     assert (await values(s))["Temperature", "default", "Clinic A", "202501"] == "20"
+
+
+async def _all_report(s: Session) -> None:
+    for unit in ("ouNation001", "ouNorth0001"):
+        await s.client.post(f"dataSets/dsMonthly01/organisationUnits/{unit}", None)
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "Facility,Data element,Period,Value\nClinic A,Stock,202502,1\nClinic B,Stock,202502,x\n"
+        "NORTH ,Stock,202502,3\nN,Stock,202502,3\nNorth,Stock,202501,9\n",
+        "Facility,202502,202501\nNation,3,\nClinic A,1,\nClinic B,x,\nNorth,3,9\n",
+    ],
+)
+async def test_a_total_at_a_unit_above_others_is_refused(s: Session, sheet: str):
+    """Districts that report too take their own total as a value, which is then counted twice."""
+    await _all_report(s)
+    more = {} if "Value" in sheet else {"data_element": "Stock"}
+    plan = await planned(s, "data aggregate push", file=write(sheet), rejected=Path("mend.csv"), **more)
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502", "Stock, North, 202501"]
+    said = "; ".join(plan.notes)
+    assert "'North' lies above units of other rows" in said and "'Nation' lies above units of other rows" in said
+    meant = await planned(s, "data aggregate push", file=write(sheet), several_levels=True, **more)
+    assert len(meant.steps) == 4
+    assert "2 values of units above those of other rows" in "; ".join(meant.notes)
+
+
+async def test_a_total_of_rows_that_are_refused_is_refused_too(s: Session):
+    await _all_report(s)
+    sheet = write("Facility,202502\nClinic A,x\nNorth,3\n")
+    plan = await planned(s, "data aggregate push", file=sheet, data_element="Stock")
+    assert not plan.steps
+    assert "'North' lies above" in "; ".join(plan.notes)
+
+
+async def test_units_by_uid_may_have_values_at_several_levels(s: Session):
+    """What a server exports has values where they were entered."""
+    await _all_report(s)
+    sheet = write(
+        "dataElement,period,orgUnit,value\ndeStock0001,202502,ouClinicA01,1\ndeStock0001,202502,ouNorth0001,3\n"
+    )
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert len(plan.steps) == 2
+    assert "1 value of units above those of other rows (first: row 3)" in "; ".join(plan.notes)

@@ -131,6 +131,9 @@ async def push(
     async_: Annotated[
         bool, Doc("Let the server import each part in a job of its own, and watch it: no proxy ends it for its length.")
     ] = False,
+    several_levels: Annotated[
+        bool, Doc("Rows of units above those of other rows are values of their own, no totals of them.")
+    ] = False,
     no_undo: NoUndo = False,
     rejected: Rejected = None,
 ) -> Plan:
@@ -154,7 +157,7 @@ async def push(
     }  # fmt: skip
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
-        by_job=async_,
+        by_job=async_, several_levels=several_levels,
     )  # fmt: skip
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
