@@ -53,7 +53,7 @@ class Load:
         what: what they are, for titles, such as `values.csv`.
         strategy: what the server does with them.
         undo: keep the values before.
-        rejected: where refused rows go; into the job's folder without it.
+        rejected: where refused rows go when the rest has been sent; into the job's folder alone without it.
         size: rows in one request.
         by_job: the server imports each part in a job of its own, which is watched.
         several_levels: units above others of the load have values of their own; else rows that name such a unit are
@@ -115,7 +115,7 @@ class _Taking:
     def __init__(self, s: Session, target: Target, load: Load, *, by_set: bool) -> None:
         self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
         self._preparing = Preparing(s.profile.name, min(load.size, ROWS_BY_SET) if by_set else load.size)
-        self.refused = RefusedRows(load.rejected or self._preparing.path / jobs.REFUSED, load.unread)
+        self.refused = RefusedRows(self._preparing.path / jobs.REFUSED, load.unread, load.rejected)
         self._checker = Checker(target, deleting=load.strategy == "DELETE")
         self._places = Places(s)
         self.above: list[str] = []
@@ -231,8 +231,7 @@ class _Taking:
         self.refused.close()
         title = f"{VERBS[self._load.strategy]} {counted(self._preparing.rows, 'data value')}: {self._load.what}"
         job = self._preparing.finish(title, self._url, self._load.strategy, undo=self._load.undo)
-        if self._load.rejected is None:
-            self.refused.path = job.path / jobs.REFUSED
+        self.refused.path = job.path / jobs.REFUSED
         return job
 
     def _refuse_totals(self) -> None:
@@ -305,7 +304,8 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         said += await _validated(s, job, left[0], refused.names)
     if refused.count:
         said += [f"refused: {line}" for line in refused.lines()]
-        said.append(f"refused rows with their reasons: {refused.path}")
+        later = f" (and in {refused.wanted} when the rest has been sent)" if refused.wanted is not None else ""
+        said.append(f"refused rows with their reasons: {refused.path}{later}")
     rows = sum(len(job.places(part)) for part in left)
     held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
     now = await cells_now(s, held, target.default) if held else None
@@ -317,8 +317,10 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
     made = Plan(title, steps, notes=said, writer=Values(job, target.default, refused, notes), asks=True)
     if not rows and refused.count:
         made.blocked = Refused(
-            f"none of the {given:,} rows can be sent: {refused.lines()[0]}", hint=f"mend them in {refused.path}"
+            f"none of the {given:,} rows can be sent: {refused.lines()[0]}",
+            hint=f"mend them in {refused.wanted or f'a copy of {refused.path}, which goes after a day (--rejected FILE makes one)'}",
         )
+        made.leave = refused.deliver
     return made
 
 

@@ -202,7 +202,7 @@ class Values:
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Rows that were refused, before sending or by the server, are failures of the whole."""
-        self.refused.close()
+        where = self.refused.deliver()
         if cut_off:
             return
         summary.failures = self.refused.failures()
@@ -210,7 +210,7 @@ class Values:
         if summary.ignored and self.job.head.strategy == "CREATE_AND_UPDATE":
             told.append("ignored is what the server holds already as it was sent")
         if self.refused.count:
-            told.append(f"{self.refused.count:,} refused rows: {self.refused.path}")
+            told.append(f"{self.refused.count:,} refused rows: {where}")
         if told:
             summary.note = "; ".join(told)
 

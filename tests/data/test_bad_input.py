@@ -197,7 +197,11 @@ async def test_columns_that_are_not_read_are_named_and_kept_with_refused_rows(s:
         "District,Facility,Data element,Period,Value,Remarks\n"
         "North,Clinic A,Stock,202502,x,checked\nNorth,Clinic B,Stock,202502,1,first\nNorth,Clinic B,Stock,202502,2,then\n"
     )
+    Path("mend.csv").write_text("mine")
     plan = await planned(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    assert Path("mend.csv").read_text() == "mine"
+    with pytest.raises(Refused, match="none of the 3 rows"):
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
     assert "columns not read: Remarks" in plan.notes
     assert "held against where the units lie: District" in plan.notes
     rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
@@ -484,3 +488,16 @@ async def test_units_by_uid_may_have_values_at_several_levels(s: Session):
     plan = await planned(s, "data aggregate push", file=sheet)
     assert len(plan.steps) == 2
     assert "1 value of units above those of other rows (first: row 3)" in "; ".join(plan.notes)
+
+
+async def test_refused_rows_are_never_written_over_what_is_pushed(s: Session):
+    sheet = write("dataElement,period,orgUnit,value\nStock,202502,Clinic A,x\nStock,202502,Clinic B,1\n")
+    text = sheet.read_text()
+    Path("link.csv").symlink_to(sheet)
+    Path("hard.csv").hardlink_to(sheet)
+    for path in (sheet, Path("../" + Path.cwd().name) / sheet, Path("link.csv"), Path("hard.csv")):
+        with pytest.raises(UsageError, match="is the file that is read"):
+            await planned(s, "data aggregate push", file=sheet, rejected=path)
+        with pytest.raises(UsageError, match="is the file that is read"):
+            await planned(s, "metadata import", file=sheet, rejected=path)
+    assert sheet.read_text() == text
