@@ -22,8 +22,10 @@ SHOWN = (*KEY, "value", "storedBy", "lastUpdated", "comment", "followup")
 """The columns that a list of values has."""
 UNREAD = " unread"
 """Where a row on its way has the cells of the columns that hold nothing of a value, by header; no header begins with a blank."""
+NAMES = " names"
+"""Where a row on its way has what stands in the columns of names beside those of UIDs, by the latter."""
 
-__all__ = ["COLUMNS", "DEFAULTED", "KEY", "SENT", "SHOWN", "UNREAD", "cell_of"]
+__all__ = ["COLUMNS", "DEFAULTED", "KEY", "NAMES", "SENT", "SHOWN", "UNREAD", "cell_of"]
 
 
 def cell_of(row: Row, default: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from dhis2sh.data.cells import NAMES
 from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.periods import Period
@@ -95,6 +96,8 @@ class Checker:
         """
         place, cell = self._quickly(row) or self._thoroughly(row)
         sent = {**cell, "orgUnit": place.unit.uid}
+        if isinstance(beside := row.get(NAMES), dict):
+            self._compare(sent, beside)
         marks = {name: mark for name in _MARKS if name in row and (mark := _mark(row[name], name)) is not None}
         if not (self._deleting or marks.get("deleted")):
             sent["value"] = _value(row, place.element)
@@ -106,6 +109,16 @@ class Checker:
         if "annotation" in row and row["annotation"] and place.element.value_type in value_types.NUMERIC:
             sent.setdefault("comment", row["annotation"])
         return sent
+
+    def _compare(self, sent: Row, beside: Row) -> None:
+        """Raise `Problem` where a name that stands beside a UID is another object's: nobody knows which of both is meant."""
+        for column, cell in beside.items():
+            uid, text = str(sent[column]), text_of(cell)
+            if not self._target.is_called(uid, text):
+                name = self._target.names().get(uid, uid)
+                raise Problem(
+                    f"the {column} {uid} is '{name}', and beside it stands '{text[:60]}': take out one of the two"
+                )
 
     def _quickly(self, row: Row) -> tuple[_Place, Row] | None:
         """What `_thoroughly` finds, where all but the unit was met before and the unit reports through the same sets."""

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.data.cells import UNREAD
+from dhis2sh.data.cells import NAMES, UNREAD
 from dhis2sh.data.checking import text_of
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.written import as_period
@@ -70,6 +70,7 @@ class Sheet:
         across: headers that are periods or data elements themselves, `spread` saying which; empty for a long sheet.
         given: what stands for every row, such as the period of all of it.
         unread: headers that are none of these. A refused row keeps what stands below them.
+        names: of the headers with names beside UIDs the column of the UIDs.
     """
 
     columns: Mapping[str, str]
@@ -77,6 +78,7 @@ class Sheet:
     spread: str = ""
     given: Row = field(default_factory=lambda: {})
     unread: Sequence[str] = ()
+    names: Mapping[str, str] = field(default_factory=lambda: {})
 
     @property
     def _division(self) -> str:
@@ -91,7 +93,13 @@ class Sheet:
             for header, cell in row.items()
             if header in columns and cell is not None and cell != ""
         }
+        beside: Row = {
+            column: cell for header, column in self.names.items() if (cell := row.get(header)) not in (None, "")
+        }
+        own |= {column: cell for column, cell in beside.items() if column not in own}  # a name alone is the name
         base, some = {**self.given, **own} if self.given else own, bool(own)
+        if beside:
+            base[NAMES] = beside
         if "year" in base and (year := base.pop("year")) is not None:
             base["period"] = _in_year(base.get("period"), self._division, text_of(year))
         period = base.get("period")
@@ -153,13 +161,16 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     Raises `UsageError` that says which column is missing, or which two hold the same.
     """
     columns: dict[str, str] = {}
+    names: dict[str, str] = {}
     others: list[str] = []
     by_place = [_plain(header) for header in headers[1:6]] == _DHIS2
     for header in headers:
         plain = _plain(header)
         name = "dataElement" if by_place and header == headers[0] else _BY_HEADER.get(plain)
         if _NAME.fullmatch(header) and _NAME.sub(r"\1", header) in headers:
-            continue  # the name beside its UID
+            if header.endswith("Name"):
+                names[header] = _NAME.sub(r"\1", header)
+            continue  # beside its UID
         if name is None:
             others += [] if plain in _PASSED_OVER else [header]
         elif name in columns.values():
@@ -170,8 +181,10 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     known = {*columns.values(), *given}
     if "value" in known:
         _complete(known, headers)
-        return Sheet(columns, given=given, unread=others)
-    return _wide(columns, others, known, given, headers)
+        return Sheet(columns, given=given, unread=others, names=names)
+    sheet = _wide(columns, others, known, given, headers)
+    sheet.names = names
+    return sheet
 
 
 def _complete(known: set[str], headers: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.changes.refusals import named
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data import jobs
-from dhis2sh.data.cells import DEFAULTED, UNREAD, cell_of
+from dhis2sh.data.cells import DEFAULTED, NAMES, UNREAD, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
 from dhis2sh.data.jobs import Job, Preparing
 from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
@@ -281,6 +281,8 @@ def _kind(period: str) -> str:
 
 
 def _as_text(row: Row) -> Row:
+    if isinstance(beside := row.get(NAMES), dict):
+        row = {**row, **{f"{column}Name": text for column, text in beside.items()}}
     return {name: text_of(value) if value is not None else "" for name, value in row.items()}
 
 

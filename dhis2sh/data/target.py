@@ -15,17 +15,17 @@ from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.verbs import names
-from dhis2sh.words import listed
+from dhis2sh.words import folded, listed
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 FIELDS = {
-    "dataElements": "id,displayName,valueType,zeroIsSignificant,optionSet[options[code]],"
+    "dataElements": "id,displayName,name,code,valueType,zeroIsSignificant,optionSet[options[code]],"
     "categoryCombo[categoryOptionCombos[id,displayName,code]],"
     "dataSetElements[dataSet[id],categoryCombo[categoryOptionCombos[id,displayName,code]]]",
-    "organisationUnits": "id,displayName,path,openingDate,closedDate",
+    "organisationUnits": "id,displayName,name,code,path,openingDate,closedDate",
     "categoryOptionCombos": "id,displayName",
     "dataSets": "id,displayName,periodType,organisationUnits[id],"
     "categoryCombo[categoryOptionCombos[id,displayName,code]]",
@@ -89,6 +89,7 @@ class Target:
         self._elements: dict[str, Element] = {}
         self._units: dict[str, Unit] = {}
         self._sets: dict[str, DataSet] = {}
+        self._called: dict[str, set[str]] = {}
         self._combo_names: dict[str, str] = {}
         self._options: dict[str, list[frozenset[str]]] = {}
         self.default = ""
@@ -177,6 +178,11 @@ class Target:
         )  # fmt: skip
         return ", ".join(str(part) for part in parts if part)
 
+    def is_called(self, uid: str, text: str) -> bool:
+        """May a text stand for an object that was met: is it its UID, code or name? So is any of one that was not."""
+        called = self._called.get(uid)
+        return called is None or text == uid or folded(text) in called
+
     def names(self) -> dict[str, str]:
         """What the UIDs that were met stand for."""
         return {
@@ -220,23 +226,32 @@ class Target:
             self._uids[plural][text] = found
         return None
 
+    def _learn(self, rows: Iterable[JsonObject]) -> None:
+        """Remember what objects are called."""
+        for row in rows:
+            texts = (str(row[key]) for key in ("displayName", "name", "code") if row.get(key))
+            self._called.setdefault(str(row["id"]), set()).update(map(folded, texts))
+
     async def _read_elements(self, uids: list[str]) -> None:
         rows = (
             (await reading.by_uid(self._s.client, "dataElements", uids, fields=FIELDS["dataElements"])).rows
             if uids
             else []
         )
+        self._learn(rows)
         links = [link for row in rows for link in _items(row.get("dataSetElements"))]
         await self._read_sets({str(_inner(link, "dataSet").get("id")) for link in links} - self._sets.keys())
         for row in rows:
             uid = str(row["id"])
             combos = _named_combos(_inner(row, "categoryCombo"))
+            self._learn(_items(_inner(row, "categoryCombo").get("categoryOptionCombos")))
             self._combo_names |= {
                 str(item["id"]): str(item.get("displayName"))
                 for item in _items(_inner(row, "categoryCombo").get("categoryOptionCombos"))
             }
             sets: list[DataSet] = []
             for link in _items(row.get("dataSetElements")):
+                self._learn(_items(_inner(link, "categoryCombo").get("categoryOptionCombos")))
                 combos |= _named_combos(_inner(link, "categoryCombo"))  # the set's own in place of the element's
                 if (held := self._sets.get(str(_inner(link, "dataSet").get("id")))) is not None:
                     sets.append(held)
@@ -252,6 +267,7 @@ class Target:
         )
         for row in rows:
             uid = str(row["id"])
+            self._learn(_items(_inner(row, "categoryCombo").get("categoryOptionCombos")))
             self._sets[uid] = DataSet(
                 uid, str(row.get("displayName") or uid), str(row.get("periodType")),
                 frozenset(str(item.get("id")) for item in _items(row.get("organisationUnits"))),
@@ -276,6 +292,7 @@ class Target:
     async def _read_units(self, uids: list[str]) -> None:
         fields = FIELDS["organisationUnits"]
         rows = (await reading.by_uid(self._s.client, "organisationUnits", uids, fields=fields)).rows if uids else []
+        self._learn(rows)
         for row in rows:
             uid = str(row["id"])
             self._units[uid] = Unit(

@@ -501,3 +501,33 @@ async def test_refused_rows_are_never_written_over_what_is_pushed(s: Session):
         with pytest.raises(UsageError, match="is the file that is read"):
             await planned(s, "metadata import", file=sheet, rejected=path)
     assert sheet.read_text() == text
+
+
+HEADER = "dataElement,dataElementName,period,orgUnit,orgUnitName,categoryOptionCombo,categoryOptionComboName,value\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("deStock0001,Temperature,202502,ouClinicA01,Clinic A,,,1", "deStock0001 is 'Stock', and beside it stands 'Temperature'"),
+        ("deStock0001,Stock,202502,ouClinicA01,Clinic B,,,1", "ouClinicA01 is 'Clinic A', and beside it stands 'Clinic B'"),
+        ("deVisits001,Visits,202502,ouClinicA01,Clinic A,combMale001,Female,1", "combMale001 is 'Male', and beside it stands 'Female'"),
+    ],
+)  # fmt: skip
+async def test_a_name_that_contradicts_its_uid_is_refused(s: Session, row: str, why: str):
+    """Who copies a row and changes the name alone means the other one, or not: nobody knows."""
+    sheet = write(f"{HEADER}{row}\ndeStock0001,stock ,202502,ouClinicC01,CLINIC C,,default,2\n")
+    with pytest.raises(PartlyDone, match=why):
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    (kept,) = csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines())
+    assert [kept[name] for name in HEADER.strip().split(",")] == row.split(",")
+
+
+async def test_a_name_without_its_uid_is_the_name(s: Session):
+    sheet = write(f"{HEADER},Visits,202502,,Clinic A,,Male,4\n")
+    await do(s, "data aggregate push", file=sheet)
+    assert (await values(s, period=["202502"]))["Visits", "Male", "Clinic A", "202502"] == "4"
+    wide = write("orgUnit,orgUnitName,202502\nouClinicA01,Clinic B,4\n,Clinic C,5\n")
+    with pytest.raises(PartlyDone, match="ouClinicA01 is 'Clinic A'"):
+        await do(s, "data aggregate push", file=wide, data_element="Stock")
+    assert (await values(s, period=["202502"]))["Stock", "default", "Clinic C", "202502"] == "5"
