@@ -42,6 +42,7 @@ _DECIMAL_COMMA = re.compile(r"-?[\d .]*\d,\d+")
 _NEGATIVE = re.compile(r"-[\d.]*[1-9][\d.]*(E-?\d+)?")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 """In a sheet of decimal commas a point parts thousands: 1.234 is 1234."""
+_MERGED = ", as below merged cells, which hold theirs in the first row alone: fill it down"
 VERBS = {"CREATE_AND_UPDATE": "import", "CREATE": "create", "UPDATE": "update", "DELETE": "delete"}
 
 
@@ -125,6 +126,7 @@ class _Taking:
         self._commas = False
         self._negative: tuple[int, int] | None = None
         self._totals = Totals(target)
+        self._below_a_unit = False
         self.given = self.repeated = 0
 
     async def meet(self, batch: Sequence[tuple[int, Row]]) -> None:
@@ -173,9 +175,11 @@ class _Taking:
         try:
             sent = self._checked(row)
         except Problem as problem:
-            self.refused.add(place, _as_text(row), str(problem))
+            merged = self._below_a_unit and row.get("orgUnit") in (None, "")
+            self.refused.add(place, _as_text(row), f"{problem}{_MERGED if merged else ''}")
             self._totals.refused(row)
             return
+        self._below_a_unit = True
         self._totals.met(row, str(sent["orgUnit"]))
         cell = cell_of(sent, self._target.default)
         value = (sent.get("value"), sent.get("comment"), sent.get("deleted"))

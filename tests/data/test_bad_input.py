@@ -277,7 +277,13 @@ async def test_months_that_a_spreadsheet_keeps_as_days(s: Session):
     await do(s, "data aggregate push", file=sheet, data_element="Stock")
     found = await values(s, period=["2025"])
     assert [found["Stock", "default", "Clinic A", f"20250{month}"] for month in (1, 2, 3)] == ["1", "2", "3"]
-    long = workbook([["Facility", "Data element", "Month", "Value"], ["Clinic C", "Stock", day, 7]])
+    head = ["Facility", "Data element", "Month", "Value"]
+    await do(
+        s,
+        "data aggregate push",
+        file=workbook([head, ["Clinic B", "Stock", day, 6], ["Clinic B", "Stock", "Feb-25", 8]]),
+    )
+    long = workbook([head, ["Clinic C", "Stock", day, 7]])
     await do(s, "data aggregate push", file=long)
     assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "7"
 
@@ -531,3 +537,34 @@ async def test_a_name_without_its_uid_is_the_name(s: Session):
     with pytest.raises(PartlyDone, match="ouClinicA01 is 'Clinic A'"):
         await do(s, "data aggregate push", file=wide, data_element="Stock")
     assert (await values(s, period=["202502"]))["Stock", "default", "Clinic C", "202502"] == "5"
+
+
+async def test_a_text_far_below_numbers_is_not_lost(s: Session):
+    """A column is what all of its rows hold, not the first thousand."""
+    rows: list[list[object]] = [["orgUnit", "dataElement", "period", "value"]]
+    rows += [["Clinic A", "Stock", "202502", 1]] * 1_100
+    plan = await planned(s, "data aggregate push", file=workbook([*rows, ["Clinic B", "Stock", "202502", "twelve"]]))
+    assert "this is 'twelve'" in "; ".join(plan.notes)
+
+
+async def test_two_header_lines_are_said_to_be_two(s: Session):
+    """What is advised leads on: the line that names the columns, and then to make one of two."""
+    sheet = workbook([
+        ["Return of June"], ["Facility", "Stock", "", "Visits"], ["", "Old", "New", "Male"], ["Clinic A", 1, 2, 3],
+    ])  # fmt: skip
+    for line, advice in ((None, "--header-row 2"), (2, "of two header lines"), (3, "of two header lines")):
+        with pytest.raises(UsageError) as caught:
+            await planned(
+                s, "data aggregate push", file=sheet, period="202502", **({"header_row": line} if line else {})
+            )
+        assert advice in str(caught.value.hint)
+        assert line is None or "--header-row" not in str(caught.value.hint)
+    with pytest.raises(UsageError, match="names Old more than once") as caught:
+        await planned(s, "data aggregate push", file=workbook([["Facility", "Old", "Old"], ["Clinic A", 1, 2]]))
+    assert "of two header lines" in str(caught.value.hint)
+
+
+async def test_a_unit_in_the_first_row_of_merged_cells_is_asked_to_be_filled_down(s: Session):
+    sheet = write("Facility,Data element,Month,Value\nClinic A,Stock,202502,1\n,Temperature,202502,2\n")
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert "no organisation unit, as below merged cells" in "; ".join(plan.notes)
