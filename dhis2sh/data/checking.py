@@ -352,9 +352,26 @@ def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
     return uid
 
 
+def _advice(text: str) -> str | None:
+    """What to do about a text that is no number of a type, where it nearly is one."""
+    if (whole := _WHOLE.fullmatch(text)) is not None:
+        return f"write {whole[1]}"
+    if _PARTED.fullmatch(text):
+        return "take out what parts the thousands, if it is that"
+    if (comma := _COMMA.fullmatch(text)) is not None:
+        return f"write {comma[1]}.{comma[2]}, if that is a decimal comma"
+    if text.lower() in _NONE:
+        return "write 0 if it is zero, and leave the cell empty if it is not known"
+    return None
+
+
 SHORT = 16
 """Characters of a value that a load may well have again."""
 _refused = lru_cache(20_000)(value_types.refused)
+_WHOLE = re.compile(r"([-+]?\d+)[.,]0{1,2}")
+"""A whole number as a spreadsheet with decimals writes it; of three noughts nobody knows."""
+_COMMA = re.compile(r"([-+]?\d+),(\d+)")
+_NONE = {"nil", "none", "no", "zero", "o", "-", "--", "n/a", "na", "nd"}
 _PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
 """A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
 
@@ -370,11 +387,8 @@ def _value(row: Row, element: Element) -> str:
     text = text_of(cast("JsonValue", given))
     wanted = (_refused if len(text) <= SHORT else value_types.refused)(element.value_type, text)
     if wanted is not None:
-        parted = element.value_type in value_types.NUMERIC and _PARTED.fullmatch(text) is not None
-        raise Problem(
-            f"'{element.name}' wants {wanted}, and this is '{text[:60]}'"
-            + (": take out what parts the thousands, if it is that" if parted else "")
-        )
+        advice = _advice(text) if element.value_type in value_types.NUMERIC else None
+        raise Problem(f"'{element.name}' wants {wanted}, and this is '{text[:60]}'{f': {advice}' if advice else ''}")
     if element.options is not None and element.value_type != "MULTI_TEXT" and text not in element.options:
         raise Problem(f"'{text[:60]}' is no option of '{element.name}' (options are given by code)")
     return text

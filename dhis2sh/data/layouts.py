@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.data.cells import NAMES, UNREAD
+from dhis2sh.data.cells import ASIDE, NAMES, UNREAD
 from dhis2sh.data.checking import text_of
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.dhis2.written import as_period
+from dhis2sh.dhis2.written import as_period, is_yearless
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs.places import says_where
 from dhis2sh.words import joined, listed
@@ -54,6 +54,11 @@ _DHIS2 = ["period", "orgunit", "categoryoptioncombo", "attributeoptioncombo", "v
 """How the header of DHIS2's CSV goes on, which it reads by place; the first column is the element, whatever it is called."""
 _PASSED_OVER = {"row", "reason", "code"}
 """What our own file of refused rows has beside the values."""
+_ASIDE = {
+    "total", "totals", "grandtotal", "subtotal", "sum", "sn", "sno", "serialno", "serialnumber", "serial", "no", "number", "nr",
+    "rownumber",
+}  # fmt: skip
+"""What people call columns of a wide sheet that hold no values; a data element may be called so all the same."""
 _NAME = re.compile(r"(dataElement|orgUnit|categoryOptionCombo|attributeOptionCombo)(Name|Path)")
 """What our own lists have beside UIDs."""
 NOTHING = {"", "-", "n/a", "na", "null", "none"}
@@ -116,7 +121,8 @@ class Sheet:
             cell = row.get(header)
             if cell is None or text_of(cell).lower() in NOTHING:
                 continue
-            found.append({**base, **_spread(self.spread, header), "value": cell})
+            own = {**base, **_spread(self.spread, header), "value": cell}
+            found.append({**own, ASIDE: header} if _plain(header) in _ASIDE else own)
         return found
 
 
@@ -215,6 +221,12 @@ def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Ro
         raise UsageError(
             f"no column holds values: there are {listed(headers, TOLD)}",
             hint="a long sheet has dataElement, period, orgUnit, value; a wide one orgUnit and a column for each period",
+        )
+    yearless = [header for header in others if is_yearless(header)]
+    if len(yearless) > 1 or (yearless and len(yearless) == len(others)):
+        raise UsageError(
+            f"{listed((f"'{header}'" for header in yearless), TOLD)}: a period without a year",
+            hint="write the year into the header, such as Jan-25 or 2025Q1",
         )
     if periods and len(periods) == len(others):
         _complete(known | {"period"}, headers)

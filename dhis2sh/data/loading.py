@@ -13,7 +13,7 @@ from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.changes.refusals import named
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data import jobs
-from dhis2sh.data.cells import DEFAULTED, NAMES, UNREAD, cell_of
+from dhis2sh.data.cells import ASIDE, DEFAULTED, NAMES, UNREAD, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
 from dhis2sh.data.jobs import Job, Preparing
 from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
@@ -100,7 +100,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         taking.drop()
         raise
     notes = [*load.notes, *taking.notes()]
-    if unread := [header for header in load.unread if header not in taking.above]:
+    if unread := [header for header in (*load.unread, *taking.aside) if header not in taking.above]:
         notes.append(f"columns not read: {', '.join(unread)}")
     if taking.above:
         notes.append(f"held against where the units lie: {', '.join(taking.above)}")
@@ -121,6 +121,8 @@ class _Taking:
         self._places = Places(s)
         self.above: list[str] = []
         """The columns that say where units lie."""
+        self.aside: dict[str, None] = {}
+        """The columns of a wide sheet that hold totals or row numbers."""
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
         self._commas = False
@@ -166,6 +168,9 @@ class _Taking:
 
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
+        if (header := row.get(ASIDE)) is not None and isinstance(self._target.element(str(header)), str):
+            self.aside[str(header)] = None
+            return
         self.given += 1
         if isinstance(unread := row.get(UNREAD), dict):
             self.refused.beside[place] = _as_text(unread)
@@ -356,7 +361,7 @@ async def _validated(s: Session, job: Job, part: int, names: Mapping[str, str]) 
     return [
         *told,
         f"the server would create {count.created:,}, update {count.updated:,}, delete {count.deleted:,}; "
-        f"{unchanged:,} hold these values already",
+        f"{unchanged:,} hold these values already{f'; it would refuse {len(reasons):,}' if reasons else ''}",
         *([f"{counted(uncounted, 'zero')} that the server does not keep"] if zeros else []),
     ]
 

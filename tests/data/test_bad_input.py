@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.client.messages import WebMessage
 from dhis2sh.data import jobs
 from dhis2sh.data.checking import nearest
+from dhis2sh.data.sending import refusals
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.rows.rows import to_json
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from dhis2sh.verbs import periods
 from tests.data.test_aggregate import values, write
 from tests.metadata.calls import call, do, planned
@@ -87,7 +90,9 @@ async def test_a_row_and_a_column_of_totals(s: Session):
     sheet = write("orgUnit,Stock,Temperature,Total\nClinic B,1,2,3\nTotal,1,2,3\n")
     with pytest.raises(PartlyDone) as caught:
         await do(s, "data aggregate push", file=sheet, period="202502", rejected=Path("mend.csv"))
-    assert "there is no data element with the UID, code or name 'Total'" in str(caught.value)
+    assert "there is no organisation unit with the UID, code or name 'Total'" in str(caught.value)
+    plan = await planned(s, "data aggregate push", file=sheet, period="202502")
+    assert "columns not read: Total" in plan.notes
     found = await values(s, period=["202502"])
     assert found["Stock", "default", "Clinic B", "202502"] == "1"
     assert "there is no organisation unit with the UID, code or name 'Total'" in Path("mend.csv").read_text()
@@ -111,7 +116,7 @@ async def test_units_of_one_name(s: Session):
 
 
 @pytest.mark.parametrize(("cell", "why"), [
-    ("12,5", "such as 12 or -3.5, and this is '12,5'"), ("1 234", "wants a number"), ("12%", "wants a number"),
+    ("12,5", "such as 12 or -3.5, and this is '12,5': write 12.5, if that"), ("12,0", "this is '12,0': write 12"), ("nil", "write 0 if it is zero"), ("1 234", "wants a number"), ("12%", "wants a number"),
     ("n/a", "wants a number"), ("=A1", "wants a number"), ("1e400", "wants a number"), ("12 cases", "wants a number"),
 ])  # fmt: skip
 async def test_what_is_no_number(s: Session, cell: str, why: str):
@@ -444,7 +449,7 @@ async def test_approved_data_is_refused_in_the_servers_words_with_names_and_says
     (told,) = [note for note in plan.notes if "will refuse row 2" in note]
     assert "E7642 Data already approved for data set" in told
     assert "'Monthly' [dsMonthly01]" in told and "'Clinic A' [ouClinicA01]" in told
-    assert "dhis2 approval" in told
+    assert "dhis2 approval status dsMonthly01 202501 ouClinicA01)" in told
     with pytest.raises(PartlyDone, match="E7642"):
         await do(s, "data aggregate push", file=write(rows))
     assert (await values(s))["Temperature", "default", "Clinic B", "202501"] == "26"
@@ -568,3 +573,44 @@ async def test_a_unit_in_the_first_row_of_merged_cells_is_asked_to_be_filled_dow
     sheet = write("Facility,Data element,Month,Value\nClinic A,Stock,202502,1\n,Temperature,202502,2\n")
     plan = await planned(s, "data aggregate push", file=sheet)
     assert "no organisation unit, as below merged cells" in "; ".join(plan.notes)
+
+
+async def test_row_numbers_and_totals_of_a_wide_sheet_are_said_once(s: Session):
+    """A word for each column, so that what is wrong with a row is seen; one whose data element is misspelt is refused."""
+    sheet = write("S/N,Facility,Stock,Stcok,Total\n1,Clinic A,1,5,6\n2,Clinic B,x,5,6\n")
+    plan = await planned(s, "data aggregate push", file=sheet, period="202502")
+    assert "columns not read: S/N, Total" in plan.notes
+    assert plan.title.endswith("3 of 4 rows refused")
+    assert "no data element with the UID, code or name 'Stcok'" in "; ".join(plan.notes)
+
+
+@pytest.mark.parametrize("header", ["Jan,Feb,Mar", "January,february,Sept.", "Q1,Q2", "Week 1,W2"])
+async def test_months_without_a_year_are_no_data_elements(s: Session, header: str):
+    sheet = write(f"Facility,{header}\nClinic A{',1' * len(header.split(','))}\n")
+    with pytest.raises(UsageError, match="a period without a year") as caught:
+        await planned(s, "data aggregate push", file=sheet)
+    assert caught.value.hint == "write the year into the header, such as Jan-25 or 2025Q1"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [
+        ("E7641", "Period: `209901` is after latest open future period: `202612` for data element: `deStock0001` and data set: `dsMonthly01`", "far ahead: dhis2 metadata get dataSets dsMonthly01 --"),
+        ("E7643", "Period: `202501` is not open for this data set at this time: `dsMonthly01`", "dataSets dsMonthly01 --fields dataInputPeriods)"),
+        ("E7643", "Not open", "on these days alone)"),
+        ("E7644", "Period: `202501` does not conform to the open periods of associated data sets", "(dataInputPeriods))"),
+    ],
+)  # fmt: skip
+def test_what_is_advised_names_what_it_is_about(code: str, message: str, told: str):
+    """Never a placeholder in a command."""
+    conflict: JsonObject = {"object": "x", "value": message, "errorCode": code, "property": "period", "indexes": [0]}
+    response: JsonObject = {"responseType": "ImportSummary", "status": "ERROR", "conflicts": [conflict]}
+    body: JsonObject = {
+        "httpStatus": "Conflict",
+        "httpStatusCode": 409,
+        "status": "ERROR",
+        "message": "x",
+        "response": response,
+    }
+    (reason,) = refusals(WebMessage.of(body, status=409), 1).values()
+    assert told in reason and "UID" not in reason
