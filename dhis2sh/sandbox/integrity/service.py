@@ -33,7 +33,10 @@ def known() -> dict[str, JsonObject]:
 
 def described(row: JsonObject, average: int | None = None) -> JsonObject:
     """A check as the list shows it."""
-    told = {"description": row["displayName"], **dict.fromkeys(cast("list[str]", row.get("explained", EXPLAINED)), UNTOLD)}
+    told = {
+        "description": row["displayName"],
+        **dict.fromkeys(cast("list[str]", row.get("explained", EXPLAINED)), UNTOLD),
+    }
     found: JsonObject = {name: value for name in SHOWN if (value := row.get(name, told.get(name))) is not None}
     found |= {"isSlow": bool(row.get("isSlow")), "isProgrammatic": bool(row.get("isProgrammatic")), "code": row["code"]}
     if average is not None:
