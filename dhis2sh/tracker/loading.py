@@ -54,7 +54,7 @@ class Load:
         what: what they are, for titles, such as `children.csv`.
         strategy: what the server does with them; atomic: all or none.
         undo: keep what was there before.
-        rejected: where refused ones go; into the job's folder without it.
+        rejected: where refused ones go when the rest was sent; into the job's folder alone without it.
         program: of the rows of a sheet; given: `orgUnit`, `enrolledAt`, `occurredAt` of all of them.
         repeated: new objects that say the very same as one before them are others.
         size: objects in one request.
@@ -197,7 +197,7 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
     known = Known(s)
     checker = Checker(known, load.strategy)
     preparing = Preparing(s.profile.name, load.size if not load.atomic else 10**9)
-    refused = RefusedEntries(load.rejected or preparing.path / "refused.ndjson")
+    refused = RefusedEntries(preparing.path / "refused.ndjson", load.rejected)
     given = 0
     alike = Alike(load)
     lying = Lying(s, known)
@@ -214,7 +214,7 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
                 if load.strategy == "DELETE":
                     _only_named(entry)
                 if entry.problems:
-                    if load.rejected is None and source.sheet is not None:
+                    if source.sheet is not None:
                         refused.path = refused.path.with_suffix(".csv")
                     refused.add(entry, entry.problems)
                 else:
@@ -229,8 +229,7 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
         refused.close()
         preparing.drop()
         raise
-    if load.rejected is None:
-        refused.path = job.path / refused.path.name
+    refused.path = job.path / refused.path.name
     if source.sheet is not None and source.sheet.above:
         source.notes.append(f"held against where the units lie: {', '.join(source.sheet.above)}")
     notes = [*source.notes, *lying.notes(), *alike.notes()]
@@ -312,7 +311,8 @@ async def planned(
         said.append(f"the server looks at {job.head.objects:,} objects when they are sent, part by part")
     if refused.count:
         said += [f"refused: {line}" for line in refused.lines()]
-        said.append(f"what is refused, with the reasons: {refused.path}")
+        later = f" (and in {refused.wanted} when it has been sent)" if refused.wanted is not None else ""
+        said.append(f"what is refused, with the reasons: {refused.path}{later}")
     count = sum(job.count(part) for part in left)
     steps = StepsInBulk({("import", "tracker"): count} if count else {}, _Steps(job, left))
     title = f"{job.head.title} into {s.profile.name}" + (
@@ -413,6 +413,17 @@ def strategy_of(text: str) -> Strategy:
     if name not in VERBS:
         raise UsageError(f"there is no strategy '{text}'", hint="create-and-update, create, update or delete")
     return cast("Strategy", name)
+
+
+def check_rejected(path: Path, file: Path | None) -> None:
+    """Raise `UsageError` where what is refused would be written over what is pushed, or cannot be written as a file."""
+    there = path.exists()
+    if file is not None and (path.resolve() == file.resolve() or (there and file.exists() and path.samefile(file))):
+        raise UsageError(
+            f"--rejected {path} is the file that is pushed: it would be lost", hint="choose another --rejected"
+        )
+    if path.is_dir():
+        raise UsageError(f"--rejected {path} is a folder", hint=f"--rejected {path / 'mend.csv'}")
 
 
 def given_of(values: Mapping[str, str | None]) -> dict[str, str]:

@@ -273,7 +273,7 @@ class Bundles:
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """What was refused, before sending or by the server, are failures of the whole; warnings are said."""
-        self.refused.close()
+        where = self.refused.deliver() if self.refused.count else ""
         notes = [summary.note] if summary.note else []
         counted = Counter(self._warnings)
         notes += [
@@ -281,7 +281,7 @@ class Bundles:
         ]
         if not cut_off:
             summary.failures = self.refused.failures()
-            notes += [f"{self.refused.count:,} refused: {self.refused.path}"] if self.refused.count else []
+            notes += [f"{self.refused.count:,} refused: {where}"] if self.refused.count else []
         summary.note = "; ".join(notes) or None
 
 

@@ -547,3 +547,38 @@ async def test_the_name_beside_a_unit_is_read_back_with_it(s: Session):
     assert await exported(s) == before
     await do(s, "data tracker push", file=write(f"{start},,Clinic A\n"), program="Children")
     assert {row["Sent by"] for row in (await people(s)).values()} == {"ouClinicA01", None}
+
+
+MIXED = """Facility,Given name,Card number,enrolledAt
+Clinic A,Mia,A-1,2025-01-01
+Clinic Z,Nia,N-2,2025-01-01
+Clinic A,Ned,N-1,2025-01-01
+"""
+
+
+async def test_what_is_refused_here_and_by_the_server_goes_into_one_file_after_the_send(s: Session):
+    """Rows of both kinds in one push, and a dry run leaves files alone."""
+    Path("mend.csv").write_text("mine", "utf-8")
+    pushed = {"file": write(MIXED), "program": "Children", "rejected": Path("mend.csv")}
+    plan = await planned(s, "data tracker push", **pushed)
+    assert Path("mend.csv").read_text("utf-8") == "mine"
+    assert any("mend.csv when it has been sent" in note for note in plan.notes)
+    with pytest.raises(PartlyDone, match="row 3: there is no organisation unit 'Clinic Z'") as partly:
+        await do(s, "data tracker push", **pushed)
+    assert "mend.csv" in partly.value.message
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert sorted((row["row"], row["Given name"]) for row in rows) == [("2", "Mia"), ("3", "Nia")]
+    assert "Ned" in await people(s)
+
+
+@pytest.mark.parametrize("other", ["persons.csv", "./persons.csv", "link.csv", "hard.csv", "folder/../persons.csv"])
+async def test_what_is_refused_is_never_written_over_what_is_pushed(s: Session, other: str):
+    path = write(MIXED)
+    Path("folder").mkdir()
+    Path("link.csv").symlink_to(path)
+    Path("hard.csv").hardlink_to(path)
+    with pytest.raises(UsageError, match="is the file that is pushed"):
+        await planned(s, "data tracker push", file=path, program="Children", rejected=Path(other))
+    with pytest.raises(UsageError, match="is a folder"):
+        await planned(s, "data tracker push", file=path, program="Children", rejected=Path("folder"))
+    assert path.read_text("utf-8") == MIXED
