@@ -9,7 +9,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.errors import Forbidden, NotFound, Refused
-from dhis2sh.tracker import changing, jobs, linking, programs, reading, sending
+from dhis2sh.tracker import changing, comparing, jobs, linking, programs, reading, sending
 from dhis2sh.tracker.changing import Change
 from dhis2sh.tracker.editing import NOT_COME_BACK
 from dhis2sh.tracker.held import changed, held, values_of
@@ -192,6 +192,8 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said."""
     title = f"undo entry {entry.id}: {entry.title}"
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
+    if not digests:
+        return Plan(title, notes=["it has changed nothing: what it was to write was on the server, or it sent nothing"])
     job = next((found for name, *_ in digests if (found := jobs.find(s.profile.name, name))), None)
     if job is None or job.head.strategy == "DELETE":
         why = "its folder is gone" if job is None else NOT_COME_BACK
@@ -254,6 +256,10 @@ async def _part_back(
     notes: list[str] = []
     gone = 0
     entries = job.entries(part)
+    for entry in entries:
+        if entry.sheet:
+            comparing.complete(entry, before, job.head.numeric)
+        comparing.compare(entry, before)
     now = await sending.there(s, entries)
     for entry in entries:
         for kind, body in entry.objects():
@@ -261,6 +267,8 @@ async def _part_back(
             current, was = now.get(uid), before.get(uid)
             if current is None:
                 gone += 1
+                continue
+            if was is not None and uid in entry.same:  # it was not sent
                 continue
             others = sending.differing(kind, body, current)
             if others and not force and (was is None or any(changed(was, current))):
