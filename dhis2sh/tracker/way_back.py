@@ -189,7 +189,10 @@ RECENT = 100
 
 @takes_back(sending.NAME)
 async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
-    """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said."""
+    """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said.
+
+    A push that has changed nothing has nothing to take back, with --force neither; `undo` goes on to the write before it.
+    """
     title = f"undo entry {entry.id}: {entry.title}"
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
     if not digests:
@@ -220,19 +223,15 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     plan = changing.plan(
         title, _without_children(back), job.head.names, notes=notes, again=f"dhis2 undo {entry.id}", asks=True
     )
-    if not plan.steps:
-        same = _written_by(journal, entry, job)
-        why = "; ".join(notes) or "it has changed nothing: all of it was on the server before it"
-        more = f"; entry {same} has written the same" if same is not None and not notes else ""
-        force_helps = any(STAYS in note for note in notes)
+    if not plan.steps and notes:
         plan.blocked = Refused(
-            f"entry {entry.id} cannot be taken back: {why}{more}",
-            hint=f"dhis2 undo {entry.id} --force"
-            if force_helps
-            else f"dhis2 undo {same}"
-            if same
-            else "dhis2 journal list",
+            f"entry {entry.id} cannot be taken back: {'; '.join(notes)}",
+            hint=f"dhis2 undo {entry.id} --force" if any(STAYS in note for note in notes) else "dhis2 journal list",
         )
+    elif not plan.steps:
+        same = _written_by(journal, entry, job)
+        more = f"; entry {same} has written the same: dhis2 undo {same}" if same is not None else ""
+        plan.notes.append(f"it has changed nothing: all of it was on the server before it{more}")
     return plan
 
 
@@ -265,6 +264,8 @@ async def _part_back(
         for kind, body in entry.objects():
             uid = str(body[IDENTIFIERS[kind]])
             current, was = now.get(uid), before.get(uid)
+            if was is not None and not sending.differing(kind, body, was):
+                continue  # it was on the server as it was sent: no change of this push
             if current is None:
                 gone += 1
                 continue

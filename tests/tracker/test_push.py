@@ -272,18 +272,19 @@ async def test_undo_takes_a_push_back_to_the_last_property(s: Session):
     assert await exported(s) == before
 
 
-async def test_a_push_that_changed_nothing_names_the_one_that_has_written_it(s: Session):
+async def test_a_push_that_changed_nothing_is_passed_over_and_names_the_one_that_has_written_it(s: Session):
     before = await exported(s)
     for _ in range(2):
         await do(s, "data tracker push", file=write(SHEET), program="Children")
-    with pytest.raises(Refused, match="changed nothing: all of it was on the server before it; entry 1 has") as told:
-        await do(s, "undo")
-    assert told.value.hint == "dhis2 undo 1"
-    await do(s, "undo", id=1)
+    named = await planned(s, "undo", id=2)
+    assert not named.steps
+    assert any("it has changed nothing" in note and "dhis2 undo 1" in note for note in named.notes)
+    await do(s, "undo")
     assert await exported(s) == before
-    with pytest.raises(Refused, match="7 objects gone already") as told:
-        await do(s, "undo", id=2)
-    assert "--force" not in str(told.value.hint)
+    for more in ({}, {"id": 2}, {"id": 2, "force": True}):
+        nothing = await planned(s, "undo", **more)
+        assert not nothing.steps, "what was there before a push is never written by its undo"
+        assert nothing.blocked is None
 
 
 async def test_a_push_is_called_as_the_file_that_is_pushed_now(s: Session):
