@@ -23,7 +23,6 @@ _LEFT_BY_SERVER = {
 }  # fmt: skip
 """What an import does not take away where nothing is said of it."""
 _NESTED = {"enrollments", "events", "attributes", "dataValues"}
-_ONE: Mapping[Kind, str] = {"enrollments": "enrollment", "events": "event"}
 
 
 def complete(entry: Entry, before: Mapping[str, JsonObject], numeric: Collection[str]) -> None:
@@ -67,8 +66,10 @@ def _same_number(left: JsonValue, right: JsonValue) -> bool:
 
 def compare(entry: Entry, before: Mapping[str, JsonObject]) -> None:
     """Note in an entry which of its objects are there already as they are said; `complete` has filled in those of a row."""
-    same = [uid for kind, body in entry.objects() if _as_it_is(kind, body, before.get(uid := uid_of(kind, body)))]
-    entry.same = list(dict.fromkeys([*entry.same, *same]))
+    for kind, body in entry.objects():
+        uid = uid_of(kind, body)
+        if uid not in entry.same and _as_it_is(kind, body, before.get(uid)):
+            entry.same.append(uid)
 
 
 def _as_it_is(kind: Kind, body: JsonObject, was: JsonObject | None) -> bool:
@@ -84,6 +85,8 @@ def _more(kind: Kind, body: JsonObject) -> list[str]:
 
 def imported(kind: Kind, body: JsonObject, was: JsonObject) -> JsonObject:
     """What an object is when it has been written over another one: whole, but for values that are not named.
+
+    What is not said some servers keep all the same: in doubt it is a change.
 
     Parameters:
         body: as it is sent; was: as it is, as `held` has it.
@@ -116,17 +119,14 @@ def words(entry: Entry, before: Mapping[str, JsonObject], names: Mapping[str, st
     Parameters:
         before: what the server has, by UID; names: what UIDs stand for.
     """
-    objects = [(kind, body, before.get(uid_of(kind, body))) for kind, body in entry.objects()]
-    if all(was is None for _, _, was in objects):
+    if not any(uid_of(kind, body) in before for kind, body in entry.objects()):
         return None
     told: list[str] = []
-    for kind, body, was in objects:
-        if uid_of(kind, body) in entry.same:
-            continue
+    for kind, body in entry.sent():
+        was = before.get(uid_of(kind, body))
+        lines = _new(kind, body, names) if was is None else _cells(kind, body, was, names)
         where = _where(entry, kind, body, names)
-        told += [
-            f"{where}{line}" for line in (_new(kind, body, names) if was is None else _cells(kind, body, was, names))
-        ]
+        told += [f"{where}{line}" for line in lines]
     return f"{entry.body.get(_KEY[entry.kind])}: {'; '.join(told) or 'as it is'}"
 
 
@@ -141,7 +141,7 @@ def _where(entry: Entry, kind: Kind, body: JsonObject, names: Mapping[str, str])
         return ""
     called = body.get("programStage") or body.get("program")
     day = str(body.get("occurredAt") or body.get("scheduledAt") or "")[:10] if kind == "events" else ""
-    return " ".join(part for part in (_ONE.get(kind, ""), names.get(str(called), str(called)), day) if part) + ": "
+    return " ".join(part for part in (_KEY[kind], names.get(str(called), str(called)), day) if part) + ": "
 
 
 def _new(kind: Kind, body: JsonObject, names: Mapping[str, str]) -> Iterator[str]:
@@ -153,8 +153,13 @@ def _new(kind: Kind, body: JsonObject, names: Mapping[str, str]) -> Iterator[str
 
 
 def _cells(kind: Kind, body: JsonObject, was: JsonObject, names: Mapping[str, str]) -> Iterator[str]:
-    old, new = (_flat(state) for state in changed(was, imported(kind, body, was)))
+    before, after = changed(was, imported(kind, body, was))
+    silent = [name for name in before if name in OWN[kind] and name not in body and after[name] in UNSET]
+    old, new = (
+        {name: value for name, value in _flat(state).items() if name not in silent} for state in (before, after)
+    )
     yield from differences(old, new, names)
+    yield from (f"{name} is not said: a server may take it away" for name in silent)
     yield from (f"{name} as well" for name in _more(kind, body))
 
 

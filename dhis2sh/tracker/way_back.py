@@ -264,12 +264,10 @@ async def _part_back(
         for kind, body in entry.objects():
             uid = str(body[IDENTIFIERS[kind]])
             current, was = now.get(uid), before.get(uid)
-            if was is not None and not sending.differing(kind, body, was):
-                continue  # it was on the server as it was sent: no change of this push
+            if uid in entry.same:
+                continue  # it was on the server as it was said: no change of this push
             if current is None:
                 gone += 1
-                continue
-            if was is not None and uid in entry.same:  # it was not sent
                 continue
             others = sending.differing(kind, body, current)
             if others and not force and (was is None or any(changed(was, current))):
