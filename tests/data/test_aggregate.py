@@ -372,6 +372,34 @@ async def test_an_undo_that_finds_nothing_to_do_goes_on_to_the_write_before(s: S
     assert "entry 1" in (await planned(s, "undo")).title
 
 
+async def test_a_load_that_changed_nothing_is_never_taken_back_not_even_by_force(s: Session):
+    """The same file twice, and `undo` until nothing is left: `undo 2 --force` would write again what was taken back."""
+    before = await values(s)
+    sheet = write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,5\nStock,202502,Clinic B,6\n")
+    for _ in range(2):
+        await do(s, "data aggregate push", file=sheet)
+    await do(s, "undo")
+    assert await values(s) == before
+    for more in ({}, {"id": 2}, {"id": 2, "force": True}):
+        plan = await planned(s, "undo", **more)
+        assert not plan.steps
+        assert plan.blocked is None
+        assert "the values were there before it" in plan.notes[0]
+    assert await values(s) == before
+
+
+async def test_only_what_a_load_changed_is_taken_back(s: Session):
+    """Of two cells the second load changes one; the other is the first load's, and stays whatever --force says."""
+    head = "dataElement,period,orgUnit,value\n"
+    first = write(f"{head}Stock,202501,Clinic A,5\nStock,202502,Clinic B,6\n", "first.csv")
+    second = write(f"{head}Stock,202501,Clinic A,5\nStock,202502,Clinic B,7\n", "second.csv")
+    for sheet in (first, second):
+        await do(s, "data aggregate push", file=sheet)
+    for force in (False, True):
+        [step] = (await planned(s, "undo", force=force)).steps
+        assert step.detail == "7 -> 6"
+
+
 async def test_months_as_spreadsheets_write_them(s: Session):
     await do(
         s,
