@@ -157,6 +157,22 @@ async def test_an_undo_of_what_is_as_before_already_writes_nothing_and_asks_for_
         assert (plan.steps, plan.blocked, plan.notes) == ([], None, ["2 fields are already as they were before"])
 
 
+async def test_who_leaves_the_form_is_told_of_the_draft_in_one_line(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """`nothing is sent; 9 fields in a draft`, and below it `data entry: nothing changed`: the second line frightened."""
+    form = await form_of(s)
+
+    async def left(*_: object) -> Entered:
+        path = drafts.path_of(s.profile.name, s.profile.url, form)
+        drafts.write(path, {(STOCK, DEFAULT): "9", (VISITS, MALE): "8"}, {})
+        return Entered(())
+
+    monkeypatch.setattr(s.person, "fill", left)
+    summary = await do(s, "data entry", data_set="Monthly", period="202501", org_unit="Clinic A")
+    assert summary.counts() == (
+        "data entry: 2 fields kept in a draft, the same line finds them; on the server: nothing changed"
+    )
+
+
 async def test_a_set_is_not_registered_where_a_value_was_refused(s: Session):
     form = await form_of(s)
     wrong = next(one for one in form.fields() if one.element == "deTemp00001")
