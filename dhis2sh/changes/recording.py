@@ -122,11 +122,19 @@ class Recording(ABC):
     def counts(self) -> dict[State, int]:
         """How many are in which state."""
 
+    @property
+    def all_done(self) -> bool:
+        """Has the server carried out every step?"""
+        counts = self.counts()
+        return counts["done"] == sum(counts.values()) > 0
+
     def how_far(self) -> str:
         """In words how far a write came that was interrupted."""
         counts = self.counts()
         more = [f"{counts[state]:,} {word}" for state, word in LEFT.items() if counts[state]]
-        where = f"; dhis2 journal show {self.id}, dhis2 undo {self.id}" if self.id is not None else ""
+        where = f"; dhis2 journal show {self.id}" if self.id is not None else ""
+        if where and self._plan.undoes is None:  # to undo the undo would bring back what was just taken back
+            where += f", dhis2 undo {self.id}"
         return f"{', '.join([f'{counts["done"]:,} of {sum(counts.values()):,} done', *more])}{where}"
 
     def _failed(self, error: BaseException) -> None:

@@ -50,6 +50,8 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
                 async for _ in gather_bounded(map(sending.one, parts), writer.concurrency):
                     pass
     except Dhis2Error as error:
+        if isinstance(error, (ServerFault, NetworkError)) and not writer.bulk and entry.all_done:
+            return await _answer_lost(s, writer, summary, error)
         far = entry.how_far()
         if not (summary.uids or summary.created or summary.updated or summary.deleted):
             if len(plan.steps) > 1 and isinstance(error, (ServerFault, NetworkError)):
@@ -64,6 +66,15 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
         ) from error
     await writer.finish(s, summary, cut_off=False)
     summary.note = "; ".join(part for part in (sending.of_itself(), summary.note) if part) or None
+    return summary
+
+
+async def _answer_lost(s: Session, writer: Writer, summary: WriteSummary, error: Dhis2Error) -> WriteSummary:
+    """The summary of a write whose last answer did not come, and all of which is on the server as it was meant to be."""
+    with looking_back():
+        await writer.finish(s, summary, cut_off=False)
+    told = f"no answer came ({error}); looked at afterwards: all of it is done"
+    summary.note = "; ".join(part for part in (told, summary.note) if part)
     return summary
 
 

@@ -317,3 +317,18 @@ async def test_nobody_is_made_where_a_group_is_not_to_be_changed(s: Session, mon
     with pytest.raises(Forbidden, match="you may not put accounts into Clerks"):
         await do(s, "user import", file=sheet((*ANNA, group), head=GROUPED), passwords=Path("new.csv"))
     assert list(await accounts(s)) == ["admin"] and not Path("new.csv").exists()
+
+
+async def test_an_import_that_is_cut_off_says_what_finishes_the_rest(s: Session):
+    await with_group(s, "Clerks")
+    grouped = await planned(s, "user import", file=sheet((*ANNA, "Clerks"), head=GROUPED), passwords=Path("new.csv"))
+    alone = await planned(s, "user import", file=sheet(ANNA), passwords=Path("new.csv"))
+    with_password = await planned(
+        s, "user import", file=sheet((*ANNA, "Distr1ct-Wire!"), head=(*HEAD, "Password"))
+    )  # fmt: skip
+    told = [plan.writer and plan.writer.again for plan in (grouped, alone, with_password)]
+    assert told == [
+        "dhis2 undo, and the same line with another --passwords FILE",
+        "the same line with another --passwords FILE",
+        "the same line once more",
+    ]

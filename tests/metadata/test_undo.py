@@ -73,6 +73,8 @@ async def test_an_undo_that_was_cut_off_is_the_next_to_be_taken_back(
         await call(session, "undo", YES)
 
     assert partly.value.hint == f"dhis2 undo {renamed.id} finishes the rest; dhis2 journal show says how far it came"
+    undone = journal_of(session).entries()[0]
+    assert str(partly.value).endswith(f"dhis2 journal show {undone.id}"), "to undo the undo is not meant"
     assert ", 1 sent without an answer, 1 not sent; dhis2 journal show" in partly.value.message
     assert journal_of(session).entry(renamed.id).undone_by is None
     mended(session)
@@ -185,3 +187,15 @@ async def test_what_was_created_and_left_alone_is_deleted(session: Session, tmp_
 
     assert [step.action for step in plan.steps] == ["delete"] * 5
     assert plan.notes == []
+
+
+async def test_an_undo_whose_answer_was_lost_and_that_is_done_says_so(session: Session) -> None:
+    before = await names(session)
+    await call(session, "metadata rename", YES, **RENAME)
+    failing(session, good=0, carries_out=True)
+
+    undone = await call(session, "undo", YES)
+
+    assert "looked at afterwards: all of it is done" in undone.note
+    assert await names(session) == before
+    assert journal_of(session).entries()[0].outcome == "done"
