@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import secrets
 import string
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -41,7 +41,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     SEARCHED: ("searchunits", "searchunit", SEARCHED.lower()),
 }  # fmt: skip
 """What people call each column, folded: without blanks, dashes and capitals."""
-_USERNAME = re.compile(r"(?=.{2,255}$)(?![_.@])(?!.*[_.@]{2})[a-zA-Z0-9_.@-]+(?<![_.@])")
+_USERNAME = re.compile(r"(?=.{4,255}$)(?![-_.@])(?!.*[-_.@]{2})[-a-zA-Z0-9_.@]+(?<![-_.@])")
+"""As `ValidationUtils.java` has it (E4049)."""
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LENGTH = 16
 MARKS = "-_.!"
@@ -104,7 +105,7 @@ async def read(
     people = [{columns[key]: value for key, value in row.items() if value not in (None, "")} for row in rows]
     like = await _template(s, template) if template else {}
     taken = await _taken(s, [str(one.get("username") or "") for one in people])
-    problems = list(_wrong(people, like, first, invited=invited))
+    problems = list(_wrong(people, like, first, taken, invited=invited))
     uids, unknown = await _named(s, people, first)
     if unknown and not problems and len(unknown) == 1:
         raise unknown[0]
@@ -170,7 +171,9 @@ async def _taken(s: Session, usernames: Iterable[str]) -> set[str]:
     return {name for row in rows if (name := str(row.get("username")).lower()) in wanted}
 
 
-def _wrong(people: Sequence[Mapping[str, object]], like: JsonObject, first: int, *, invited: bool) -> Iterable[str]:
+def _wrong(
+    people: Sequence[Mapping[str, object]], like: JsonObject, first: int, taken: Container[str], *, invited: bool
+) -> Iterable[str]:
     seen: dict[str, int] = {}
     for number, one in enumerate(people, start=first):
         username = str(one.get("username") or "")
@@ -179,8 +182,8 @@ def _wrong(people: Sequence[Mapping[str, object]], like: JsonObject, first: int,
         for name in ("username", "firstName", "surname"):
             if not str(one.get(name) or "").strip():
                 yield f"row {number}: no {name}"
-        if username and not _valid(username):
-            yield f"row {number}: '{username}' is no username (2 to 255 letters, digits, . _ - @)"
+        if username and username.lower() not in taken and not _valid(username):
+            yield f"row {number}: '{username}' is no username (4 to 255 letters and digits, single . _ - @ between them)"
         email = one.get("email")
         if email is not None and not _EMAIL.fullmatch(str(email).strip()):
             yield f"row {number}: '{email}' is no e-mail address"

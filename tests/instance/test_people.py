@@ -28,7 +28,7 @@ def sheet(*rows: tuple[str, ...], head: tuple[str, ...] = HEAD) -> Path:
 
 
 ANNA = ("anna", "Anna", "Kamara", "anna@example.org", "Superuser", "Clinic A; Clinic B")
-BEN = ("ben", "Ben", "Koroma", "", "Superuser", "Clinic C")
+BEN = ("benk", "Ben", "Koroma", "", "Superuser", "Clinic C")
 
 
 async def accounts(s: Session) -> dict[str, dict[str, Any]]:
@@ -59,6 +59,9 @@ async def test_a_sheet_becomes_accounts_whose_passwords_are_in_one_file_and_undo
     ("row", "why"),
     [
         (("x", "X", "Y", "", "Superuser", "Clinic A"), "row 2: 'x' is no username"),
+        (("abc", "X", "Y", "", "Superuser", "Clinic A"), "row 2: 'abc' is no username"),
+        (("-anna", "X", "Y", "", "Superuser", "Clinic A"), "row 2: '-anna' is no username"),
+        (("an--na", "X", "Y", "", "Superuser", "Clinic A"), "row 2: 'an--na' is no username"),
         (("has space", "X", "Y", "", "Superuser", "Clinic A"), "row 2: 'has space' is no username"),
         (("xavier", "", "Y", "", "Superuser", "Clinic A"), "row 2: no firstName"),
         (("xavier", "X", "Y", "not an email", "Superuser", "Clinic A"), "'not an email' is no e-mail address"),
@@ -126,7 +129,7 @@ async def test_nobody_locks_themselves_or_everybody_out(s: Session):
 
 async def test_disabling_is_taken_back_and_what_is_so_already_is_said(s: Session):
     await do(s, "user import", file=sheet(ANNA, BEN), passwords=Path("new.csv"))
-    assert (await do(s, "user disable", users=["anna", "ben"])).updated == 2
+    assert (await do(s, "user disable", users=["anna", "benk"])).updated == 2
     assert (await planned(s, "user disable", users=["anna"])).notes == ["1 user already disabled"]
     await do(s, "undo")
     assert [row["disabled"] for row in (await accounts(s)).values()] == [False, False, False]
@@ -271,10 +274,10 @@ async def test_people_of_a_sheet_are_in_their_groups_and_one_undo_takes_both_bac
     await with_group(s, "Heads")
     file = sheet((*ANNA, "Clerks; Heads"), (*BEN, "Clerks"), head=GROUPED)
     plan = await planned(s, "user import", file=file, passwords=Path("new.csv"))
-    assert [step.detail for step in plan.steps if step.type == "userGroups"] == ["users: + anna, ben", "users: + anna"]
+    assert [step.detail for step in plan.steps if step.type == "userGroups"] == ["users: + anna, benk", "users: + anna"]
     assert not any("userGroups" in (step.after or {}) for step in plan.steps), "an import ignores it on an account"
     await do(s, "user import", file=file, passwords=Path("new.csv"))
-    assert await in_group(s, "Clerks") == {"admin", "anna", "ben"}
+    assert await in_group(s, "Clerks") == {"admin", "anna", "benk"}
     assert await in_group(s, "Heads") == {"admin", "anna"}
     await do(s, "undo")
     assert list(await accounts(s)) == ["admin"]
@@ -332,3 +335,11 @@ async def test_an_import_that_is_cut_off_says_what_finishes_the_rest(s: Session)
         "the same line with another --passwords FILE",
         "the same line once more",
     ]
+
+
+async def test_a_short_username_that_is_there_from_before_is_left_out_as_any_other(s: Session):
+    body = {"username": "bo", "firstName": "B", "surname": "O", "password": "Distr1ct-Wire!"}
+    roles = [row async for row in s.client.iter("userRoles", {"fields": "id"})]
+    await s.client.post("users", {**body, "userRoles": roles[:1]})
+    plan = await planned(s, "user import", file=sheet(("bo", *ANNA[1:])), passwords=Path("new.csv"))
+    assert plan.notes == ["1 username is taken and left out: bo"]
