@@ -158,15 +158,19 @@ class WriteSummary:
     left: list[Row] = field(default_factory=lambda: [])
     report: ReportedAfterwards | None = None
 
-    def line(self) -> str:
-        """The summary in one line."""
+    def counts(self) -> str:
+        """What it was, and how many of each."""
         counts = [
             f"{count:,} {word}"
             for word in ("created", "updated", "deleted", "ignored", "sent")
             if (count := getattr(self, word))
         ]
+        return f"{self.what}: {', '.join(counts) or 'nothing changed'}"
+
+    def line(self) -> str:
+        """The summary in one line."""
         uids = " ".join(self.uids[:5]) + (f" and {len(self.uids) - 5:,} more" if len(self.uids) > 5 else "")
-        parts = [f"{self.what}: {', '.join(counts) or 'nothing changed'}", uids, self.note or ""]
+        parts = [self.counts(), uids, self.note or ""]
         return "  ".join(part for part in parts if part)
 
     def to_json(self) -> JsonObject:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, override
 from dhis2sh.changes.journal import Journal, JournalError, SentPart, of
 from dhis2sh.changes.plan import StepsInBulk
 from dhis2sh.dhis2.persons import TRACKER
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import AccessError, Dhis2Error, NotFound, Refused, ServerFault
 from dhis2sh.session import Written
 
@@ -40,8 +41,13 @@ def says_no(error: BaseException) -> bool:
 
 
 def _is_object(type: str, action: str) -> bool:
-    """Is a step one of an object of metadata?"""
-    return type not in TRACKER and action in {"create", "update", "delete"}
+    """Is a step one of an object of metadata? Cells, registrations, keys of the datastore and persons are none."""
+    if type in TRACKER or action not in {"create", "update", "delete"}:
+        return False
+    from dhis2sh.models import facts  # start-up: only where something was written
+
+    found = (facts.resources(version).get(type) for version in reversed(facts.VERSIONS))
+    return any(item is not None and item.metadata for item in found)
 
 
 class Recording(ABC):
@@ -105,7 +111,7 @@ class Recording(ABC):
         for number in self.settled():
             step = steps[number]
             uid, after = self._became.get(number, step.uid), step.after or {}
-            if uid is None or not _is_object(step.type, step.action):
+            if uid is None or not is_uid(uid) or not _is_object(step.type, step.action):
                 continue
             name, code = after.get("name", step.name), after.get("code")
             told = str(code) if code else None

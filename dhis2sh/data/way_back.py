@@ -32,7 +32,10 @@ NAMED = 5
 
 @takes_back(NAME)
 async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
-    """Cells hold again what they held before a load; what somebody has changed since stays, and is counted."""
+    """Cells hold again what they held before a load; what somebody has changed since stays, and is counted.
+
+    Cells that held before it what it sent are no change of it: --force leaves them alone too.
+    """
     title = f"undo entry {entry.id}: {entry.title}"
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
     job = next((found for name, *_ in digests if (found := jobs.find(s.profile.name, name))), None)
@@ -74,7 +77,7 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
     by_set = (await s.client.version()).has("values_by_data_set")
     preparing = Preparing(s.profile.name, loading.ROWS_BY_SET if by_set else jobs.ROWS_IN_ONE_PART)
     refused = RefusedRows(preparing.path / jobs.REFUSED)
-    stays, already = list[str](), 0
+    stays, already, same = list[str](), 0, 0
     try:
         for part in parts:
             rows = job.rows(part)
@@ -84,8 +87,11 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
             deleting = job.head.strategy == "DELETE"
             for place, row in zip(job.places(part), rows, strict=True):
                 cell = cell_of(row, target.default)
-                current, back = now.get(cell), _restored(row, before.get(cell))
-                if holds(current, back, deleting=False):
+                was, current = before.get(cell), now.get(cell)
+                back = _restored(row, was)
+                if holds(was, row, deleting=deleting, without_zeros=without):
+                    same += 1
+                elif holds(current, back, deleting=False):
                     already += 1
                 elif force or holds(current, row, deleting=deleting, without_zeros=without):
                     preparing.add(place, back, loading.data_set_of(target, back) if by_set else None)
@@ -98,6 +104,11 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
     told = f"{counted(len(stays), 'cell')} changed again since: {_named(stays)}"
     notes = [
         *more,
+        *(
+            [f"entry {entry.id} has not changed {counted(same, 'cell')}: the values were there before it"]
+            if same
+            else []
+        ),
         *([f"{counted(already, 'cell')} held already what they held before"] if already else []),
         *([f"{told}; left alone (--force takes them back too)"] if stays else []),
     ]

@@ -19,7 +19,7 @@ from dhis2sh import paths
 from dhis2sh.verbs.completion import Candidate
 from dhis2sh.words import folded, visible
 
-VERSION = 3
+VERSION = 4
 """Of the schema. The index is a cache: a file of another version is made again."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS name

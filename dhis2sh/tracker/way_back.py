@@ -9,7 +9,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.errors import Forbidden, NotFound, Refused
-from dhis2sh.tracker import changing, jobs, linking, programs, reading, sending
+from dhis2sh.tracker import changing, comparing, jobs, linking, programs, reading, sending
 from dhis2sh.tracker.changing import Change
 from dhis2sh.tracker.editing import NOT_COME_BACK
 from dhis2sh.tracker.held import changed, held, values_of
@@ -189,9 +189,14 @@ RECENT = 100
 
 @takes_back(sending.NAME)
 async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
-    """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said."""
+    """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said.
+
+    A push that has changed nothing has nothing to take back, with --force neither; `undo` goes on to the write before it.
+    """
     title = f"undo entry {entry.id}: {entry.title}"
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
+    if not digests:
+        return Plan(title, notes=["it has changed nothing: what it was to write was on the server, or it sent nothing"])
     job = next((found for name, *_ in digests if (found := jobs.find(s.profile.name, name))), None)
     if job is None or job.head.strategy == "DELETE":
         why = "its folder is gone" if job is None else NOT_COME_BACK
@@ -218,19 +223,15 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     plan = changing.plan(
         title, _without_children(back), job.head.names, notes=notes, again=f"dhis2 undo {entry.id}", asks=True
     )
-    if not plan.steps:
-        same = _written_by(journal, entry, job)
-        why = "; ".join(notes) or "it has changed nothing: all of it was on the server before it"
-        more = f"; entry {same} has written the same" if same is not None and not notes else ""
-        force_helps = any(STAYS in note for note in notes)
+    if not plan.steps and notes:
         plan.blocked = Refused(
-            f"entry {entry.id} cannot be taken back: {why}{more}",
-            hint=f"dhis2 undo {entry.id} --force"
-            if force_helps
-            else f"dhis2 undo {same}"
-            if same
-            else "dhis2 journal list",
+            f"entry {entry.id} cannot be taken back: {'; '.join(notes)}",
+            hint=f"dhis2 undo {entry.id} --force" if any(STAYS in note for note in notes) else "dhis2 journal list",
         )
+    elif not plan.steps:
+        same = _written_by(journal, entry, job)
+        more = f"; entry {same} has written the same: dhis2 undo {same}" if same is not None else ""
+        plan.notes.append(f"it has changed nothing: all of it was on the server before it{more}")
     return plan
 
 
@@ -254,11 +255,17 @@ async def _part_back(
     notes: list[str] = []
     gone = 0
     entries = job.entries(part)
+    for entry in entries:
+        if entry.sheet:
+            comparing.complete(entry, before, job.head.numeric)
+        comparing.compare(entry, before)
     now = await sending.there(s, entries)
     for entry in entries:
         for kind, body in entry.objects():
             uid = str(body[IDENTIFIERS[kind]])
             current, was = now.get(uid), before.get(uid)
+            if uid in entry.same:
+                continue  # it was on the server as it was said: no change of this push
             if current is None:
                 gone += 1
                 continue

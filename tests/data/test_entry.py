@@ -15,7 +15,7 @@ from dhis2sh.data.entry.form import Change, Entered, Form
 from dhis2sh.errors import Dhis2Error, PartlyDone, UsageError
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
-from tests.metadata.calls import YES, call, do
+from tests.metadata.calls import YES, call, do, planned
 from tests.terminal import Terminal
 
 textual = pytest.importorskip("textual")
@@ -144,6 +144,33 @@ async def test_an_undo_leaves_what_was_changed_again(s: Session):
     await do(s, "undo", id=number)
     now = await held(s)
     assert (now[STOCK, DEFAULT], now[VISITS, MALE]) == ("7", "10")
+
+
+async def test_an_undo_of_what_is_as_before_already_writes_nothing_and_asks_for_no_force(s: Session):
+    """Somebody else has taken it back by hand: there is nothing to force, and the write before it is the next."""
+    form = await form_of(s)
+    await apply(s, form, entered(form, {(STOCK, DEFAULT): "8"}, complete=True))
+    await do(s, "data aggregate set", element=STOCK, period="202501", org_unit="ouClinicA01", value="100")
+    await do(s, "data reopen", data_set="dsMonthly01", period="202501", org_units=["ouClinicA01"])
+    for force in (False, True):
+        plan = await planned(s, "undo", id=1, force=force)
+        assert (plan.steps, plan.blocked, plan.notes) == ([], None, ["2 fields are already as they were before"])
+
+
+async def test_who_leaves_the_form_is_told_of_the_draft_in_one_line(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """`nothing is sent; 9 fields in a draft`, and below it `data entry: nothing changed`: the second line frightened."""
+    form = await form_of(s)
+
+    async def left(*_: object) -> Entered:
+        path = drafts.path_of(s.profile.name, s.profile.url, form)
+        drafts.write(path, {(STOCK, DEFAULT): "9", (VISITS, MALE): "8"}, {})
+        return Entered(())
+
+    monkeypatch.setattr(s.person, "fill", left)
+    summary = await do(s, "data entry", data_set="Monthly", period="202501", org_unit="Clinic A")
+    assert summary.counts() == (
+        "data entry: 2 fields kept in a draft, the same line finds them; on the server: nothing changed"
+    )
 
 
 async def test_a_set_is_not_registered_where_a_value_was_refused(s: Session):

@@ -4,6 +4,8 @@ import pytest
 
 from dhis2sh import index as index_package
 from dhis2sh.changes.consent import Consent
+from dhis2sh.changes.plan import Plan, PlanStep
+from dhis2sh.changes.recording import ByObject
 from dhis2sh.index.names import Hit, NameIndex, index_of, offered
 from dhis2sh.index.refresh import refresh
 from dhis2sh.session import Session
@@ -120,3 +122,26 @@ async def test_u2_what_a_write_has_changed_is_offered_at_once_and_what_is_gone_i
     assert index.search("varicella") == []
     await session.aclose()
     index.close()
+
+
+@pytest.mark.parametrize(
+    ("plural", "uid", "action", "is_object"),
+    [
+        ("dataElements", "deStock0001", "create", True),
+        ("apiToken", "tkToken0001", "delete", True),
+        ("dataElements", "deStock0001", "run", False),
+        ("dataValues", "deStock0001.202506.ouClinicA01.HllvX50cXC0", "create", False),
+        ("dataValues", "deStock0001", "create", False),
+        ("completeDataSetRegistrations", "dsMonthly01.202506.ouClinicA01", "create", False),
+        ("dataStore/settings", "deStock0001", "update", False),
+        ("trackedEntities", "tePerson001", "update", False),
+        ("messageConversations", "mcMessage01", "create", False),
+        ("apps", "dashboard", "create", False),
+    ],
+)
+def test_only_objects_of_metadata_that_were_written_are_offered(plural: str, uid: str, action: str, is_object: bool):
+    """What a form or a datastore wrote stood first after `what opv0` Tab, and no verb knew its UID."""
+    plan = Plan("write", [PlanStep(action, plural, uid=uid, name="OPV0 doses given")], journal=False)
+    entry = ByObject(None, plan)
+    entry.done([0])
+    assert [item.uid for item in entry.written()] == ([uid] if is_object else [])

@@ -153,13 +153,14 @@ async def _registered(s: Session, row: JsonObject) -> bool:
     )  # fmt: skip
 
 
-def plan(form: Form, entered: Entered, draft: Path | None = None) -> Plan:
+def plan(form: Form, entered: Entered, draft: Path | None = None, *, waiting: str = "") -> Plan:
     """The plan of sending what was entered.
 
     Parameters:
         form: as it was read: what the values are compared with.
         entered: what is to be sent.
         draft: the file that goes when it is written.
+        waiting: what is said of a draft by somebody who leaves the form, and sends nothing.
     """
     rows: list[Row] = []
     steps: list[PlanStep] = []
@@ -182,6 +183,8 @@ def plan(form: Form, entered: Entered, draft: Path | None = None) -> Plan:
         steps.append(_registering(registration, form.title, opening=not entered.complete))
     sent = draft if steps else None  # whoever leaves the form sends nothing, and finds the draft again
     writer = Sending(rows, before, registration, entered.complete is False, form.data_set, sent)
+    if waiting and not steps:
+        writer.what = f"data entry: {waiting}; on the server"  # `: nothing changed` follows
     return Plan(f"data entry: {form.title}", steps, notes=list(form.notes), writer=writer, asks=True)
 
 
@@ -213,9 +216,12 @@ async def entered_back(s: Session, journal: Journal, entry: Entry, *, force: boo
     rows: list[Row] = []
     steps: list[PlanStep] = []
     before: dict[str, str | None] = {}
-    stays = 0
+    stays = already = 0
     for change in values:
         cell, left, back = str(change.uid), _with(change, change.after), _with(change, change.before)
+        if holds(now.get(cell), back, deleting=False):
+            already += 1
+            continue
         if not force and not holds(now.get(cell), left, deleting=False):
             stays += 1
             continue
@@ -225,12 +231,17 @@ async def entered_back(s: Session, journal: Journal, entry: Entry, *, force: boo
         steps.append(_step(back, cell, change.name or cell, held, None if back.get("deleted") else str(back["value"])))
     registration = (registered.before or registered.after) if registered is not None else None
     opening = registered is not None and registered.action == "create"
+    if registration is not None and await _registered(s, registration) != opening:
+        already, registration = already + 1, None
     if registration is not None:
         steps.append(_registering(registration, entry.title, opening=opening))
     data_set = str(registration["dataSet"]) if registration is not None else await _data_set(s, rows)
     notes = [f"{stays:,} fields changed again since and left alone (--force takes them back too)"] if stays else []
+    notes += [f"{already:,} fields are already as they were before"] if already else []
     writer = Sending(rows, before, registration, opening, data_set, None, notes)
-    blocked = None if steps else Refused(f"{title}: nothing of it is as it was left", hint="dhis2 undo --force")
+    blocked = None
+    if stays and not steps:
+        blocked = Refused(f"{title}: nothing of it is as it was left", hint=f"dhis2 undo {entry.id} --force")
     return Plan(title, steps, notes=notes, writer=writer, asks=True, blocked=blocked)
 
 
