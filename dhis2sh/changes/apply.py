@@ -127,6 +127,8 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
     """Raise where a plan may not be carried out, whoever agrees to it."""
     if plan.blocked is not None:
         _attempted(session, plan, plan.blocked)
+        if plan.leave is not None:
+            plan.leave()
         for note in plan.notes:
             session.person.warn(note)
         raise plan.blocked

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from dhis2sh.data.cells import NAMES
 from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.periods import Period
@@ -95,6 +96,8 @@ class Checker:
         """
         place, cell = self._quickly(row) or self._thoroughly(row)
         sent = {**cell, "orgUnit": place.unit.uid}
+        if isinstance(beside := row.get(NAMES), dict):
+            self._compare(sent, beside)
         marks = {name: mark for name in _MARKS if name in row and (mark := _mark(row[name], name)) is not None}
         if not (self._deleting or marks.get("deleted")):
             sent["value"] = _value(row, place.element)
@@ -106,6 +109,16 @@ class Checker:
         if "annotation" in row and row["annotation"] and place.element.value_type in value_types.NUMERIC:
             sent.setdefault("comment", row["annotation"])
         return sent
+
+    def _compare(self, sent: Row, beside: Row) -> None:
+        """Raise `Problem` where a name that stands beside a UID is another object's: nobody knows which of both is meant."""
+        for column, cell in beside.items():
+            uid, text = str(sent[column]), text_of(cell)
+            if not self._target.is_called(uid, text):
+                name = self._target.names().get(uid, uid)
+                raise Problem(
+                    f"the {column} {uid} is '{name}', and beside it stands '{text[:60]}': take out one of the two"
+                )
 
     def _quickly(self, row: Row) -> tuple[_Place, Row] | None:
         """What `_thoroughly` finds, where all but the unit was met before and the unit reports through the same sets."""
@@ -339,9 +352,26 @@ def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
     return uid
 
 
+def _advice(text: str) -> str | None:
+    """What to do about a text that is no number of a type, where it nearly is one."""
+    if (whole := _WHOLE.fullmatch(text)) is not None:
+        return f"write {whole[1]}"
+    if _PARTED.fullmatch(text):
+        return "take out what parts the thousands, if it is that"
+    if (comma := _COMMA.fullmatch(text)) is not None:
+        return f"write {comma[1]}.{comma[2]}, if that is a decimal comma"
+    if text.lower() in _NONE:
+        return "write 0 if it is zero, and leave the cell empty if it is not known"
+    return None
+
+
 SHORT = 16
 """Characters of a value that a load may well have again."""
 _refused = lru_cache(20_000)(value_types.refused)
+_WHOLE = re.compile(r"([-+]?\d+)[.,]0{1,2}")
+"""A whole number as a spreadsheet with decimals writes it; of three noughts nobody knows."""
+_COMMA = re.compile(r"([-+]?\d+),(\d+)")
+_NONE = {"nil", "none", "no", "zero", "o", "-", "--", "n/a", "na", "nd"}
 _PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
 """A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
 
@@ -357,11 +387,8 @@ def _value(row: Row, element: Element) -> str:
     text = text_of(cast("JsonValue", given))
     wanted = (_refused if len(text) <= SHORT else value_types.refused)(element.value_type, text)
     if wanted is not None:
-        parted = element.value_type in value_types.NUMERIC and _PARTED.fullmatch(text) is not None
-        raise Problem(
-            f"'{element.name}' wants {wanted}, and this is '{text[:60]}'"
-            + (": take out what parts the thousands, if it is that" if parted else "")
-        )
+        advice = _advice(text) if element.value_type in value_types.NUMERIC else None
+        raise Problem(f"'{element.name}' wants {wanted}, and this is '{text[:60]}'{f': {advice}' if advice else ''}")
     if element.options is not None and element.value_type != "MULTI_TEXT" and text not in element.options:
         raise Problem(f"'{text[:60]}' is no option of '{element.name}' (options are given by code)")
     return text

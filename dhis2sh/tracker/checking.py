@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from dhis2sh.client import reading as objects
 from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.dhis2.value_types import NUMERIC
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.tracker import programs, registering
 from dhis2sh.tracker.programs import named
@@ -126,6 +127,13 @@ class Known:
         except UsageError as error:
             self._problems[plural, text] = error.message
         return None
+
+    def numeric(self) -> list[str]:
+        """The UIDs of what was met that holds numbers."""
+        items = [item for one in self.types.values() for item in one.items]
+        for program in self.programs.values():
+            items += [*program.attributes(), *(item for stage in program.stages for item in stage.items)]
+        return sorted({item.uid for item in items if item.value_type in NUMERIC and item.options is None})
 
     def units(self, text: str) -> list[str]:
         """The organisation units, by UID, that a text may mean: one, several of one name, or none."""

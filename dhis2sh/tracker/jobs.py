@@ -12,8 +12,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -39,7 +39,7 @@ class Head(JobHead):
     Parameters:
         strategy: what the server does with the objects; atomic: all or none of them.
         entries, objects: how many.
-        names: what UIDs in it stand for.
+        names: what UIDs in it stand for; numeric: UIDs of what holds numbers.
     """
 
     strategy: Strategy
@@ -47,6 +47,7 @@ class Head(JobHead):
     entries: int
     objects: int
     names: dict[str, str]
+    numeric: list[str] = field(default_factory=list[str])
 
 
 class Job(KeptJob[Head]):
@@ -122,13 +123,16 @@ class Preparing:
             stem.with_suffix(".count").write_text(str(len(self._held)), "utf-8")
         self._held, self._weight = [], 0
 
-    def finish(self, title: str, url: str, strategy: Strategy, *, atomic: bool, names: Mapping[str, str]) -> Job:
+    def finish(
+        self, title: str, url: str, strategy: Strategy, *, atomic: bool, names: Mapping[str, str],
+        numeric: Sequence[str] = (),
+    ) -> Job:  # fmt: skip
         """The job; one of the same entries of which something went out, in its place, where it is not done yet."""
         self._flush()
         whole = hashlib.sha256(f"{url} {strategy} {atomic}".encode())
         for part in range(1, self.parts + 1):
             whole.update((self.path / f"{part:06}.json.gz").read_bytes())
-        head = Head(title, url, self.parts, strategy, atomic, self.entries, self.objects, {**names})
+        head = Head(title, url, self.parts, strategy, atomic, self.entries, self.objects, {**names}, [*numeric])
         name = f"tracker-{whole.hexdigest()[:12]}" if self.parts else f"tracker-refused-{uuid.uuid4().hex[:8]}"
         return Job(self.path, head).settled(self._profile, name, _read)
 
@@ -140,7 +144,7 @@ class Preparing:
 def _packed(entry: Entry) -> JsonObject:
     return {
         "place": entry.place, "label": entry.label, "kind": entry.kind, "body": entry.body, "given": entry.given,
-        "made": [*entry.made], "sheet": entry.sheet,
+        "made": [*entry.made], "sheet": entry.sheet, **({"same": [*entry.same]} if entry.same else {}),
     }  # fmt: skip
 
 

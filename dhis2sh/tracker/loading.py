@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.client.sending import attempt
-from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, Forbidden, NotFound, Refused, UsageError
 from dhis2sh.files import parse_json
 from dhis2sh.rows.tables import read_text, stream_rows
-from dhis2sh.tracker import jobs, payloads, sending
+from dhis2sh.tracker import comparing, jobs, payloads, sending
 from dhis2sh.tracker.checking import Checker, Known
 from dhis2sh.tracker.held import VALUES
 from dhis2sh.tracker.jobs import Job, Preparing
@@ -54,7 +56,7 @@ class Load:
         what: what they are, for titles, such as `children.csv`.
         strategy: what the server does with them; atomic: all or none.
         undo: keep what was there before.
-        rejected: where refused ones go; into the job's folder without it.
+        rejected: where refused ones go when the rest was sent; into the job's folder alone without it.
         program: of the rows of a sheet; given: `orgUnit`, `enrolledAt`, `occurredAt` of all of them.
         repeated: new objects that say the very same as one before them are others.
         size: objects in one request.
@@ -197,7 +199,7 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
     known = Known(s)
     checker = Checker(known, load.strategy)
     preparing = Preparing(s.profile.name, load.size if not load.atomic else 10**9)
-    refused = RefusedEntries(load.rejected or preparing.path / "refused.ndjson")
+    refused = RefusedEntries(preparing.path / "refused.ndjson", load.rejected)
     given = 0
     alike = Alike(load)
     lying = Lying(s, known)
@@ -209,12 +211,9 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
                 await lying.meet(entries, source.sheet.above if source.sheet is not None else ())
             for entry in entries:
                 given += 1
-                if not alike.meet(entry):
-                    checker.check(entry)
-                if load.strategy == "DELETE":
-                    _only_named(entry)
+                _check(entry, alike, checker, load)
                 if entry.problems:
-                    if load.rejected is None and source.sheet is not None:
+                    if source.sheet is not None:
                         refused.path = refused.path.with_suffix(".csv")
                     refused.add(entry, entry.problems)
                 else:
@@ -224,17 +223,73 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
             raise NotFound(f"{load.what}: there is no object", hint="dhis2 data tracker export PROGRAM  shows the form")
         refused.close()
         title = f"{VERBS[load.strategy]} {counted(preparing.objects, 'object')}: {load.what}"
-        job = preparing.finish(title, s.profile.url, load.strategy, atomic=load.atomic, names=known.names)
+        job = preparing.finish(
+            title, s.profile.url, load.strategy, atomic=load.atomic, names=known.names, numeric=known.numeric()
+        )
     except BaseException:
         refused.close()
         preparing.drop()
         raise
-    if load.rejected is None:
-        refused.path = job.path / refused.path.name
+    refused.path = job.path / refused.path.name
+    job, there, unchanged = await _narrowed(s, job, load)
+    refused.path = job.path / refused.path.name
     if source.sheet is not None and source.sheet.above:
         source.notes.append(f"held against where the units lie: {', '.join(source.sheet.above)}")
     notes = [*source.notes, *lying.notes(), *alike.notes()]
-    return await planned(s, job, refused, notes, given, undo=load.undo)
+    if unchanged:
+        notes.append(f"{counted(unchanged, 'object')} there already as {load.what} says: not sent")
+    made = await planned(s, job, refused, notes, given, there)
+    made.writer = sending.Bundles(job, refused, notes, undo=load.undo, unchanged=unchanged)
+    if made.blocked is None and refused.count and not made.steps and not unchanged:
+        made.blocked = Refused(
+            f"none of the {given:,} can be sent: {refused.lines()[0]}", hint=f"mend them in {refused.path}"
+        )
+    return made
+
+
+async def _narrowed(s: Session, job: Job, load: Load) -> tuple[Job, dict[str, JsonObject] | None, int]:
+    """A small job without what the server has already as it is said; what the server has; how many objects are left out.
+
+    A big one is compared part by part when it is sent, one that was begun goes on as it is.
+    """
+    if not 0 < job.head.objects <= VALIDATED or load.strategy not in comparing.UPDATES:
+        return job, None, 0
+    entries = [entry for part in job.left() for entry in job.entries(part)]
+    try:
+        there = await sending.there(s, entries)
+    except (Forbidden, Refused):  # who may write and not read writes without a comparison
+        return job, None, 0
+    if job.begun:
+        return job, there, 0
+    for entry in entries:
+        copy = deepcopy(entry)  # what a row does not say is filled in when it is sent, as it is then
+        if copy.sheet:
+            comparing.complete(copy, there, job.head.numeric)
+        comparing.compare(copy, there)
+        entry.same = copy.same
+    unchanged = comparing.unchanged(entries)
+    if not unchanged:
+        return job, there, 0
+    preparing = Preparing(s.profile.name, load.size if not load.atomic else 10**9)
+    for entry in entries:
+        if entry.weight:
+            preparing.add(entry)
+    for file in job.path.glob("refused.*"):
+        file.replace(preparing.path / file.name)
+    shutil.rmtree(job.path, ignore_errors=True)
+    title = f"{VERBS[load.strategy]} {counted(preparing.objects, 'object')}: {load.what}"
+    made = preparing.finish(
+        title, s.profile.url, load.strategy, atomic=load.atomic, names=job.head.names, numeric=job.head.numeric
+    )
+    return made, there, unchanged
+
+
+def _check(entry: Entry, alike: Alike, checker: Checker, load: Load) -> None:
+    """What is wrong with an entry, into its problems."""
+    if not alike.meet(entry):
+        checker.check(entry)
+    if load.strategy == "DELETE":
+        _only_named(entry)
 
 
 def _only_named(entry: Entry) -> None:
@@ -288,7 +343,7 @@ class Alike:
 
 
 async def planned(
-    s: Session, job: Job, refused: RefusedEntries, notes: list[str], given: int, *, undo: bool = True
+    s: Session, job: Job, refused: RefusedEntries, notes: list[str], given: int, there: Mapping[str, JsonObject] | None
 ) -> Plan:
     """The plan of what is left of a job.
 
@@ -296,7 +351,7 @@ async def planned(
         refused: entries that were refused before anything is sent.
         notes: what is to be said of the plan and of what was written.
         given: how many entries there were.
-        undo: keep what was there before.
+        there: what the server has of the objects, by UID; None where it was not looked at.
     """
     left = job.left()
     if len(left) < job.head.parts:
@@ -307,36 +362,33 @@ async def planned(
         notes.append("the same was pushed before: the same objects are written again, and none is doubled")
     said = [*notes]
     if left and job.head.objects <= VALIDATED and len(left) == job.head.parts:
-        said += await _validated(s, job, left)
+        said += await _validated(s, job, left, there or {})
     elif left and job.head.objects > VALIDATED:
         said.append(f"the server looks at {job.head.objects:,} objects when they are sent, part by part")
     if refused.count:
         said += [f"refused: {line}" for line in refused.lines()]
-        said.append(f"what is refused, with the reasons: {refused.path}")
+        later = f" (and in {refused.wanted} when it has been sent)" if refused.wanted is not None else ""
+        said.append(f"what is refused, with the reasons: {refused.path}{later}")
     count = sum(job.count(part) for part in left)
-    steps = StepsInBulk({("import", "tracker"): count} if count else {}, _Steps(job, left))
+    steps = StepsInBulk({("import", "tracker"): count} if count else {}, _Steps(job, left, there))
     title = f"{job.head.title} into {s.profile.name}" + (
         f"; {refused.count:,} of {given:,} refused" if refused.count else ""
     )
-    made = Plan(
-        title, steps, notes=said, names={**job.head.names}, asks=True,
-        writer=sending.Bundles(job, refused, notes, undo=undo),
-    )  # fmt: skip
+    made = Plan(title, steps, notes=said, names={**job.head.names}, asks=True)
     if refused.count and job.head.atomic:
         made.blocked = Refused(
             f"all or nothing, and {refused.count:,} of {given:,} cannot be sent: {refused.lines()[0]}",
             hint=f"mend them in {refused.path}, or push without --atomic",
         )
-    elif not count and refused.count:
-        made.blocked = Refused(
-            f"none of the {given:,} can be sent: {refused.lines()[0]}", hint=f"mend them in {refused.path}"
-        )
     return made
 
 
-async def _validated(s: Session, job: Job, left: Sequence[int]) -> list[str]:
+async def _validated(s: Session, job: Job, left: Sequence[int], there: Mapping[str, JsonObject]) -> list[str]:
     """What the server says of a small push before it is sent."""
     entries = [entry for part in left for entry in job.entries(part)]
+    for entry in entries:
+        if entry.sheet and there:
+            comparing.complete(entry, there, job.head.numeric)
     outcome = await attempt(
         s.client.tracker.dry_run(
             sending.bundle_of(entries),
@@ -358,8 +410,8 @@ async def _validated(s: Session, job: Job, left: Sequence[int]) -> list[str]:
 class _Steps:
     """Makes the step of one entry, when somebody looks at it."""
 
-    def __init__(self, job: Job, left: Sequence[int]) -> None:
-        self._job, self._left = job, left
+    def __init__(self, job: Job, left: Sequence[int], there: Mapping[str, JsonObject] | None) -> None:
+        self._job, self._left, self._there = job, left, there
         self._at: tuple[int, int, list[Entry]] = (0, 0, [])
 
     def __call__(self, number: int) -> PlanStep:
@@ -374,16 +426,28 @@ class _Steps:
                     break
                 at += count
         entry = entries[number - first]
-        return PlanStep("import", "tracker", name=entry.label, detail=words(entry, self._job.head))
+        return PlanStep("import", "tracker", name=entry.label, detail=self._words(entry))
+
+    def _words(self, entry: Entry) -> str:
+        head, there = self._job.head, self._there
+        if there is None:
+            return words(entry, head)
+        if entry.sheet:
+            comparing.complete(entry, there, head.numeric)
+        return comparing.words(entry, there, head.names) or words(entry, head, new=True)
 
 
-def words(entry: Entry, head: jobs.Head) -> str:
-    """What an entry is, in a line."""
+def words(entry: Entry, head: jobs.Head, *, new: bool = False) -> str:
+    """What an entry is, in a line.
+
+    Parameters:
+        new: the server was looked at, and has nothing of it.
+    """
     if head.strategy == "DELETE":
         return f"delete {_WORD[entry.kind]} {entry.body.get(_UID[entry.kind])}"
     names = head.names
     uid = str(entry.body.get(_UID[entry.kind]))
-    parts = [f"{'new' if uid in entry.made else 'new or changed'} {_WORD[entry.kind]} {uid}"]
+    parts = [f"{'new' if new or uid in entry.made else 'new or changed'} {_WORD[entry.kind]} {uid}"]
     for key in ("program", "programStage", "orgUnit"):
         if entry.body.get(key):
             parts.append(names.get(str(entry.body[key]), str(entry.body[key])))
@@ -413,6 +477,17 @@ def strategy_of(text: str) -> Strategy:
     if name not in VERBS:
         raise UsageError(f"there is no strategy '{text}'", hint="create-and-update, create, update or delete")
     return cast("Strategy", name)
+
+
+def check_rejected(path: Path, file: Path | None) -> None:
+    """Raise `UsageError` where what is refused would be written over what is pushed, or cannot be written as a file."""
+    there = path.exists()
+    if file is not None and (path.resolve() == file.resolve() or (there and file.exists() and path.samefile(file))):
+        raise UsageError(
+            f"--rejected {path} is the file that is pushed: it would be lost", hint="choose another --rejected"
+        )
+    if path.is_dir():
+        raise UsageError(f"--rejected {path} is a folder", hint=f"--rejected {path / 'mend.csv'}")
 
 
 def given_of(values: Mapping[str, str | None]) -> dict[str, str]:

@@ -47,6 +47,7 @@ class Entry:
         sheet: it comes from a row: what the row does not say stays as it is.
         problems: why it is not sent.
         said: what units that its values name are called, as the row says it.
+        same: UIDs of its objects that are there already as they are said, and are not sent.
     """
 
     place: int
@@ -58,6 +59,7 @@ class Entry:
     sheet: bool = False
     problems: list[str] = field(default_factory=list[str])
     said: dict[str, str] = field(default_factory=dict[str, str])
+    same: list[str] = field(default_factory=list[str])
 
     def objects(self) -> Iterator[tuple[Kind, JsonObject]]:
         """The object and all that hangs on it."""
@@ -65,8 +67,12 @@ class Entry:
 
     @property
     def weight(self) -> int:
-        """How many objects it is."""
-        return sum(1 for _ in self.objects())
+        """How many objects of it are sent."""
+        return sum(1 for _ in self.sent())
+
+    def sent(self) -> Iterator[tuple[Kind, JsonObject]]:
+        """Its objects that are sent."""
+        return ((kind, body) for kind, body in self.objects() if body.get(IDENTIFIERS[kind]) not in self.same)
 
 
 def walk(kind: Kind, body: JsonObject) -> Iterator[tuple[Kind, JsonObject]]:

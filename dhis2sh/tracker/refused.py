@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -31,15 +32,18 @@ class Refused:
     """Takes refused entries one by one; the file is made by the first.
 
     Parameters:
-        path: the file; CSV where there is a sheet, else NDJSON.
+        path: the file, in the folder of the job; CSV where there is a sheet, else NDJSON.
+        wanted: where a copy goes when all has been sent.
         sheet: how the rows were read.
     """
 
-    def __init__(self, path: Path, sheet: Sheet | None = None) -> None:
-        self.path, self.sheet = path, sheet
+    def __init__(self, path: Path, wanted: Path | None = None, sheet: Sheet | None = None) -> None:
+        self.path, self.wanted, self.sheet = path, wanted, sheet
         self.count = 0
         self._reasons: dict[str, tuple[str, int]] = {}
         self._entries: list[tuple[str, str]] = []
+        self._begun = False
+        self._headers: list[str] = []
         self._file: TextIO | None = None
         self._writer: csv.DictWriter[str] | None = None
 
@@ -55,28 +59,43 @@ class Refused:
         try:
             if self._file is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self.path.open("w", encoding="utf-8", newline="")
+                self._file = self.path.open("a" if self._begun else "w", encoding="utf-8", newline="")
             if entry.sheet and self.sheet is not None:
                 self._row(self._file, entry, told, self.sheet)
             else:
                 self._file.write(json.dumps({"reason": told, **(entry.given or entry.body)}, ensure_ascii=False) + "\n")
         except OSError as error:
             raise Dhis2Error(
-                f"{self.path} cannot be written: {error.strerror}", hint="choose another --rejected"
+                f"{self.path} cannot be written: {error.strerror}", hint="make room on the disk"
             ) from error
+        self._begun = True
 
     def _row(self, file: TextIO, entry: Entry, told: str, sheet: Sheet) -> None:
         if self._writer is None:
             headers: list[str] = ["row", *sheet.uid_columns(), *(entry.given or {}), "reason"]
-            headers = list(dict.fromkeys(headers))
-            self._writer = csv.DictWriter(file, headers, extrasaction="ignore")
-            self._writer.writeheader()
+            self._headers = self._headers or list(dict.fromkeys(headers))
+            self._writer = csv.DictWriter(file, self._headers, extrasaction="ignore")
+            if not self._begun:
+                self._writer.writeheader()
         self._writer.writerow({**(entry.given or {}), "row": entry.place, "reason": told})
 
     def close(self) -> None:
-        """No more come."""
+        """No more come for now."""
         if self._file is not None:
             self._file.close()
+            self._file = self._writer = None
+
+    def deliver(self) -> str:
+        """Where all that was refused is, in words: where it was wanted, when all has been sent."""
+        self.close()
+        if self.wanted is None:
+            return str(self.path)
+        try:
+            self.wanted.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.path, self.wanted)
+        except OSError as error:  # what was sent was sent
+            return f"{self.path} ({self.wanted} cannot be written: {error.strerror})"
+        return str(self.wanted)
 
     def lines(self) -> list[str]:
         """The reasons, the most frequent first, each with how many and the first of them."""

@@ -16,8 +16,8 @@ from dhis2sh.client.messages import TaskRef, WebMessage
 from dhis2sh.client.sending import attempt
 from dhis2sh.client.tracker import IDENTIFIERS, TrackerOptions
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound
-from dhis2sh.tracker import reading, reports
-from dhis2sh.tracker.held import OWN, UNSET, changed, held
+from dhis2sh.tracker import comparing, reading, reports
+from dhis2sh.tracker.held import VALUES, changed, held
 from dhis2sh.tracker.payloads import KINDS, Entry, walk
 
 if TYPE_CHECKING:
@@ -52,12 +52,14 @@ class Answered:
 
 def bundle_of(entries: Sequence[Entry]) -> JsonObject:
     """Entries as one import takes them."""
-    body: JsonObject = {}
-    for kind in KINDS:
-        mine: list[JsonValue] = [entry.body for entry in entries if entry.kind == kind]
-        if mine:
-            body[kind] = mine
-    return body
+    lists: dict[Kind, list[JsonValue]] = {kind: [] for kind in KINDS}
+    for entry in entries:
+        if not entry.same:
+            lists[entry.kind].append(entry.body)
+            continue
+        for kind, body in entry.sent():  # each by itself: what it hangs on is there and stays as it is
+            lists[kind].append({name: value for name, value in body.items() if name not in {"enrollments", "events"}})
+    return {kind: items for kind, items in lists.items() if items}
 
 
 def reasons_of(message: WebMessage, entries: Sequence[Entry], names: Mapping[str, str]) -> dict[int, list[str]]:
@@ -103,6 +105,7 @@ class Bundles:
         refused: takes what is not written; it may hold some that was refused before anything was sent.
         notes: what was left out and why.
         undo: keep what was there before.
+        unchanged: objects that the plan has found there already as they are said.
     """
 
     name: ClassVar[str] = NAME
@@ -112,6 +115,7 @@ class Bundles:
     refused: RefusedEntries
     notes: Sequence[str] = ()
     undo: bool = True
+    unchanged: int = 0
     what: str = "tracker"
     concurrency: int = 1
     again: str = AGAIN
@@ -140,12 +144,19 @@ class Bundles:
         if before is None:
             before = await self._before(s, entries) if not again else {}
             self.job.keep_before(number, before)
+        counted_by_plan = comparing.unchanged(entries)
         for entry in entries:
             if entry.sheet and self.job.head.strategy != "DELETE":
-                complete(entry, before)
+                comparing.complete(entry, before, self.job.head.numeric)
+            if self.job.head.strategy in comparing.UPDATES:
+                comparing.compare(entry, before)
         self.job.mark_sent(number)
         answered = Answered()
-        await self._send(s, number, entries, 0, answered, [HALVED])
+        places = [at for at, entry in enumerate(entries) if entry.weight]
+        if places:
+            await self._send(s, number, [entries[at] for at in places], 0, answered, [HALVED])
+        answered.refused = {places[at]: reasons for at, reasons in answered.refused.items()}
+        answered.counts["ignored"] += comparing.unchanged(entries) - counted_by_plan
         if again:
             self._forgive(answered, entries, before)
         self.job.keep_answer(
@@ -196,7 +207,9 @@ class Bundles:
             reasons = {index: reasons.get(index) or (others if reasons else told) for index in range(len(entries))}
         count = outcome.import_count
         found.refused |= {at + index: why for index, why in reasons.items()}
-        found.counts.update(created=count.created, updated=count.updated, deleted=count.deleted, ignored=count.ignored)
+        found.counts.update(created=count.created, updated=count.updated, deleted=count.deleted)
+        if not reasons:  # else it is what was refused
+            found.counts["ignored"] += count.ignored
         found.warnings += [
             reports.reason(row, self.job.head.names) for row in outcome.conflicts if row.severity == "warning"
         ]
@@ -273,27 +286,19 @@ class Bundles:
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """What was refused, before sending or by the server, are failures of the whole; warnings are said."""
-        self.refused.close()
+        where = self.refused.deliver() if self.refused.count else ""
         notes = [summary.note] if summary.note else []
         counted = Counter(self._warnings)
         notes += [
             f"warning{f' ({count:,} times)' if count > 1 else ''}: {text}" for text, count in counted.most_common(5)
         ]
+        summary.ignored += self.unchanged
+        if summary.ignored and self.job.head.strategy in comparing.UPDATES:
+            notes.append("ignored is what the server holds already as it was said")
         if not cut_off:
             summary.failures = self.refused.failures()
-            notes += [f"{self.refused.count:,} refused: {self.refused.path}"] if self.refused.count else []
+            notes += [f"{self.refused.count:,} refused: {where}"] if self.refused.count else []
         summary.note = "; ".join(notes) or None
-
-
-def complete(entry: Entry, before: Mapping[str, JsonObject]) -> None:
-    """Fill in what a row does not say of objects that are there: an import would take it away."""
-    for kind, body in entry.objects():
-        was = before.get(_uid(kind, body))
-        for name in OWN[kind] if was is not None else ():
-            if body.get(name) in UNSET and (was or {}).get(name) not in UNSET:
-                body[name] = (was or {})[name]
-        if kind != "relationships" and body.get("status") != "COMPLETED":
-            body.pop("completedAt", None)
 
 
 async def there(s: Session, entries: Sequence[Entry]) -> dict[str, JsonObject]:
@@ -340,6 +345,8 @@ def has(entry: Entry, now: Mapping[str, JsonObject], *, deleting: bool) -> bool:
 def differing(kind: Kind, body: JsonObject, now: JsonObject) -> list[str]:
     """The properties that an object says and that are others on the server; of values those that it names."""
     wanted = held(kind, body)
+    if kind in VALUES and (name := VALUES[kind][0]) in body:  # an empty one takes a value away
+        wanted[name] = {str(item.get(VALUES[kind][1])): item.get("value") for item in reading.inner(body, name)}
     found: list[str] = []
     for name, value in wanted.items():
         if name in {"completedAt", "potentialDuplicate"}:

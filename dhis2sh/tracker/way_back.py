@@ -9,7 +9,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.errors import Forbidden, NotFound, Refused
-from dhis2sh.tracker import changing, jobs, linking, programs, reading, sending
+from dhis2sh.tracker import changing, comparing, jobs, linking, programs, reading, sending
 from dhis2sh.tracker.changing import Change
 from dhis2sh.tracker.editing import NOT_COME_BACK
 from dhis2sh.tracker.held import changed, held, values_of
@@ -195,6 +195,8 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     """
     title = f"undo entry {entry.id}: {entry.title}"
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
+    if not digests:
+        return Plan(title, notes=["it has changed nothing: what it was to write was on the server, or it sent nothing"])
     job = next((found for name, *_ in digests if (found := jobs.find(s.profile.name, name))), None)
     if job is None or job.head.strategy == "DELETE":
         why = "its folder is gone" if job is None else NOT_COME_BACK
@@ -253,13 +255,17 @@ async def _part_back(
     notes: list[str] = []
     gone = 0
     entries = job.entries(part)
+    for entry in entries:
+        if entry.sheet:
+            comparing.complete(entry, before, job.head.numeric)
+        comparing.compare(entry, before)
     now = await sending.there(s, entries)
     for entry in entries:
         for kind, body in entry.objects():
             uid = str(body[IDENTIFIERS[kind]])
             current, was = now.get(uid), before.get(uid)
-            if was is not None and not sending.differing(kind, body, was):
-                continue  # it was on the server as it was sent: no change of this push
+            if uid in entry.same:
+                continue  # it was on the server as it was said: no change of this push
             if current is None:
                 gone += 1
                 continue

@@ -272,13 +272,14 @@ async def test_undo_takes_a_push_back_to_the_last_property(s: Session):
     assert await exported(s) == before
 
 
-async def test_a_push_that_changed_nothing_is_passed_over_and_names_the_one_that_has_written_it(s: Session):
+async def test_a_push_that_changed_nothing_is_passed_over(s: Session, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loading, "VALIDATED", 0)  # as of many objects, which are compared when they are sent
     before = await exported(s)
     for _ in range(2):
         await do(s, "data tracker push", file=write(SHEET), program="Children")
     named = await planned(s, "undo", id=2)
     assert not named.steps
-    assert any("it has changed nothing" in note and "dhis2 undo 1" in note for note in named.notes)
+    assert any("it has changed nothing" in note for note in named.notes)
     await do(s, "undo")
     assert await exported(s) == before
     for more in ({}, {"id": 2}, {"id": 2, "force": True}):
@@ -385,7 +386,8 @@ async def test_the_same_file_again_changes_nothing_and_doubles_nobody(s: Session
     await do(s, "data tracker push", file=path, program="Children")
     once = await exported(s)
     plan = await planned(s, "data tracker push", file=path, program="Children")
-    assert any("pushed before" in note for note in plan.notes)
+    assert not plan.steps
+    assert any("7 objects there already as persons.csv says: not sent" in note for note in plan.notes)
     await do(s, "data tracker push", file=path, program="Children")
     assert await exported(s) == once
 
@@ -548,3 +550,158 @@ async def test_the_name_beside_a_unit_is_read_back_with_it(s: Session):
     assert await exported(s) == before
     await do(s, "data tracker push", file=write(f"{start},,Clinic A\n"), program="Children")
     assert {row["Sent by"] for row in (await people(s)).values()} == {"ouClinicA01", None}
+
+
+MIXED = """Facility,Given name,Card number,enrolledAt
+Clinic A,Mia,A-1,2025-01-01
+Clinic Z,Nia,N-2,2025-01-01
+Clinic A,Ned,N-1,2025-01-01
+"""
+
+
+async def test_what_is_refused_here_and_by_the_server_goes_into_one_file_after_the_send(s: Session):
+    """Rows of both kinds in one push, and a dry run leaves files alone."""
+    Path("mend.csv").write_text("mine", "utf-8")
+    pushed = {"file": write(MIXED), "program": "Children", "rejected": Path("mend.csv")}
+    plan = await planned(s, "data tracker push", **pushed)
+    assert Path("mend.csv").read_text("utf-8") == "mine"
+    assert any("mend.csv when it has been sent" in note for note in plan.notes)
+    with pytest.raises(PartlyDone, match="row 3: there is no organisation unit 'Clinic Z'") as partly:
+        await do(s, "data tracker push", **pushed)
+    assert "mend.csv" in partly.value.message
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert sorted((row["row"], row["Given name"]) for row in rows) == [("2", "Mia"), ("3", "Nia")]
+    assert "Ned" in await people(s)
+
+
+@pytest.mark.parametrize("other", ["persons.csv", "./persons.csv", "link.csv", "hard.csv", "folder/../persons.csv"])
+async def test_what_is_refused_is_never_written_over_what_is_pushed(s: Session, other: str):
+    path = write(MIXED)
+    Path("folder").mkdir()
+    Path("link.csv").symlink_to(path)
+    Path("hard.csv").hardlink_to(path)
+    with pytest.raises(UsageError, match="is the file that is pushed"):
+        await planned(s, "data tracker push", file=path, program="Children", rejected=Path(other))
+    with pytest.raises(UsageError, match="is a folder"):
+        await planned(s, "data tracker push", file=path, program="Children", rejected=Path("folder"))
+    assert path.read_text("utf-8") == MIXED
+
+
+async def flat_sheet(s: Session, name: str = "flat.csv") -> list[Row]:
+    """What `list --flat` writes of the children, as a sheet."""
+    rows = (await (await call(s, "data tracker list", program="Children", flat_=True)).collect()).plain()
+    save(rows, name)
+    return rows
+
+
+def save(rows: list[Row], name: str = "flat.csv") -> Path:
+    with Path(name).open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return Path(name)
+
+
+def posted(s: Session, monkeypatch: pytest.MonkeyPatch) -> list[JsonObject]:
+    """The bundles that go out from now on."""
+    sent: list[JsonObject] = []
+    report_of = s.client.tracker.report_of
+
+    async def kept(body: JsonObject, **options: object) -> object:
+        sent.append(json.loads(json.dumps(body)))
+        return await report_of(body, **options)
+
+    monkeypatch.setattr(type(s.client.tracker), "report_of", lambda _self, body, **options: kept(body, **options))
+    return sent
+
+
+async def test_a_plan_shows_each_cell_before_and_after_and_sends_nothing_else(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    """A round trip through a sheet: what is as before is counted and stays away from the server, digits included."""
+    event = await s.client.tracker.get("events", "evPers01v00", fields="*")
+    event["dataValues"] = [{"dataElement": "deWeight001", "value": "3.400"}]
+    await s.client.tracker.report_of({"events": [event]})
+    rows = await flat_sheet(s)
+    plan = await planned(s, "data tracker push", file=Path("flat.csv"), program="Children")
+    assert not plan.steps
+    assert "8 objects there already as flat.csv says: not sent" in plan.notes
+    summary = await do(s, "data tracker push", file=Path("flat.csv"), program="Children")
+    assert (summary.updated, summary.ignored) == (0, 8)
+    ada = next(row for row in rows if row["Given name"] == "Ada")
+    ada |= {"Family name": "Kamara", "Visit #2 | Weight": 12}
+    plan = await planned(s, "data tracker push", file=save(rows), program="Children")
+    [step] = plan.steps
+    assert step.detail == (
+        "tePerson001: Family name: 'Almoor' -> 'Kamara'; event Visit 2025-02-01: Weight: '4' -> '12'"
+    )
+    sent = posted(s, monkeypatch)
+    summary = await do(s, "data tracker push", file=Path("flat.csv"), program="Children")
+    assert (summary.updated, summary.ignored) == (2, 6)
+    assert [sorted(body) for body in sent if len(body) == 2] == [["events", "trackedEntities"]] * len(sent)
+    assert await s.client.tracker.get("events", "evPers01v00", fields="dataValues[value]") == {
+        "dataValues": [{"value": "3.400"}]
+    }
+    assert "'4' -> '12'" in str((await call(s, "journal show")).plain())
+    await do(s, "undo")
+    assert (await people(s))["Ada"]["Family name"] == "Almoor"
+
+
+async def test_what_a_bundle_takes_away_is_a_change(s: Session):
+    """An empty value, and a property that is not said: both go, and the plan says so."""
+    await do(s, "data tracker update", uid="enPerson001", follow_up=True)
+    before = next(row for row in await exported(s) if row["trackedEntity"] == "tePerson001")
+    person = json.loads(json.dumps(before))
+    del person["enrollments"][0]["followUp"]
+    person["enrollments"][0]["events"][0]["dataValues"][0]["value"] = ""
+    plan = await planned(s, "data tracker push", file=write([person], "one.json"))
+    [step] = plan.steps
+    assert "enrollment Children: followUp is not said: a server may take it away" in step.detail
+    assert "event Visit 2025-01-01: Weight: '3' -> nothing" in step.detail
+    summary = await do(s, "data tracker push", file=Path("one.json"))
+    assert (summary.updated, summary.ignored) == (2, 2)
+    after = next(row for row in await exported(s) if row["trackedEntity"] == "tePerson001")
+    assert after["enrollments"][0]["events"][0]["dataValues"] == []
+    await do(s, "undo")
+    assert next(row for row in await exported(s) if row["trackedEntity"] == "tePerson001") == before
+
+
+async def test_many_objects_are_compared_when_they_are_sent(s: Session, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(loading, "VALIDATED", 2)
+    monkeypatch.setattr(jobs, "IN_ONE_PART", 3)
+    rows = await flat_sheet(s)
+    rows[0]["Family name"] = "Kamara"
+    sent = posted(s, monkeypatch)
+    summary = await do(s, "data tracker push", file=save(rows), program="Children")
+    assert (summary.updated, summary.ignored) == (1, 7)
+    assert [list(body) for body in sent] == [["trackedEntities"]]
+    assert "enrollments" not in sent[0]["trackedEntities"][0]
+    assert "ignored is what the server holds already" in str(summary.note)
+    await do(s, "undo")
+    assert "Kamara" not in {row["Family name"] for row in (await people(s)).values()}
+
+
+async def test_a_new_visit_of_a_child_that_is_there_goes_alone(s: Session):
+    rows = await flat_sheet(s)
+    ada = next(row for row in rows if row["Given name"] == "Ada")
+    ada |= {"Visit #3 | occurredAt": "2025-06-01", "Visit #3 | Weight": 7}
+    names = dict.fromkeys(("Visit #3 | occurredAt", "Visit #3 | Weight"))
+    plan = await planned(s, "data tracker push", file=save([{**names, **row} for row in rows]), program="Children")
+    [step] = plan.steps
+    assert step.detail == "tePerson001: event Visit 2025-06-01: new, Weight: 7"
+    summary = await do(s, "data tracker push", file=Path("flat.csv"), program="Children")
+    assert (summary.created, summary.updated) == (1, 0)
+
+
+async def test_refused_rows_beside_rows_that_are_there_already(s: Session):
+    rows = await flat_sheet(s)
+    rows[0]["Sex"] = "Other"
+    with pytest.raises(PartlyDone, match="no option of 'Sex'"):
+        await do(s, "data tracker push", file=save(rows), program="Children", rejected=Path("mend.csv"))
+    assert Path("mend.csv").exists()
+
+
+async def test_of_a_strategy_that_creates_the_server_says_what_is_there(s: Session):
+    path = write({"trackedEntities": [clinics.PERSONS[1]]}, "one.json")
+    plan = await planned(s, "data tracker push", file=path, strategy="create")
+    assert any("E1002" in note for note in plan.notes)

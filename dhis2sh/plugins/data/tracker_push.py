@@ -48,7 +48,9 @@ async def push(
     no_undo: Annotated[bool, Doc("Do not read what is there before: faster, and cannot be taken back.")] = False,
     rejected: Annotated[
         Path | None,
-        Doc("Write what is refused to this file, with the reasons; CSV of a sheet, else NDJSON."),
+        Doc(
+            "When all has been sent, write what was refused to this file, with the reasons; CSV of a sheet, else NDJSON."
+        ),
         Complete("files"),
         Touches("writes"),
     ] = None,
@@ -64,6 +66,8 @@ async def push(
     """
     if (file is None) == (objects is None):
         raise UsageError("what is to be pushed?", hint="dhis2 data tracker push children.csv --program NAME")
+    if rejected is not None:
+        loading.check_rejected(rejected, file)
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), atomic=atomic, undo=not no_undo,
         repeated=repeated, rejected=rejected, program=await programs.read_program(s, program) if program else None,
