@@ -181,6 +181,8 @@ class _Taking:
             self._commas = _DECIMAL_COMMA.fullmatch(given.strip()) is not None
         try:
             sent = self._checked(row)
+            if not self._load.several_levels and (why := self._totals.again(row, str(sent["orgUnit"]))) is not None:
+                raise Problem(why)
         except Problem as problem:
             merged = self._below_a_unit and row.get("orgUnit") in (None, "")
             self.refused.add(place, _as_text(row), f"{problem}{_MERGED if merged else ''}")
