@@ -17,7 +17,7 @@ from dhis2sh.tracker.reading import inner
 from dhis2sh.tracker.referred import REFERRING, Referred
 from dhis2sh.tracker.values import Problem, checked_day, text_of, value_of
 from dhis2sh.verbs import names
-from dhis2sh.words import listed
+from dhis2sh.words import folded, listed
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -45,6 +45,7 @@ class Known:
         self._uids: dict[str, dict[str, str]] = {plural: {} for plural in _PLURALS.values()}
         self._problems: dict[tuple[str, str], str] = {}
         self._alike: dict[str, list[str]] = {}
+        self._called: dict[str, set[str]] = {}
         self.programs: dict[str, Program] = {}
         self.types: dict[str, Type] = {}
         self.names: dict[str, str] = {}
@@ -74,8 +75,11 @@ class Known:
         await self.referred.meet(self._referring(entries))
         units = [uid for uid in dict.fromkeys(self._uids["organisationUnits"].values()) if uid not in self.names]
         if units:
-            rows = (await objects.by_uid(self._s.client, "organisationUnits", units, fields="id,displayName")).rows
+            rows = (await objects.by_uid(self._s.client, "organisationUnits", units, fields="id,name,displayName")).rows
             self.names |= {str(row["id"]): str(row.get("displayName")) for row in rows}
+            self._called |= {
+                str(row["id"]): {folded(str(row.get(key))) for key in ("name", "displayName")} for row in rows
+            }
 
     def _referring(self, entries: Iterable[Entry]) -> Iterator[tuple[Item, str]]:
         """The values of entries that name objects, each with what takes it."""
@@ -127,6 +131,10 @@ class Known:
         except UsageError as error:
             self._problems[plural, text] = error.message
         return None
+
+    def called_otherwise(self, unit: str, said: str) -> bool:
+        """Is a unit, which was met, called otherwise than somebody says?"""
+        return unit in self._called and folded(said) not in self._called[unit]
 
     def numeric(self) -> list[str]:
         """The UIDs of what was met that holds numbers."""
@@ -196,11 +204,16 @@ class Checker:
         return self._known.resolve(body, key)
 
     def _unit(self, entry: Entry, body: JsonObject, program: Program | None) -> None:
+        given = text_of(body.get("orgUnit"))
         try:
             unit = self._reference(body, "orgUnit")
         except Problem as problem:
             entry.problems.append(str(problem))
             return
+        called = entry.said.get(given)
+        why = f"{given} is not called '{called}'; empty the one that is wrong"
+        if called and self._known.called_otherwise(unit, called) and why not in entry.problems:
+            entry.problems.append(why)
         if program is not None and unit not in program.units:
             entry.problems.append(f"'{program.name}' is not assigned to '{self._known.names.get(unit, unit)}'")
 

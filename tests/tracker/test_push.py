@@ -705,3 +705,27 @@ async def test_of_a_strategy_that_creates_the_server_says_what_is_there(s: Sessi
     path = write({"trackedEntities": [clinics.PERSONS[1]]}, "one.json")
     plan = await planned(s, "data tracker push", file=path, strategy="create")
     assert any("E1002" in note for note in plan.notes)
+
+
+async def test_a_name_beside_a_unit_is_held_against_it_and_stands_for_it(s: Session):
+    """What `--flat` writes has both: who edits one of them is asked, who empties the UID means the name."""
+    rows = await flat_sheet(s)
+    ada, bo = (next(row for row in rows if row["Given name"] == name) for name in ("Ada", "Bo"))
+    ada["orgUnitName"] = "Clinic B"
+    bo |= {"orgUnit": "", "orgUnitName": "clinic a", "Family name": "Berg"}
+    new = {**dict.fromkeys(rows[0]), "orgUnitName": "Clinic B", "Given name": "Hal", "enrolledAt": "2025-01-01"}
+    plan = await planned(s, "data tracker push", file=save([*rows, new]), program="Children")
+    assert [note for note in plan.notes if note.startswith("refused: ")] == [
+        f"refused: row {rows.index(ada) + 2}: ouClinicA01 is not called 'Clinic B'; empty the one that is wrong"
+    ]
+    assert plan.steps[0].detail.partition(": ")[2] == "Family name: 'Brevik' -> 'Berg'"
+    assert "Clinic B" in plan.steps[1].detail
+    only = write("orgUnitName,Given name,Enrollment date\nClinic B,Ivy,2025-01-01\n")
+    await do(s, "data tracker push", file=only, program="Children")
+    assert (await people(s))["Ivy"]["orgUnit"] == "ouClinicB01"
+    events = write(
+        "orgUnit,orgUnitName,Event date,Staff met\nouClinicC01,Clinic A,2025-03-01,3\n,Clinic C,2025-03-01,3\n"
+    )
+    plan = await planned(s, "data tracker push", file=events, program="Supervision")
+    assert any("row 2: ouClinicC01 is not called 'Clinic A'" in note for note in plan.notes)
+    assert len(plan.steps) == 1
