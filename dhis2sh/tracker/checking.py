@@ -261,13 +261,13 @@ class Checker:
             raise Problem("trackedEntity is missing: whose enrollment is it?")
         self._unit(entry, body, program)
         if body.get("enrolledAt"):
-            _day(entry, body["enrolledAt"], "day of the enrollment", ahead=program.enrolled_ahead)
+            _day(entry, body, "enrolledAt", "day of the enrollment", ahead=program.enrolled_ahead)
         elif not (entry.sheet and str(body["enrollment"]) not in entry.made):
             entry.problems.append(
                 f"enrolledAt is missing: when was the enrollment?{_column(entry, 'Enrollment date', '--enrolled DAY')}"
             )
         if body.get("occurredAt"):
-            _day(entry, body["occurredAt"], "day of the incident", ahead=program.incident_ahead)
+            _day(entry, body, "occurredAt", "day of the incident", ahead=program.incident_ahead)
         elif program.incident and str(body["enrollment"]) in entry.made:
             told = f"occurredAt is missing: '{program.name}' wants the day of the incident"
             entry.problems.append(f"{told}{_column(entry, 'Incident date')}")
@@ -316,7 +316,7 @@ class Checker:
         new = str(body["event"]) in entry.made or not entry.sheet
         for key, what in (("occurredAt", "day of the event"), ("scheduledAt", "day it is scheduled for")):
             if body.get(key):
-                _day(entry, body[key], what, ahead=True)
+                _day(entry, body, key, what, ahead=True)
         if new and status in _HAPPENED and not body.get("occurredAt"):
             column = f"{stage.name} | Event date" if entry.kind == "trackedEntities" else "Event date"
             told = f"occurredAt is missing: when was the event of '{stage.name}'?"
@@ -375,10 +375,10 @@ def _column(entry: Entry, name: str, option: str | None = None) -> str:
     return f" (a column '{name}'{f', or {option}' if option else ''})" if entry.sheet else ""
 
 
-def _day(entry: Entry, value: object, what: str, *, ahead: bool) -> None:
-    """Look at a date; what is wrong with it is added to the entry's problems."""
+def _day(entry: Entry, body: JsonObject, key: str, what: str, *, ahead: bool) -> None:
+    """Look at a date, which is as the server takes it from now on; what is wrong with it is added to the entry's problems."""
     try:
-        checked_day(str(value), what, ahead=ahead)
+        body[key] = checked_day(str(body[key]), what, ahead=ahead)
     except Problem as problem:
         entry.problems.append(str(problem))
 

@@ -729,3 +729,24 @@ async def test_a_name_beside_a_unit_is_held_against_it_and_stands_for_it(s: Sess
     plan = await planned(s, "data tracker push", file=events, program="Supervision")
     assert any("row 2: ouClinicC01 is not called 'Clinic A'" in note for note in plan.notes)
     assert len(plan.steps) == 1
+
+
+async def test_dates_that_can_be_read_in_one_way_are_and_numbers_come_with_advice(s: Session):
+    head = "Facility,Given name,Enrollment date,Born,Visit #1 | date,Visit #1 | Weight\n"
+    rows = "Clinic A,Hal,13/03/2025,28.02.2025,03/13/2025,3.5\nClinic A,Ivy,01/02/2025,,,\nClinic A,Jo,2025-01-01,,2025-01-02,nil\n"
+    with pytest.raises(PartlyDone) as partly:
+        await do(
+            s,
+            "data tracker push",
+            file=write(f'{head}{rows}Clinic A,Ki,2025-01-01,,2025-01-02,"3,5"\n'),
+            program="Children",
+        )
+    for told in ("and this is '01/02/2025'", "'nil': write 0 if it is zero", "'3,5': write 3.5, if that"):
+        assert told in str(partly.value.summary.failures), told
+    hal = (await people(s))["Hal"]
+    assert (hal["enrolledAt"], hal["Born"], hal["Visit #1 | occurredAt"]) == ("2025-03-13", "2025-02-28", "2025-03-13")
+    plan = await planned(
+        s, "data tracker push", file=write("Facility,Event date,Staff met\nClinic A,2025-03-01,12.0\nClinic A,2025-03-02,1\n"),
+        program="Supervision",
+    )  # fmt: skip
+    assert any("this is '12.0': write 12" in note for note in plan.notes)
