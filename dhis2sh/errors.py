@@ -231,13 +231,16 @@ class NotDhis2(NetworkError):
 
 
 class PartlyDone(Dhis2Error):
-    """Some objects were written and some refused. `summary` is a `dhis2sh.changes.plan.WriteSummary`."""
+    """Some objects were written and some refused. `summary` is a `dhis2sh.changes.plan.WriteSummary`.
+
+    `brief` is what to say beside a summary that is shown: the counts and the first reason, without its note and UIDs.
+    """
 
     exit_code = 7
 
-    def __init__(self, message: str, *, summary: object, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, summary: object, hint: str | None = None, brief: str | None = None) -> None:
         super().__init__(message, hint=hint)
-        self.summary = summary
+        self.summary, self.brief = summary, brief or message
 
 
 class CheckFailed(Dhis2Error):

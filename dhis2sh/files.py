@@ -26,6 +26,20 @@ DEEPEST, MOST = 200, 2_000_000
 """How deep a text may be nested, and how many values may come of it, each alias of YAML counted as what it repeats."""
 
 
+def check_beside(option: str, path: Path, given: Path | None) -> None:
+    """Raise `UsageError` where what an option writes would be written over what was given, or is a folder.
+
+    Parameters:
+        option: as it is written, such as `--rejected`.
+        path: the file that it names; given: what is read, if it is a file.
+    """
+    there = path.exists()
+    if given is not None and (path.resolve() == given.resolve() or (there and given.exists() and path.samefile(given))):
+        raise UsageError(f"{option} {path} is the file that is read: it would be lost", hint=f"choose another {option}")
+    if path.is_dir():
+        raise UsageError(f"{option} {path} is a folder", hint=f"{option} {path / 'mend.csv'}")
+
+
 def is_bomb(packed: int, plain: int) -> bool:
     """Does gzip unpack to what no data does? Both are bytes."""
     return plain > FREE and plain > RATIO * packed

@@ -72,7 +72,9 @@ async def write(stream: Stream[Row], target: Target, tables: Tables) -> int:
     match target.kind:
         case "text":
             with sinks.text_file(name) as out:
-                return await sinks.write_stream(stream, text_writer(target.format, out, whole=True))
+                count = await sinks.write_stream(stream, text_writer(target.format, out, whole=True))
+                sinks.check_not_emptied(name, count)
+                return count
         case "folder":
             with folder_of(target.path) as inside:
                 return await sinks.write_stream(stream, Partitions(inside, tables.by))
@@ -81,7 +83,9 @@ async def write(stream: Stream[Row], target: Target, tables: Tables) -> int:
             if target.kind == "duckdb":
                 make = partial(Duck, tables=tables)
             with sinks.binary_file(name, make) as writer:
-                return await sinks.write_stream(stream, writer)
+                count = await sinks.write_stream(stream, writer)
+                sinks.check_not_emptied(name, count)
+                return count
 
 
 # Folders of Parquet files ------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
             _whole(
                 result,
                 unchanged=result.ignored if plan.writer is not None and plan.writer.bulk else 0,
-                hint=_what_then(entry, plan),
+                hint=_what_then(entry, plan, result),
             )
             if isinstance(result, WriteSummary)
             else stamped(result, verb=verb.path, profile=session.bound or "")
@@ -127,6 +127,8 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
     """Raise where a plan may not be carried out, whoever agrees to it."""
     if plan.blocked is not None:
         _attempted(session, plan, plan.blocked)
+        if plan.leave is not None:
+            plan.leave()
         for note in plan.notes:
             session.person.warn(note)
         raise plan.blocked
@@ -171,10 +173,12 @@ async def _check_current(session: Session, plan: Plan) -> None:
         raise OutOfDate(told, hint="the same line once more plans it anew")
 
 
-def _what_then(entry: Recording, plan: Plan) -> str:
+def _what_then(entry: Recording, plan: Plan, summary: WriteSummary) -> str:
     """What to do about a write of which the server has done some."""
     if entry.id is None:
         return "dhis2 explain"
+    if plan.writer is not None and plan.writer.bulk and not (summary.created or summary.updated or summary.deleted):
+        return f"dhis2 journal show {entry.id}"  # what was there already is not taken back
     if plan.undoes is not None:  # to undo the undo would bring back what was just taken back
         return f"dhis2 journal show {entry.id}; dhis2 undo {plan.undoes} --force  takes back the rest too"
     return f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}"
@@ -195,9 +199,6 @@ def _whole(summary: WriteSummary, unchanged: int, hint: str) -> WriteSummary:
     more = f" (and {len(rows) - 1:,} more)" if len(rows) > 1 else ""
     code = cast("str | None", first.get("code"))
     if summary.created or summary.updated or summary.deleted or unchanged:
-        raise PartlyDone(
-            f"{summary.line()}; {len(rows):,} {word}: {what}{more}",
-            summary=summary,
-            hint=hint,
-        )
+        told = f"{len(rows):,} {word}: {what}{more}"
+        raise PartlyDone(f"{summary.line()}; {told}", summary=summary, hint=hint, brief=f"{summary.counts()}; {told}")
     raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")

@@ -158,15 +158,19 @@ class WriteSummary:
     left: list[Row] = field(default_factory=lambda: [])
     report: ReportedAfterwards | None = None
 
-    def line(self) -> str:
-        """The summary in one line."""
+    def counts(self) -> str:
+        """What it was, and how many of each."""
         counts = [
             f"{count:,} {word}"
             for word in ("created", "updated", "deleted", "ignored", "sent")
             if (count := getattr(self, word))
         ]
+        return f"{self.what}: {', '.join(counts) or 'nothing changed'}"
+
+    def line(self) -> str:
+        """The summary in one line."""
         uids = " ".join(self.uids[:5]) + (f" and {len(self.uids) - 5:,} more" if len(self.uids) > 5 else "")
-        parts = [f"{self.what}: {', '.join(counts) or 'nothing changed'}", uids, self.note or ""]
+        parts = [self.counts(), uids, self.note or ""]
         return "  ".join(part for part in parts if part)
 
     def to_json(self) -> JsonObject:
@@ -323,6 +327,7 @@ class Plan:
         asks: wants a yes even where it writes a single object: its user has not seen the change yet.
         names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.verbs.names.tell`).
         blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
+        leave: leaves behind what a person needs to mend a blocked plan, where it was not only looked at.
         report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
         prepare: what is done on this machine when somebody has agreed, before the first request.
     """
@@ -341,6 +346,7 @@ class Plan:
     asks: bool = False
     names: dict[str, str] = field(default_factory=dict[str, str])
     blocked: Dhis2Error | None = None
+    leave: Callable[[], object] | None = None
     report: Reported | None = None
     prepare: Callable[[], None] | None = None
 

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from dhis2sh.client import bodies
 
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 
 
 OTHER = "application/octet-stream"
+
+
+class Digest(Protocol):
+    """A sum that grows, of `hashlib`."""
+
+    def update(self, data: bytes, /) -> None:
+        """Add bytes."""
+        ...
+
+    def hexdigest(self) -> str:
+        """The sum so far."""
+        ...
 
 
 @dataclass(slots=True)
@@ -35,7 +47,7 @@ class FileForm:
     name: str
     media_type: str = ""
     length: int = field(default=0, init=False)
-    _digest: hashlib._Hash = field(init=False, repr=False)
+    _digest: Digest = field(init=False, repr=False)
     _boundary: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     def __post_init__(self) -> None:

@@ -22,8 +22,12 @@ SHOWN = (*KEY, "value", "storedBy", "lastUpdated", "comment", "followup")
 """The columns that a list of values has."""
 UNREAD = " unread"
 """Where a row on its way has the cells of the columns that hold nothing of a value, by header; no header begins with a blank."""
+NAMES = " names"
+"""Where a row on its way has what stands in the columns of names beside those of UIDs, by the latter."""
+ASIDE = " aside"
+"""Where a value of a wide sheet has the header of its column, if that is what people call totals and row numbers."""
 
-__all__ = ["COLUMNS", "DEFAULTED", "KEY", "SENT", "SHOWN", "UNREAD", "cell_of"]
+__all__ = ["ASIDE", "COLUMNS", "DEFAULTED", "KEY", "NAMES", "SENT", "SHOWN", "UNREAD", "cell_of"]
 
 
 def cell_of(row: Row, default: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+from dhis2sh.data.cells import NAMES
 from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.periods import Period
@@ -73,10 +74,11 @@ class Checker:
     Parameters:
         target: has met what the rows speak of.
         deleting: the values themselves do not matter.
+        by_date: a day stands for the period that it lies in, where its data element is reported by one other type alone.
     """
 
-    def __init__(self, target: Target, *, deleting: bool = False) -> None:
-        self._target, self._deleting = target, deleting
+    def __init__(self, target: Target, *, deleting: bool = False, by_date: bool = False) -> None:
+        self._target, self._deleting, self._by_date = target, deleting, by_date
         self._reported: dict[tuple[str, str], _Reported] = {}
         self._combos: dict[tuple[object, ...], str] = {}
         self._cells: dict[tuple[JsonValue, ...], _Cell] = {}
@@ -95,6 +97,8 @@ class Checker:
         """
         place, cell = self._quickly(row) or self._thoroughly(row)
         sent = {**cell, "orgUnit": place.unit.uid}
+        if isinstance(beside := row.get(NAMES), dict):
+            self._compare(sent, beside)
         marks = {name: mark for name in _MARKS if name in row and (mark := _mark(row[name], name)) is not None}
         if not (self._deleting or marks.get("deleted")):
             sent["value"] = _value(row, place.element)
@@ -106,6 +110,16 @@ class Checker:
         if "annotation" in row and row["annotation"] and place.element.value_type in value_types.NUMERIC:
             sent.setdefault("comment", row["annotation"])
         return sent
+
+    def _compare(self, sent: Row, beside: Row) -> None:
+        """Raise `Problem` where a name that stands beside a UID is another object's: nobody knows which of both is meant."""
+        for column, cell in beside.items():
+            uid, text = str(sent[column]), text_of(cell)
+            if not self._target.is_called(uid, text):
+                name = self._target.names().get(uid, uid)
+                raise Problem(
+                    f"the {column} {uid} is '{name}', and beside it stands '{text[:60]}': take out one of the two"
+                )
 
     def _quickly(self, row: Row) -> tuple[_Place, Row] | None:
         """What `_thoroughly` finds, where all but the unit was met before and the unit reports through the same sets."""
@@ -196,6 +210,8 @@ class Checker:
             time = self._times[period_text] = _time(period_text)
         if _DATE.fullmatch(period_text) and (month := _month_begun(element, time)) is not None:
             time, self.months_by_day = month, True
+        if self._by_date and (around := _around(element, time)) is not None:
+            time = around
         return _Reported(element, time, _sets(element, time))
 
 
@@ -259,6 +275,12 @@ def _month_begun(element: Element, day: _Time) -> _Time | None:
     )
 
 
+def _around(element: Element, day: _Time) -> _Time | None:
+    """The period that a day lies in, of the one type by which the element is reported."""
+    kinds = {item.period_type for item in element.sets}
+    return _time(Period.of(kinds.pop(), day.start).iso) if day.kind == "Daily" and len(kinds) == 1 else None
+
+
 def _sets(element: Element, time: _Time) -> tuple[DataSet, ...]:
     """The data sets that report a data element at a time."""
     if not element.sets:
@@ -269,7 +291,7 @@ def _sets(element: Element, time: _Time) -> tuple[DataSet, ...]:
         kinds = joined(dict.fromkeys(item.period_type for item in element.sets), "or")
         month = Period.of("Monthly", time.start).iso if time.kind == "Daily" and "Monthly" in kinds else None
         raise Problem(
-            f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}' if month else ''}"
+            f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}, which --by-date takes' if month else ''}"
         )
     return tuple(timed)
 
@@ -339,9 +361,26 @@ def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
     return uid
 
 
+def _advice(text: str) -> str | None:
+    """What to do about a text that is no number of a type, where it nearly is one."""
+    if (whole := _WHOLE.fullmatch(text)) is not None:
+        return f"write {whole[1]}"
+    if _PARTED.fullmatch(text):
+        return "take out what parts the thousands, if it is that"
+    if (comma := _COMMA.fullmatch(text)) is not None:
+        return f"write {comma[1]}.{comma[2]}, if that is a decimal comma"
+    if text.lower() in _NONE:
+        return "write 0 if it is zero, and leave the cell empty if it is not known"
+    return None
+
+
 SHORT = 16
 """Characters of a value that a load may well have again."""
 _refused = lru_cache(20_000)(value_types.refused)
+_WHOLE = re.compile(r"([-+]?\d+)[.,]0{1,2}")
+"""A whole number as a spreadsheet with decimals writes it; of three noughts nobody knows."""
+_COMMA = re.compile(r"([-+]?\d+),(\d+)")
+_NONE = {"nil", "none", "no", "zero", "o", "-", "--", "n/a", "na", "nd"}
 _PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
 """A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
 
@@ -357,11 +396,8 @@ def _value(row: Row, element: Element) -> str:
     text = text_of(cast("JsonValue", given))
     wanted = (_refused if len(text) <= SHORT else value_types.refused)(element.value_type, text)
     if wanted is not None:
-        parted = element.value_type in value_types.NUMERIC and _PARTED.fullmatch(text) is not None
-        raise Problem(
-            f"'{element.name}' wants {wanted}, and this is '{text[:60]}'"
-            + (": take out what parts the thousands, if it is that" if parted else "")
-        )
+        advice = _advice(text) if element.value_type in value_types.NUMERIC else None
+        raise Problem(f"'{element.name}' wants {wanted}, and this is '{text[:60]}'{f': {advice}' if advice else ''}")
     if element.options is not None and element.value_type != "MULTI_TEXT" and text not in element.options:
         raise Problem(f"'{text[:60]}' is no option of '{element.name}' (options are given by code)")
     return text

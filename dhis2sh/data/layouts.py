@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.data.cells import UNREAD
+from dhis2sh.data.cells import ASIDE, NAMES, UNREAD
 from dhis2sh.data.checking import text_of
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.dhis2.written import as_period
+from dhis2sh.dhis2.written import as_period, is_yearless
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs.places import says_where
 from dhis2sh.words import joined, listed
@@ -54,6 +54,11 @@ _DHIS2 = ["period", "orgunit", "categoryoptioncombo", "attributeoptioncombo", "v
 """How the header of DHIS2's CSV goes on, which it reads by place; the first column is the element, whatever it is called."""
 _PASSED_OVER = {"row", "reason", "code"}
 """What our own file of refused rows has beside the values."""
+_ASIDE = {
+    "total", "totals", "grandtotal", "subtotal", "sum", "sn", "sno", "serialno", "serialnumber", "serial", "no", "number", "nr",
+    "rownumber",
+}  # fmt: skip
+"""What people call columns of a wide sheet that hold no values; a data element may be called so all the same."""
 _NAME = re.compile(r"(dataElement|orgUnit|categoryOptionCombo|attributeOptionCombo)(Name|Path)")
 """What our own lists have beside UIDs."""
 NOTHING = {"", "-", "n/a", "na", "null", "none"}
@@ -70,6 +75,7 @@ class Sheet:
         across: headers that are periods or data elements themselves, `spread` saying which; empty for a long sheet.
         given: what stands for every row, such as the period of all of it.
         unread: headers that are none of these. A refused row keeps what stands below them.
+        names: of the headers with names beside UIDs the column of the UIDs.
     """
 
     columns: Mapping[str, str]
@@ -77,6 +83,7 @@ class Sheet:
     spread: str = ""
     given: Row = field(default_factory=lambda: {})
     unread: Sequence[str] = ()
+    names: Mapping[str, str] = field(default_factory=lambda: {})
 
     @property
     def _division(self) -> str:
@@ -91,7 +98,13 @@ class Sheet:
             for header, cell in row.items()
             if header in columns and cell is not None and cell != ""
         }
+        beside: Row = {
+            column: cell for header, column in self.names.items() if (cell := row.get(header)) not in (None, "")
+        }
+        own |= {column: cell for column, cell in beside.items() if column not in own}  # a name alone is the name
         base, some = {**self.given, **own} if self.given else own, bool(own)
+        if beside:
+            base[NAMES] = beside
         if "year" in base and (year := base.pop("year")) is not None:
             base["period"] = _in_year(base.get("period"), self._division, text_of(year))
         period = base.get("period")
@@ -108,7 +121,8 @@ class Sheet:
             cell = row.get(header)
             if cell is None or text_of(cell).lower() in NOTHING:
                 continue
-            found.append({**base, **_spread(self.spread, header), "value": cell})
+            own = {**base, **_spread(self.spread, header), "value": cell}
+            found.append({**own, ASIDE: header} if _plain(header) in _ASIDE else own)
         return found
 
 
@@ -153,13 +167,16 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     Raises `UsageError` that says which column is missing, or which two hold the same.
     """
     columns: dict[str, str] = {}
+    names: dict[str, str] = {}
     others: list[str] = []
     by_place = [_plain(header) for header in headers[1:6]] == _DHIS2
     for header in headers:
         plain = _plain(header)
         name = "dataElement" if by_place and header == headers[0] else _BY_HEADER.get(plain)
         if _NAME.fullmatch(header) and _NAME.sub(r"\1", header) in headers:
-            continue  # the name beside its UID
+            if header.endswith("Name"):
+                names[header] = _NAME.sub(r"\1", header)
+            continue  # beside its UID
         if name is None:
             others += [] if plain in _PASSED_OVER else [header]
         elif name in columns.values():
@@ -170,8 +187,10 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     known = {*columns.values(), *given}
     if "value" in known:
         _complete(known, headers)
-        return Sheet(columns, given=given, unread=others)
-    return _wide(columns, others, known, given, headers)
+        return Sheet(columns, given=given, unread=others, names=names)
+    sheet = _wide(columns, others, known, given, headers)
+    sheet.names = names
+    return sheet
 
 
 def _complete(known: set[str], headers: Sequence[str]) -> None:
@@ -202,6 +221,12 @@ def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Ro
         raise UsageError(
             f"no column holds values: there are {listed(headers, TOLD)}",
             hint="a long sheet has dataElement, period, orgUnit, value; a wide one orgUnit and a column for each period",
+        )
+    yearless = [header for header in others if is_yearless(header)]
+    if len(yearless) > 1 or (yearless and len(yearless) == len(others)):
+        raise UsageError(
+            f"{listed((f"'{header}'" for header in yearless), TOLD)}: a period without a year",
+            hint="write the year into the header, such as Jan-25 or 2025Q1",
         )
     if periods and len(periods) == len(others):
         _complete(known | {"period"}, headers)

@@ -13,13 +13,14 @@ from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.changes.refusals import named
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data import jobs
-from dhis2sh.data.cells import DEFAULTED, UNREAD, cell_of
+from dhis2sh.data.cells import ASIDE, DEFAULTED, NAMES, UNREAD, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
 from dhis2sh.data.jobs import Job, Preparing
 from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
 from dhis2sh.data.refused import RefusedRows
 from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
+from dhis2sh.data.totals import Totals
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.verbs.places import Places, cells_of
@@ -41,6 +42,7 @@ _DECIMAL_COMMA = re.compile(r"-?[\d .]*\d,\d+")
 _NEGATIVE = re.compile(r"-[\d.]*[1-9][\d.]*(E-?\d+)?")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 """In a sheet of decimal commas a point parts thousands: 1.234 is 1234."""
+_MERGED = ", as below merged cells, which hold theirs in the first row alone: fill it down"
 VERBS = {"CREATE_AND_UPDATE": "import", "CREATE": "create", "UPDATE": "update", "DELETE": "delete"}
 
 
@@ -52,9 +54,12 @@ class Load:
         what: what they are, for titles, such as `values.csv`.
         strategy: what the server does with them.
         undo: keep the values before.
-        rejected: where refused rows go; into the job's folder without it.
+        rejected: where refused rows go when the rest has been sent; into the job's folder alone without it.
         size: rows in one request.
         by_job: the server imports each part in a job of its own, which is watched.
+        several_levels: units above others of the load have values of their own; else rows that name such a unit are
+            taken for totals and refused.
+        by_date: a day stands for the period that it lies in.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
         unread: columns that hold nothing of a value, filled as the notes are.
     """
@@ -65,6 +70,8 @@ class Load:
     rejected: Path | None = None
     size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
     by_job: bool = False
+    several_levels: bool = True
+    by_date: bool = False
     notes: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
 
@@ -95,7 +102,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         taking.drop()
         raise
     notes = [*load.notes, *taking.notes()]
-    if unread := [header for header in load.unread if header not in taking.above]:
+    if unread := [header for header in (*load.unread, *taking.aside) if header not in taking.above]:
         notes.append(f"columns not read: {', '.join(unread)}")
     if taking.above:
         notes.append(f"held against where the units lie: {', '.join(taking.above)}")
@@ -111,15 +118,19 @@ class _Taking:
     def __init__(self, s: Session, target: Target, load: Load, *, by_set: bool) -> None:
         self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
         self._preparing = Preparing(s.profile.name, min(load.size, ROWS_BY_SET) if by_set else load.size)
-        self.refused = RefusedRows(load.rejected or self._preparing.path / jobs.REFUSED, load.unread)
-        self._checker = Checker(target, deleting=load.strategy == "DELETE")
+        self.refused = RefusedRows(self._preparing.path / jobs.REFUSED, load.unread, load.rejected)
+        self._checker = Checker(target, deleting=load.strategy == "DELETE", by_date=load.by_date)
         self._places = Places(s)
         self.above: list[str] = []
         """The columns that say where units lie."""
+        self.aside: dict[str, None] = {}
+        """The columns of a wide sheet that hold totals or row numbers."""
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
         self._commas = False
         self._negative: tuple[int, int] | None = None
+        self._totals = Totals(target)
+        self._below_a_unit = False
         self.given = self.repeated = 0
 
     async def meet(self, batch: Sequence[tuple[int, Row]]) -> None:
@@ -159,6 +170,9 @@ class _Taking:
 
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
+        if (header := row.get(ASIDE)) is not None and isinstance(self._target.element(str(header)), str):
+            self.aside[str(header)] = None
+            return
         self.given += 1
         if isinstance(unread := row.get(UNREAD), dict):
             self.refused.beside[place] = _as_text(unread)
@@ -168,8 +182,12 @@ class _Taking:
         try:
             sent = self._checked(row)
         except Problem as problem:
-            self.refused.add(place, _as_text(row), str(problem))
+            merged = self._below_a_unit and row.get("orgUnit") in (None, "")
+            self.refused.add(place, _as_text(row), f"{problem}{_MERGED if merged else ''}")
+            self._totals.refused(row)
             return
+        self._below_a_unit = True
+        self._totals.met(row, str(sent["orgUnit"]))
         cell = cell_of(sent, self._target.default)
         value = (sent.get("value"), sent.get("comment"), sent.get("deleted"))
         before = self._seen.get(cell)
@@ -209,10 +227,12 @@ class _Taking:
         said = [f"{counted(self.repeated, 'row')} said again what another row says"] if self.repeated else []
         if self._checker.months_by_day:
             said.append("days that begin a month are read as the month: these data elements are reported by month")
+        if self._load.by_date:
+            said.append("days are read as the periods that they lie in")
         if self._negative is not None:
             first, count = self._negative
             said.append(f"{counted(count, 'value')} below zero, which counts are not (first: row {first:,})")
-        return [*said, *self._places.notes()]
+        return [*said, *self._totals.notes(), *self._places.notes()]
 
     def finish(self) -> Job:
         """The job of all that was taken."""
@@ -220,12 +240,19 @@ class _Taking:
             if (row := self._preparing.withdraw(place, sent)) is not None:
                 reason = f"'{row['value']}' may be a thousand times as much: other rows have decimal commas"
                 self.refused.add(place, row, reason)
+        self._refuse_totals()
         self.refused.close()
         title = f"{VERBS[self._load.strategy]} {counted(self._preparing.rows, 'data value')}: {self._load.what}"
         job = self._preparing.finish(title, self._url, self._load.strategy, undo=self._load.undo)
-        if self._load.rejected is None:
-            self.refused.path = job.path / jobs.REFUSED
+        self.refused.path = job.path / jobs.REFUSED
         return job
+
+    def _refuse_totals(self) -> None:
+        """Rows of units above those of other rows: a total would be counted once more with what it is the sum of."""
+        self.refused.names = self._target.names()
+        for place, like, text, reason in self._totals.found(self._seen, several_levels=self._load.several_levels):
+            if (row := self._preparing.withdraw(place, like)) is not None:
+                self.refused.add(place, {**row, "orgUnit": text}, reason)
 
     def drop(self) -> None:
         """Nothing of it is wanted."""
@@ -267,6 +294,8 @@ def _kind(period: str) -> str:
 
 
 def _as_text(row: Row) -> Row:
+    if isinstance(beside := row.get(NAMES), dict):
+        row = {**row, **{f"{column}Name": text for column, text in beside.items()}}
     return {name: text_of(value) if value is not None else "" for name, value in row.items()}
 
 
@@ -290,7 +319,8 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         said += await _validated(s, job, left[0], refused.names)
     if refused.count:
         said += [f"refused: {line}" for line in refused.lines()]
-        said.append(f"refused rows with their reasons: {refused.path}")
+        later = f" (and in {refused.wanted} when the rest has been sent)" if refused.wanted is not None else ""
+        said.append(f"refused rows with their reasons: {refused.path}{later}")
     rows = sum(len(job.places(part)) for part in left)
     held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
     now = await cells_now(s, held, target.default) if held else None
@@ -302,8 +332,10 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
     made = Plan(title, steps, notes=said, writer=Values(job, target.default, refused, notes), asks=True)
     if not rows and refused.count:
         made.blocked = Refused(
-            f"none of the {given:,} rows can be sent: {refused.lines()[0]}", hint=f"mend them in {refused.path}"
+            f"none of the {given:,} rows can be sent: {refused.lines()[0]}",
+            hint=f"mend them in {refused.wanted or f'a copy of {refused.path}, which goes after a day (--rejected FILE makes one)'}",
         )
+        made.leave = refused.deliver
     return made
 
 
@@ -333,7 +365,7 @@ async def _validated(s: Session, job: Job, part: int, names: Mapping[str, str]) 
     return [
         *told,
         f"the server would create {count.created:,}, update {count.updated:,}, delete {count.deleted:,}; "
-        f"{unchanged:,} hold these values already",
+        f"{unchanged:,} hold these values already{f'; it would refuse {len(reasons):,}' if reasons else ''}",
         *([f"{counted(uncounted, 'zero')} that the server does not keep"] if zeros else []),
     ]
 

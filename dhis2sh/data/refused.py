@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -24,12 +25,13 @@ class RefusedRows:
     """Takes refused rows one by one; the file is made by the first.
 
     Parameters:
-        path: the file, CSV with a column `reason`.
+        path: the file, CSV with a column `reason`, in the folder of the job.
+        wanted: where a copy goes when all has been sent; a plan that is only looked at leaves it alone.
         unread: columns of what was given that hold nothing of a value; who mends the file wants them all the same.
     """
 
-    def __init__(self, path: Path, unread: Sequence[str] = ()) -> None:
-        self.path = path
+    def __init__(self, path: Path, unread: Sequence[str] = (), wanted: Path | None = None) -> None:
+        self.path, self.wanted = path, wanted
         self.names: Mapping[str, str] = {}
         """What UIDs stand for: a column beside each, which whoever pushes the file again passes over."""
         self.count = 0
@@ -63,7 +65,7 @@ class RefusedRows:
             self._writer.writerow({**called, **self.beside.get(place, {}), **row, "row": place, "reason": reason})
         except OSError as error:
             raise Dhis2Error(
-                f"{self.path} cannot be written: {error.strerror}", hint="choose another --rejected"
+                f"{self.path} cannot be written: {error.strerror}", hint="make room on the disk"
             ) from error
 
     def _open(self) -> None:
@@ -80,6 +82,18 @@ class RefusedRows:
         if self._file is not None:
             self._file.close()
             self._file = self._writer = None
+
+    def deliver(self) -> str:
+        """Write the copy, if one is wanted. Where the refused rows are, in words."""
+        self.close()
+        if self.wanted is None or not self.count:
+            return str(self.path)
+        try:
+            self.wanted.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(self.path, self.wanted)
+        except OSError as error:  # what was sent was sent
+            return f"{self.path} ({self.wanted} cannot be written: {error.strerror})"
+        return str(self.wanted)
 
     def lines(self) -> list[str]:
         """The reasons, the most frequent first, each with how many rows and the first of them."""

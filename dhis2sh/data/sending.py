@@ -6,6 +6,7 @@ API source: `POST /api/dataValueSets` (api-facts f.1).
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -202,7 +203,7 @@ class Values:
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Rows that were refused, before sending or by the server, are failures of the whole."""
-        self.refused.close()
+        where = self.refused.deliver()
         if cut_off:
             return
         summary.failures = self.refused.failures()
@@ -210,7 +211,7 @@ class Values:
         if summary.ignored and self.job.head.strategy == "CREATE_AND_UPDATE":
             told.append("ignored is what the server holds already as it was sent")
         if self.refused.count:
-            told.append(f"{self.refused.count:,} refused rows: {self.refused.path}")
+            told.append(f"{self.refused.count:,} refused rows: {where}")
         if told:
             summary.note = "; ".join(told)
 
@@ -273,14 +274,35 @@ def _whole(message: WebMessage) -> bool:
     return message.status == "ERROR" and message.import_count.total == message.import_count.ignored
 
 
-ADVICE: Mapping[str, str] = {
-    "E7640": "its time of entry is over: ask for a lock exception, or for whoever may edit expired data",
-    "E7641": "the data set takes no period so far ahead: dhis2 metadata get dataSets UID --fields name,openFuturePeriods",
-    "E7642": "dhis2 approval status DATA_SET PERIOD  says who approved it: it is unapproved first",
-    "E7643": "the data set takes these periods on these days alone: dhis2 metadata get dataSets UID --fields dataInputPeriods",
-    "E7644": "the data set takes these periods alone: dhis2 metadata get dataSets UID --fields dataInputPeriods",
+ADVICE: Mapping[str, tuple[str, str]] = {
+    "E7640": ("its time of entry is over: ask for a lock exception, or for whoever may edit expired data", ""),
+    "E7641": (
+        "the data set takes no period so far ahead",
+        "dhis2 metadata get dataSets {data_set} --fields name,openFuturePeriods",
+    ),
+    "E7642": ("it is unapproved first; who approved it", "dhis2 approval status {data_set} {period} {org_unit}"),
+    "E7643": (
+        "the data set takes these periods on these days alone",
+        "dhis2 metadata get dataSets {data_set} --fields dataInputPeriods",
+    ),
+    "E7644": ("the data sets of the element take other periods alone (dataInputPeriods)", ""),
 }
-"""What to do about a row that is refused for its time, by code (api-facts f.1); others are left in the server's own words."""
+"""What to do about a row that is refused for its time, and what to look at, by code (api-facts f.1); others are left in the server's own words."""
+_ABOUT = re.compile(r"(data set(?= at this time)|data set|period|org unit)(?: at this time)?: `?(\w+)`?", re.IGNORECASE)
+"""What a conflict of these codes is about, as its message says it."""
+
+
+def _advice(code: str | None, message: str) -> str:
+    """What to do about a conflict; its command has what the message names, and is left out where that says too little."""
+    if (found := ADVICE.get(code or "")) is None:
+        return ""
+    why, command = found
+    about = {name.lower().replace(" ", "_"): text for name, text in _ABOUT.findall(message)}
+    try:
+        told = command.format(**about)
+    except KeyError:
+        told = ""
+    return f" ({why}: {told})" if told else f" ({why})"
 
 
 def refusals(message: WebMessage, size: int) -> dict[int, str]:
@@ -289,7 +311,7 @@ def refusals(message: WebMessage, size: int) -> dict[int, str]:
     reasons: dict[int, str] = {}
     for conflict in conflicts:
         text = f"{conflict.code} {conflict.message}" if conflict.code else conflict.message
-        text += f" ({advice})" if (advice := ADVICE.get(conflict.code or "")) else ""
+        text += _advice(conflict.code, conflict.message)
         for index in conflict.indexes:
             reasons[index] = f"{reasons[index]}; {text}" if index in reasons else text
     nameless = next((row for row in conflicts if not row.indexes), None)

@@ -15,17 +15,17 @@ from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.verbs import names
-from dhis2sh.words import listed
+from dhis2sh.words import folded, listed
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 FIELDS = {
-    "dataElements": "id,displayName,valueType,zeroIsSignificant,optionSet[options[code]],"
+    "dataElements": "id,displayName,name,code,valueType,zeroIsSignificant,optionSet[options[code]],"
     "categoryCombo[categoryOptionCombos[id,displayName,code]],"
     "dataSetElements[dataSet[id],categoryCombo[categoryOptionCombos[id,displayName,code]]]",
-    "organisationUnits": "id,displayName,openingDate,closedDate",
+    "organisationUnits": "id,displayName,name,code,path,openingDate,closedDate",
     "categoryOptionCombos": "id,displayName",
     "dataSets": "id,displayName,periodType,organisationUnits[id],"
     "categoryCombo[categoryOptionCombos[id,displayName,code]]",
@@ -61,12 +61,13 @@ class Element:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """An organisation unit and the days on which it is open."""
+    """An organisation unit, the days on which it is open, and the UIDs of the units above it."""
 
     uid: str
     name: str
     opened: dt.date | None
     closed: dt.date | None
+    above: tuple[str, ...] = ()
 
 
 class Target:
@@ -88,6 +89,7 @@ class Target:
         self._elements: dict[str, Element] = {}
         self._units: dict[str, Unit] = {}
         self._sets: dict[str, DataSet] = {}
+        self._called: dict[str, set[str]] = {}
         self._combo_names: dict[str, str] = {}
         self._options: dict[str, list[frozenset[str]]] = {}
         self.default = ""
@@ -132,6 +134,15 @@ class Target:
         uid = self._uids["organisationUnits"].get(text)
         return self._units[uid] if uid is not None else self._problems["organisationUnits", text]
 
+    def above_others(self) -> dict[str, Unit]:
+        """The units that were met and lie above others that were met, by UID."""
+        above = {uid for unit in self._units.values() for uid in unit.above}
+        return {uid: unit for uid, unit in self._units.items() if uid in above}
+
+    def unit_of(self, uid: str) -> Unit:
+        """A unit that was met, by its UID."""
+        return self._units[uid]
+
     def alike(self, text: str) -> list[str]:
         """The units, by UID, that an ambiguous text may mean; none where it is not."""
         return self._alike.get(text, [])
@@ -166,6 +177,11 @@ class Target:
             unit.name if unit else row["orgUnit"], row["period"],
         )  # fmt: skip
         return ", ".join(str(part) for part in parts if part)
+
+    def is_called(self, uid: str, text: str) -> bool:
+        """May a text stand for an object that was met: is it its UID, code or name? So is any of one that was not."""
+        called = self._called.get(uid)
+        return called is None or text == uid or folded(text) in called
 
     def names(self) -> dict[str, str]:
         """What the UIDs that were met stand for."""
@@ -210,23 +226,32 @@ class Target:
             self._uids[plural][text] = found
         return None
 
+    def _learn(self, rows: Iterable[JsonObject]) -> None:
+        """Remember what objects are called."""
+        for row in rows:
+            texts = (str(row[key]) for key in ("displayName", "name", "code") if row.get(key))
+            self._called.setdefault(str(row["id"]), set()).update(map(folded, texts))
+
     async def _read_elements(self, uids: list[str]) -> None:
         rows = (
             (await reading.by_uid(self._s.client, "dataElements", uids, fields=FIELDS["dataElements"])).rows
             if uids
             else []
         )
+        self._learn(rows)
         links = [link for row in rows for link in _items(row.get("dataSetElements"))]
         await self._read_sets({str(_inner(link, "dataSet").get("id")) for link in links} - self._sets.keys())
         for row in rows:
             uid = str(row["id"])
             combos = _named_combos(_inner(row, "categoryCombo"))
+            self._learn(_items(_inner(row, "categoryCombo").get("categoryOptionCombos")))
             self._combo_names |= {
                 str(item["id"]): str(item.get("displayName"))
                 for item in _items(_inner(row, "categoryCombo").get("categoryOptionCombos"))
             }
             sets: list[DataSet] = []
             for link in _items(row.get("dataSetElements")):
+                self._learn(_items(_inner(link, "categoryCombo").get("categoryOptionCombos")))
                 combos |= _named_combos(_inner(link, "categoryCombo"))  # the set's own in place of the element's
                 if (held := self._sets.get(str(_inner(link, "dataSet").get("id")))) is not None:
                     sets.append(held)
@@ -242,6 +267,7 @@ class Target:
         )
         for row in rows:
             uid = str(row["id"])
+            self._learn(_items(_inner(row, "categoryCombo").get("categoryOptionCombos")))
             self._sets[uid] = DataSet(
                 uid, str(row.get("displayName") or uid), str(row.get("periodType")),
                 frozenset(str(item.get("id")) for item in _items(row.get("organisationUnits"))),
@@ -266,11 +292,13 @@ class Target:
     async def _read_units(self, uids: list[str]) -> None:
         fields = FIELDS["organisationUnits"]
         rows = (await reading.by_uid(self._s.client, "organisationUnits", uids, fields=fields)).rows if uids else []
+        self._learn(rows)
         for row in rows:
             uid = str(row["id"])
             self._units[uid] = Unit(
-                uid, str(row.get("displayName") or uid), _day(row.get("openingDate")), _day(row.get("closedDate"))
-            )
+                uid, str(row.get("displayName") or uid), _day(row.get("openingDate")), _day(row.get("closedDate")),
+                tuple(part for part in str(row.get("path") or "").split("/") if part and part != uid),
+            )  # fmt: skip
 
 
 def named_options(text: str) -> list[str]:

@@ -47,6 +47,15 @@ _LONG = {
 }  # fmt: skip
 
 
+_YEARLESS = re.compile(r"Q[1-4]|W(eek)? ?\d{1,2}", re.IGNORECASE)
+
+
+def is_yearless(text: str) -> bool:
+    """Is a text a month by its name, a quarter or a week (`Jan`, `Q1`, `W5`), of no year?"""
+    word = text.strip().removesuffix(".").lower()
+    return _YEARLESS.fullmatch(word) is not None or any(word == name or word in _LONG[name] for name in _MONTHS)
+
+
 def single_period(text: str) -> Period:
     """One fixed period as people write it. Raises `UsageError` that says what one looks like."""
     found = period_or_relative(text)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, MissingExtra
+from dhis2sh.errors import Dhis2Error, MissingExtra, NotFound
 from dhis2sh.rows.flat import flat, in_json
 from dhis2sh.rows.formats import Objects, Write, Writer, file_writer, frame_of, text_writer
 from dhis2sh.rows.rows import Rows, Text
@@ -25,6 +25,8 @@ from dhis2sh.rows.stream import MANY, Stream
 if TYPE_CHECKING:
     from dhis2sh.types import Row
 
+SMALL = 4096
+"""Bytes within which a line of headers ends."""
 type Either = Rows[Any] | Stream[Any]
 type Written = Text | Awaitable[Text]
 """What a sink gives: of rows the text, of a stream what is awaited for it."""
@@ -136,6 +138,27 @@ def _writable(file: str) -> Generator[None]:
         raise Dhis2Error(f"{file} cannot be written: {error.strerror}", hint="choose another file") from error
 
 
+def check_not_emptied(file: str | Path, count: int) -> None:
+    """Raise `NotFound` where nothing would take the place of a file that holds something: what is kept there was wanted.
+
+    Parameters:
+        file: where rows are written to; count: how many there are.
+    """
+    path = Path(file).expanduser()
+    if not count and path.is_file() and not _without_rows(path):
+        raise NotFound(
+            f"there are no rows, and {file} is left as it was", hint="choose another file, or delete that one first"
+        )
+
+
+def _without_rows(path: Path) -> bool:
+    """Has a file nothing but what is written where there are no rows: nothing, a line of headers, an empty array?"""
+    with path.open("rb") as held:
+        start = held.read(SMALL).strip()
+    headers = path.suffix in {".csv", ".tsv"} and b"\n" not in start and path.stat().st_size < SMALL
+    return not start or start == b"[]" or headers
+
+
 def given(text: str, file: str | None, name: str) -> Text:
     """Text of a format as the result, or written to a file."""
     if file is None:
@@ -150,6 +173,8 @@ def _texts(rows: Either, file: str | None, name: str, safe: bool = False) -> Wri
     """Rows as text of a format, or written to a file."""
     make = partial(text_writer, name, safe=safe)
     if isinstance(rows, Rows):
+        if file is not None:
+            check_not_emptied(file, len(rows))
         out = io.StringIO()
         write_rows(rows, make(out.write))
         return given(_as_result(out.getvalue(), name), file, name)
@@ -186,7 +211,7 @@ async def _file_of_stream(stream: Stream[Any], make: Callable[[Write], Writer], 
             size += len(text.encode())
             write(text)
 
-        await write_stream(stream, make(counting))
+        check_not_emptied(file, await write_stream(stream, make(counting)))
     return Text(f"{file}: {size:,} bytes")
 
 
@@ -229,6 +254,7 @@ def md(rows: Either, space: object, file: str | None = None) -> Written:
 def _binary(rows: Either, make: Callable[[Path], Writer], file: str) -> Written:
     """A file that a library writes, under a temporary name first."""
     if isinstance(rows, Rows):
+        check_not_emptied(file, len(rows))
         with binary_file(file, make) as writer:
             return Text(f"{file}: {write_rows(rows, writer):,} rows")
     return _binary_of_stream(rows, make, file)
@@ -236,7 +262,9 @@ def _binary(rows: Either, make: Callable[[Path], Writer], file: str) -> Written:
 
 async def _binary_of_stream(stream: Stream[Any], make: Callable[[Path], Writer], file: str) -> Text:
     with binary_file(file, make) as writer:
-        return Text(f"{file}: {await write_stream(stream, writer):,} rows")
+        count = await write_stream(stream, writer)
+        check_not_emptied(file, count)
+    return Text(f"{file}: {count:,} rows")
 
 
 @stage(takes="either", sink=True, literal=True)

@@ -384,7 +384,8 @@ def _check_once(headers: Sequence[str]) -> None:
     twice = [name for name in dict.fromkeys(headers) if name and headers.count(name) > 1]
     if twice:
         raise UsageError(
-            f"the header names {', '.join(twice)} more than once", hint="give each column a name of its own"
+            f"the header names {', '.join(twice)} more than once",
+            hint=f"give each column a name of its own; {_ONE_LINE}",
         )
 
 
@@ -429,7 +430,8 @@ def _sheet(path: Path, blanks: bool = False, where: Where | None = None) -> list
         first: DataFrame = book.load_sheet(
             chosen, header_row=None, skip_rows=header - 1, n_rows=1, dtypes="string"
         ).to_polars()
-        frame: DataFrame = book.load_sheet(chosen, header_row=header - 1).to_polars()
+        # all rows say what a column holds: a text below a sample of numbers would be read as nothing
+        frame: DataFrame = book.load_sheet(chosen, header_row=header - 1, schema_sample_rows=None).to_polars()
     except fastexcel.FastExcelError as error:
         if not path.exists():
             raise NotFound(f"there is no file {path}") from None
@@ -438,7 +440,10 @@ def _sheet(path: Path, blanks: bool = False, where: Where | None = None) -> list
     headers = [_MIDNIGHT.sub("", str(name or "").strip()) for name in (first.row(0) if first.height else ())]
     _check_once(headers)
     rows: list[Row] = []
-    hint = _NAMED if where is None else f"{_NAMED}, or say which line is the header: --header-row 3"
+    top: DataFrame = book.load_sheet(
+        chosen, header_row=None, skip_rows=0, n_rows=LOOKED_AT, dtypes="string"
+    ).to_polars()
+    hint = _NAMED if where is None else _where_is_the_header(top.rows(), header)
     for number, values in enumerate(frame.iter_rows(), header + 1):
         cells = [_cell(value) for value in values]
         if all(value is None or value == "" for value in cells):
@@ -449,8 +454,26 @@ def _sheet(path: Path, blanks: bool = False, where: Where | None = None) -> list
     return rows
 
 
+LOOKED_AT = 20
+"""Lines of a sheet among which its header is looked for."""
+
+
+def _where_is_the_header(lines: Iterable[Sequence[object]], header: int) -> str:
+    """What to do about values below no name: another line is the header, or it has two of them.
+
+    Parameters:
+        lines: the first ones of the sheet; header: the line that was taken for it, from 1.
+    """
+    filled = (sum(bool(str(cell or "").strip()) for cell in row) for row in lines)
+    found = next((number for number, cells in enumerate(filled, 1) if cells > 1), header)
+    if found > header:
+        return f"{_NAMED}, or say which line is the header: --header-row {found}"
+    return f"{_NAMED}; {_ONE_LINE}"
+
+
+_ONE_LINE = "of two header lines (merged cells) make one, such as 'BCG doses given | Fixed, <1y'"
 _MIDNIGHT = re.compile(r"(?<=\d{4}-\d\d-\d\d) 00:00:00\Z")
-"""What the reader writes behind a day in a header."""
+"""What the reader writes behind a day in a header, and in a column that holds texts too."""
 
 
 def _cell(value: object) -> JsonValue:
@@ -460,4 +483,6 @@ def _cell(value: object) -> JsonValue:
         return value.isoformat()
     if isinstance(value, float) and value.is_integer():
         return int(value)
+    if isinstance(value, str):
+        return _MIDNIGHT.sub("", value)
     return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

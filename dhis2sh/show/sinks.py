@@ -35,8 +35,9 @@ def chart(
     kind: object = "bar",
     by: object = None,
     file: object = None,
+    title: object = None,
 ) -> Chart | Text:
-    """A chart: chart(name, value), chart(period, value, kind='line', by=orgUnit), chart(name, value, file='a.svg').
+    """A chart: chart(name, value), chart(period, value, kind='line', by=orgUnit), chart(name, value, file='a.svg', title='A').
 
     Kinds: column, bar, line, area, pie, radar, gauge, scatter, bubble, number, and stacked-column, stacked-bar, stacked-area.
     `by` makes a series of each of its values. At the prompt characters, in a notebook and in `.svg`, `.png` and `.html`
@@ -47,7 +48,7 @@ def chart(
     up = _named(y) or (columns[-1] if columns else "")
     for name in filter(None, (across, up, _named(by))):
         _known(rows, name)
-    drawing = chart_of(rows.plain(), across, up, kind_of(str(kind)), _named(by))
+    drawing = chart_of(rows.plain(), across, up, kind_of(str(kind)), _named(by), title=_named(title))
     if file is None:
         return drawing
     from dhis2sh.show.charts import media  # start-up: only files need it

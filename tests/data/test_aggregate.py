@@ -11,6 +11,7 @@ from dhis2sh.data import jobs, sending
 from dhis2sh.errors import NotFound, PartlyDone, PipelineError, Refused, ServerFault, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
+from dhis2sh.surfaces.cli import main as cli
 from tests.metadata.calls import call, do, planned
 
 JANUARY = {"data_set": ["Monthly"], "period": ["202501"], "org_unit": ["Nation"], "children": True}
@@ -195,8 +196,19 @@ async def test_a_sheet_that_cannot_be_read_is_refused_whole(s: Session, text: st
 async def test_rows_that_are_there_already_are_no_failure_beside_refused_ones(s: Session):
     """Sent again with what was refused the first time, a sheet ends as partly done and not as refused."""
     sheet = write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,100\nStock,202501,Clinic B,n/a\n")
-    with pytest.raises(PartlyDone, match=r"1 ignored.*1 refused"):
+    with pytest.raises(PartlyDone, match=r"1 ignored.*1 refused") as told:
         await do(s, "data aggregate push", file=sheet)
+    assert "undo" not in str(told.value.hint), "it has changed nothing"
+
+
+def test_refused_rows_are_told_once(nation_home: Path, capsys: pytest.CaptureFixture[str]):
+    """On standard output stands what was written and refused; the error says the counts and the first reason alone."""
+    write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,5\nNowhere,202501,Clinic A,6\n", "some.csv")
+    assert cli.run(["-p", "sandbox", "data", "aggregate", "push", "some.csv", "-y"]) == PartlyDone.exit_code
+    out, err = capsys.readouterr()
+    assert out.count("refused.csv") == 1
+    assert "refused.csv" not in err
+    assert "1 refused: row 3: there is no data element" in err
 
 
 async def test_an_empty_file_is_no_success(s: Session):

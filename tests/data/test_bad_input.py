@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.client.messages import WebMessage
 from dhis2sh.data import jobs
 from dhis2sh.data.checking import nearest
+from dhis2sh.data.sending import refusals
 from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.rows.rows import to_json
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from dhis2sh.verbs import periods
 from tests.data.test_aggregate import values, write
 from tests.metadata.calls import call, do, planned
@@ -87,7 +90,9 @@ async def test_a_row_and_a_column_of_totals(s: Session):
     sheet = write("orgUnit,Stock,Temperature,Total\nClinic B,1,2,3\nTotal,1,2,3\n")
     with pytest.raises(PartlyDone) as caught:
         await do(s, "data aggregate push", file=sheet, period="202502", rejected=Path("mend.csv"))
-    assert "there is no data element with the UID, code or name 'Total'" in str(caught.value)
+    assert "there is no organisation unit with the UID, code or name 'Total'" in str(caught.value)
+    plan = await planned(s, "data aggregate push", file=sheet, period="202502")
+    assert "columns not read: Total" in plan.notes
     found = await values(s, period=["202502"])
     assert found["Stock", "default", "Clinic B", "202502"] == "1"
     assert "there is no organisation unit with the UID, code or name 'Total'" in Path("mend.csv").read_text()
@@ -111,7 +116,7 @@ async def test_units_of_one_name(s: Session):
 
 
 @pytest.mark.parametrize(("cell", "why"), [
-    ("12,5", "such as 12 or -3.5, and this is '12,5'"), ("1 234", "wants a number"), ("12%", "wants a number"),
+    ("12,5", "such as 12 or -3.5, and this is '12,5': write 12.5, if that"), ("12,0", "this is '12,0': write 12"), ("nil", "write 0 if it is zero"), ("1 234", "wants a number"), ("12%", "wants a number"),
     ("n/a", "wants a number"), ("=A1", "wants a number"), ("1e400", "wants a number"), ("12 cases", "wants a number"),
 ])  # fmt: skip
 async def test_what_is_no_number(s: Session, cell: str, why: str):
@@ -197,7 +202,11 @@ async def test_columns_that_are_not_read_are_named_and_kept_with_refused_rows(s:
         "District,Facility,Data element,Period,Value,Remarks\n"
         "North,Clinic A,Stock,202502,x,checked\nNorth,Clinic B,Stock,202502,1,first\nNorth,Clinic B,Stock,202502,2,then\n"
     )
+    Path("mend.csv").write_text("mine")
     plan = await planned(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    assert Path("mend.csv").read_text() == "mine"
+    with pytest.raises(Refused, match="none of the 3 rows"):
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
     assert "columns not read: Remarks" in plan.notes
     assert "held against where the units lie: District" in plan.notes
     rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
@@ -273,7 +282,13 @@ async def test_months_that_a_spreadsheet_keeps_as_days(s: Session):
     await do(s, "data aggregate push", file=sheet, data_element="Stock")
     found = await values(s, period=["2025"])
     assert [found["Stock", "default", "Clinic A", f"20250{month}"] for month in (1, 2, 3)] == ["1", "2", "3"]
-    long = workbook([["Facility", "Data element", "Month", "Value"], ["Clinic C", "Stock", day, 7]])
+    head = ["Facility", "Data element", "Month", "Value"]
+    await do(
+        s,
+        "data aggregate push",
+        file=workbook([head, ["Clinic B", "Stock", day, 6], ["Clinic B", "Stock", "Feb-25", 8]]),
+    )
+    long = workbook([head, ["Clinic C", "Stock", day, 7]])
     await do(s, "data aggregate push", file=long)
     assert (await values(s))["Stock", "default", "Clinic C", "202501"] == "7"
 
@@ -434,8 +449,176 @@ async def test_approved_data_is_refused_in_the_servers_words_with_names_and_says
     (told,) = [note for note in plan.notes if "will refuse row 2" in note]
     assert "E7642 Data already approved for data set" in told
     assert "'Monthly' [dsMonthly01]" in told and "'Clinic A' [ouClinicA01]" in told
-    assert "dhis2 approval" in told
+    assert "dhis2 approval status dsMonthly01 202501 ouClinicA01)" in told
     with pytest.raises(PartlyDone, match="E7642"):
         await do(s, "data aggregate push", file=write(rows))
     assert (await values(s))["Temperature", "default", "Clinic B", "202501"] == "26"
     assert (await values(s))["Temperature", "default", "Clinic A", "202501"] == "20"
+
+
+async def _all_report(s: Session) -> None:
+    for unit in ("ouNation001", "ouNorth0001"):
+        await s.client.post(f"dataSets/dsMonthly01/organisationUnits/{unit}", None)
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        "Facility,Data element,Period,Value\nClinic A,Stock,202502,1\nClinic B,Stock,202502,x\n"
+        "NORTH ,Stock,202502,3\nN,Stock,202502,3\nNorth,Stock,202501,9\n",
+        "Facility,202502,202501\nNation,3,\nClinic A,1,\nClinic B,x,\nNorth,3,9\n",
+    ],
+)
+async def test_a_total_at_a_unit_above_others_is_refused(s: Session, sheet: str):
+    """Districts that report too take their own total as a value, which is then counted twice."""
+    await _all_report(s)
+    more = {} if "Value" in sheet else {"data_element": "Stock"}
+    plan = await planned(s, "data aggregate push", file=write(sheet), rejected=Path("mend.csv"), **more)
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502", "Stock, North, 202501"]
+    said = "; ".join(plan.notes)
+    assert "'North' lies above units of other rows" in said and "'Nation' lies above units of other rows" in said
+    meant = await planned(s, "data aggregate push", file=write(sheet), several_levels=True, **more)
+    assert len(meant.steps) == 4
+    assert "2 values of units above those of other rows" in "; ".join(meant.notes)
+
+
+async def test_a_total_of_rows_that_are_refused_is_refused_too(s: Session):
+    await _all_report(s)
+    sheet = write("Facility,202502\nClinic A,x\nNorth,3\n")
+    plan = await planned(s, "data aggregate push", file=sheet, data_element="Stock")
+    assert not plan.steps
+    assert "'North' lies above" in "; ".join(plan.notes)
+
+
+async def test_units_by_uid_may_have_values_at_several_levels(s: Session):
+    """What a server exports has values where they were entered."""
+    await _all_report(s)
+    sheet = write(
+        "dataElement,period,orgUnit,value\ndeStock0001,202502,ouClinicA01,1\ndeStock0001,202502,ouNorth0001,3\n"
+    )
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert len(plan.steps) == 2
+    assert "1 value of units above those of other rows (first: row 3)" in "; ".join(plan.notes)
+
+
+async def test_refused_rows_are_never_written_over_what_is_pushed(s: Session):
+    sheet = write("dataElement,period,orgUnit,value\nStock,202502,Clinic A,x\nStock,202502,Clinic B,1\n")
+    text = sheet.read_text()
+    Path("link.csv").symlink_to(sheet)
+    Path("hard.csv").hardlink_to(sheet)
+    for path in (sheet, Path("../" + Path.cwd().name) / sheet, Path("link.csv"), Path("hard.csv")):
+        with pytest.raises(UsageError, match="is the file that is read"):
+            await planned(s, "data aggregate push", file=sheet, rejected=path)
+        with pytest.raises(UsageError, match="is the file that is read"):
+            await planned(s, "metadata import", file=sheet, rejected=path)
+    assert sheet.read_text() == text
+
+
+HEADER = "dataElement,dataElementName,period,orgUnit,orgUnitName,categoryOptionCombo,categoryOptionComboName,value\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("deStock0001,Temperature,202502,ouClinicA01,Clinic A,,,1", "deStock0001 is 'Stock', and beside it stands 'Temperature'"),
+        ("deStock0001,Stock,202502,ouClinicA01,Clinic B,,,1", "ouClinicA01 is 'Clinic A', and beside it stands 'Clinic B'"),
+        ("deVisits001,Visits,202502,ouClinicA01,Clinic A,combMale001,Female,1", "combMale001 is 'Male', and beside it stands 'Female'"),
+    ],
+)  # fmt: skip
+async def test_a_name_that_contradicts_its_uid_is_refused(s: Session, row: str, why: str):
+    """Who copies a row and changes the name alone means the other one, or not: nobody knows."""
+    sheet = write(f"{HEADER}{row}\ndeStock0001,stock ,202502,ouClinicC01,CLINIC C,,default,2\n")
+    with pytest.raises(PartlyDone, match=why):
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    (kept,) = csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines())
+    assert [kept[name] for name in HEADER.strip().split(",")] == row.split(",")
+
+
+async def test_a_name_without_its_uid_is_the_name(s: Session):
+    sheet = write(f"{HEADER},Visits,202502,,Clinic A,,Male,4\n")
+    await do(s, "data aggregate push", file=sheet)
+    assert (await values(s, period=["202502"]))["Visits", "Male", "Clinic A", "202502"] == "4"
+    wide = write("orgUnit,orgUnitName,202502\nouClinicA01,Clinic B,4\n,Clinic C,5\n")
+    with pytest.raises(PartlyDone, match="ouClinicA01 is 'Clinic A'"):
+        await do(s, "data aggregate push", file=wide, data_element="Stock")
+    assert (await values(s, period=["202502"]))["Stock", "default", "Clinic C", "202502"] == "5"
+
+
+async def test_a_text_far_below_numbers_is_not_lost(s: Session):
+    """A column is what all of its rows hold, not the first thousand."""
+    rows: list[list[object]] = [["orgUnit", "dataElement", "period", "value"]]
+    rows += [["Clinic A", "Stock", "202502", 1]] * 1_100
+    plan = await planned(s, "data aggregate push", file=workbook([*rows, ["Clinic B", "Stock", "202502", "twelve"]]))
+    assert "this is 'twelve'" in "; ".join(plan.notes)
+
+
+async def test_two_header_lines_are_said_to_be_two(s: Session):
+    """What is advised leads on: the line that names the columns, and then to make one of two."""
+    sheet = workbook([
+        ["Return of June"], ["Facility", "Stock", "", "Visits"], ["", "Old", "New", "Male"], ["Clinic A", 1, 2, 3],
+    ])  # fmt: skip
+    for line, advice in ((None, "--header-row 2"), (2, "of two header lines"), (3, "of two header lines")):
+        with pytest.raises(UsageError) as caught:
+            await planned(
+                s, "data aggregate push", file=sheet, period="202502", **({"header_row": line} if line else {})
+            )
+        assert advice in str(caught.value.hint)
+        assert line is None or "--header-row" not in str(caught.value.hint)
+    with pytest.raises(UsageError, match="names Old more than once") as caught:
+        await planned(s, "data aggregate push", file=workbook([["Facility", "Old", "Old"], ["Clinic A", 1, 2]]))
+    assert "of two header lines" in str(caught.value.hint)
+
+
+async def test_a_unit_in_the_first_row_of_merged_cells_is_asked_to_be_filled_down(s: Session):
+    sheet = write("Facility,Data element,Month,Value\nClinic A,Stock,202502,1\n,Temperature,202502,2\n")
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert "no organisation unit, as below merged cells" in "; ".join(plan.notes)
+
+
+async def test_row_numbers_and_totals_of_a_wide_sheet_are_said_once(s: Session):
+    """A word for each column, so that what is wrong with a row is seen; one whose data element is misspelt is refused."""
+    sheet = write("S/N,Facility,Stock,Stcok,Total\n1,Clinic A,1,5,6\n2,Clinic B,x,5,6\n")
+    plan = await planned(s, "data aggregate push", file=sheet, period="202502")
+    assert "columns not read: S/N, Total" in plan.notes
+    assert plan.title.endswith("3 of 4 rows refused")
+    assert "no data element with the UID, code or name 'Stcok'" in "; ".join(plan.notes)
+
+
+@pytest.mark.parametrize("header", ["Jan,Feb,Mar", "January,february,Sept.", "Q1,Q2", "Week 1,W2"])
+async def test_months_without_a_year_are_no_data_elements(s: Session, header: str):
+    sheet = write(f"Facility,{header}\nClinic A{',1' * len(header.split(','))}\n")
+    with pytest.raises(UsageError, match="a period without a year") as caught:
+        await planned(s, "data aggregate push", file=sheet)
+    assert caught.value.hint == "write the year into the header, such as Jan-25 or 2025Q1"
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "told"),
+    [
+        ("E7641", "Period: `209901` is after latest open future period: `202612` for data element: `deStock0001` and data set: `dsMonthly01`", "far ahead: dhis2 metadata get dataSets dsMonthly01 --"),
+        ("E7643", "Period: `202501` is not open for this data set at this time: `dsMonthly01`", "dataSets dsMonthly01 --fields dataInputPeriods)"),
+        ("E7643", "Not open", "on these days alone)"),
+        ("E7644", "Period: `202501` does not conform to the open periods of associated data sets", "(dataInputPeriods))"),
+    ],
+)  # fmt: skip
+def test_what_is_advised_names_what_it_is_about(code: str, message: str, told: str):
+    """Never a placeholder in a command."""
+    conflict: JsonObject = {"object": "x", "value": message, "errorCode": code, "property": "period", "indexes": [0]}
+    response: JsonObject = {"responseType": "ImportSummary", "status": "ERROR", "conflicts": [conflict]}
+    body: JsonObject = {
+        "httpStatus": "Conflict",
+        "httpStatusCode": 409,
+        "status": "ERROR",
+        "message": "x",
+        "response": response,
+    }
+    (reason,) = refusals(WebMessage.of(body, status=409), 1).values()
+    assert told in reason and "UID" not in reason
+
+
+async def test_a_day_stands_for_its_month_where_it_is_said_to(s: Session):
+    sheet = write("dataElement,period,orgUnit,value\nStock,2025-02-28,Clinic A,1\nStock,20250103,Clinic B,2\n")
+    assert "its month is 202502, which --by-date takes" in await refused(s, sheet)
+    plan = await planned(s, "data aggregate push", file=sheet, by_date=True)
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502", "Stock, Clinic B, 202501"]
+    assert "days are read as the periods that they lie in" in plan.notes

@@ -157,6 +157,22 @@ async def test_an_undo_of_what_is_as_before_already_writes_nothing_and_asks_for_
         assert (plan.steps, plan.blocked, plan.notes) == ([], None, ["2 fields are already as they were before"])
 
 
+async def test_who_leaves_the_form_is_told_of_the_draft_in_one_line(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """`nothing is sent; 9 fields in a draft`, and below it `data entry: nothing changed`: the second line frightened."""
+    form = await form_of(s)
+
+    async def left(*_: object) -> Entered:
+        path = drafts.path_of(s.profile.name, s.profile.url, form)
+        drafts.write(path, {(STOCK, DEFAULT): "9", (VISITS, MALE): "8"}, {})
+        return Entered(())
+
+    monkeypatch.setattr(s.person, "fill", left)
+    summary = await do(s, "data entry", data_set="Monthly", period="202501", org_unit="Clinic A")
+    assert summary.counts() == (
+        "data entry: 2 fields kept in a draft, the same line finds them; on the server: nothing changed"
+    )
+
+
 async def test_a_set_is_not_registered_where_a_value_was_refused(s: Session):
     form = await form_of(s)
     wrong = next(one for one in form.fields() if one.element == "deTemp00001")
@@ -230,6 +246,32 @@ async def test_the_screen_takes_keys_adds_up_and_shows_the_difference(app: Any, 
     assert isinstance(what, Entered)
     assert [change.words() for change in what.changes] == ["Visits, Male: 10 → 51"]
     assert what.complete is None
+
+
+async def test_a_screen_that_shrinks_and_grows_is_laid_out_anew(app: Any):
+    """Columns were cut at the new edge; what is typed, and where the cursor stands, stays."""
+    from textual.widgets import Footer
+
+    from dhis2sh.data.entry.screen import Cell
+
+    shown = app()
+    async with shown.run_test(size=(120, 40)) as pilot:
+        side_by_side = cell_in(shown, VISITS, MALE).region.y == cell_in(shown, VISITS, FEMALE).region.y
+        assert side_by_side
+        await pilot.press("5")
+        for width, height in ((60, 24), (120, 40), (50, 20)):
+            before = cell_in(shown, VISITS, MALE)
+            await pilot.resize_terminal(width, height)
+            await until(pilot, lambda: cell_in(shown, VISITS, MALE) is not before)  # noqa: B023
+            await pilot.pause()
+            male, female = (cell_in(shown, VISITS, combo) for combo in (MALE, FEMALE))
+            assert (male.region.y == female.region.y) == (width == 120)
+            assert all(cell.region.right <= width for cell in shown.query(Cell))
+            assert shown.query_one(Footer).region.bottom == height
+            assert shown.focused is male
+        await pilot.press("1")
+        assert cell_in(shown, VISITS, MALE).value == "51"
+        assert shown.entered == {(VISITS, MALE): "51"}
 
 
 async def test_a_draft_is_found_again_and_says_what_the_server_has_by_now(app: Any, tmp_path: Path):

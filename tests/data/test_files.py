@@ -129,6 +129,8 @@ async def test_every_file_of_others_has_a_report_that_a_person_can_read(s: Sessi
             assert plan.blocked is not None
             told[path.name] = f"{plan.blocked.message} ({plan.blocked.hint})"
             assert any("first: row 1" in note or "first: row 2" in note for note in plan.notes)
+            assert plan.leave is not None
+            plan.leave()
             with Path("mend.csv").open() as file:
                 assert all(row["reason"] for row in csv.DictReader(file))
         except Dhis2Error as error:

@@ -32,6 +32,19 @@ def test_series_by_a_column_and_periods_in_time():
     assert {one.name: one.values for one in found.series} == {"North": (1, 3), "South": (7, None)}
 
 
+@pytest.mark.parametrize("by", ["", "ouName"])
+def test_a_chart_has_a_title_axes_in_words_and_periods_by_name(by: str):
+    found = ROWS.where("ou == 'a'").chart("pe", "value", kind="line", by=by or None, title="BCG 2025")
+    assert isinstance(found, Chart)
+    assert (found.title, found.label, found.axis.label) == ("BCG 2025", "Period", "Value" if by else "")
+    assert found.categories == ("January 2025", "March 2025")
+    assert "BCG 2025" in repr(found)
+    alike = Rows([{"pe": "202501", "peName": "Q", "value": 1}, {"pe": "202502", "peName": "Q", "value": 2}])
+    drawn = alike.chart("pe", "value")
+    assert isinstance(drawn, Chart)
+    assert drawn.categories == ("202501", "202502"), "two of one name would be one place"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_drawn_in_characters_and_as_a_picture(kind: str):
     found = ROWS.where("ou == 'a'").chart("value" if kind in {"scatter", "bubble"} else "peName", "value", kind=kind)

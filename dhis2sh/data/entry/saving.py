@@ -153,13 +153,14 @@ async def _registered(s: Session, row: JsonObject) -> bool:
     )  # fmt: skip
 
 
-def plan(form: Form, entered: Entered, draft: Path | None = None) -> Plan:
+def plan(form: Form, entered: Entered, draft: Path | None = None, *, waiting: str = "") -> Plan:
     """The plan of sending what was entered.
 
     Parameters:
         form: as it was read: what the values are compared with.
         entered: what is to be sent.
         draft: the file that goes when it is written.
+        waiting: what is said of a draft by somebody who leaves the form, and sends nothing.
     """
     rows: list[Row] = []
     steps: list[PlanStep] = []
@@ -182,6 +183,8 @@ def plan(form: Form, entered: Entered, draft: Path | None = None) -> Plan:
         steps.append(_registering(registration, form.title, opening=not entered.complete))
     sent = draft if steps else None  # whoever leaves the form sends nothing, and finds the draft again
     writer = Sending(rows, before, registration, entered.complete is False, form.data_set, sent)
+    if waiting and not steps:
+        writer.what = f"data entry: {waiting}; on the server"  # `: nothing changed` follows
     return Plan(f"data entry: {form.title}", steps, notes=list(form.notes), writer=writer, asks=True)
 
 

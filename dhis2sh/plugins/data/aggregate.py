@@ -11,6 +11,7 @@ from dhis2sh.data.asking import Asked
 from dhis2sh.data.cells import SHOWN
 from dhis2sh.data.loading import Load
 from dhis2sh.errors import UsageError
+from dhis2sh.files import check_beside
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream
 from dhis2sh.rows.tables import Where
@@ -27,7 +28,7 @@ Names = Annotated[bool, Doc("A column with the name beside each UID.")]
 NoUndo = Annotated[bool, Doc("Do not read the values before: faster, and cannot be taken back.")]
 Rejected = Annotated[
     Path | None,
-    Doc("Write refused rows to this CSV file, with the reason of each."),
+    Doc("When all has been sent, write the refused rows to this CSV file, with the reason of each."),
     Complete("files"),
     Touches("writes"),
 ]
@@ -131,6 +132,13 @@ async def push(
     async_: Annotated[
         bool, Doc("Let the server import each part in a job of its own, and watch it: no proxy ends it for its length.")
     ] = False,
+    several_levels: Annotated[
+        bool, Doc("Rows of units above those of other rows are values of their own, no totals of them.")
+    ] = False,
+    by_date: Annotated[
+        bool,
+        Doc("A day stands for the period that it lies in: 30 June for June, where the element is reported by month."),
+    ] = False,
     no_undo: NoUndo = False,
     rejected: Rejected = None,
 ) -> Plan:
@@ -154,10 +162,12 @@ async def push(
     }  # fmt: skip
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
-        by_job=async_,
+        by_job=async_, several_levels=several_levels, by_date=by_date,
     )  # fmt: skip
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
+    if rejected is not None:
+        check_beside("--rejected", rejected, file)
     if file is None:
         return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread), load)
     from dhis2sh.data import files  # start-up: only files have layouts

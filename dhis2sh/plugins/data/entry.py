@@ -64,9 +64,6 @@ async def entry(
             "a form wants somebody at a terminal",
             hint=f"dhis2 data aggregate push values.csv --period {iso} --org-unit {org_unit}",
         )
-    plan = saving.plan(form, entered, path)
     left = drafts.read(path)
-    if left is not None and not plan.steps:
-        waiting = counted(len(left.entered), "field")
-        s.person.note(f"nothing is sent; {waiting} in a draft: the same line finds them")
-    return plan
+    waiting = f"{counted(len(left.entered), 'field')} kept in a draft, the same line finds them" if left else ""
+    return saving.plan(form, entered, path, waiting=waiting)

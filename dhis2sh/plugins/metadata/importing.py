@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.errors import UsageError
+from dhis2sh.files import check_beside
 from dhis2sh.metadata.bundles import exported, importing
 from dhis2sh.metadata.bundles.bundle import only, read_bundle, server_bundle
 from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
@@ -30,6 +32,8 @@ async def import_(s: Session, file: BundleFile, *, options: ImportOptions) -> Pl
 
     API source: `POST /api/metadata` with `importMode=VALIDATE`, then without.
     """
+    if options.rejected is not None:
+        check_beside("--rejected", options.rejected, file if isinstance(file, Path) else None)
     bundle = read_bundle(file)
     if options.types:
         bundle = only(bundle, await plurals_of(s, options.types))

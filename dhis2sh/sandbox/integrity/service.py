@@ -21,6 +21,8 @@ type Kind = Literal["summary", "details"]
 SHOWN = ("name", "displayName", "section", "sectionOrder", "severity", "description", "introduction", "recommendation",
          "issuesIdType")  # fmt: skip
 """What a check says of itself, in the server's order."""
+EXPLAINED = ("introduction", "recommendation")
+UNTOLD = "A server explains the check here, in words of its own that the sandbox does not have."
 NOT_HERE = "the sandbox does not keep what this check looks at"
 
 
@@ -31,7 +33,11 @@ def known() -> dict[str, JsonObject]:
 
 def described(row: JsonObject, average: int | None = None) -> JsonObject:
     """A check as the list shows it."""
-    found: JsonObject = {name: row[name] for name in SHOWN if name in row}
+    told = {
+        "description": row["displayName"],
+        **dict.fromkeys(cast("list[str]", row.get("explained", EXPLAINED)), UNTOLD),
+    }
+    found: JsonObject = {name: value for name in SHOWN if (value := row.get(name, told.get(name))) is not None}
     found |= {"isSlow": bool(row.get("isSlow")), "isProgrammatic": bool(row.get("isProgrammatic")), "code": row["code"]}
     if average is not None:
         found["averageExecutionTime"] = average

@@ -18,17 +18,20 @@ if TYPE_CHECKING:
 
 NAMES = ("displayName", "name", "orgUnitName", "ouName", "id", "event", "trackedEntity")
 """The fields that may say what a place or a point is called."""
+AXES = {"pe": "Period", "ou": "Organisation unit", "dx": "Data", "value": "Value"}
+"""What the columns of an answer of analytics are called on an axis; those with their names (`ouName`) as well."""
 MOST = 500
 """Categories that one picture has room for."""
 
 
-def chart_of(rows: Sequence[Row], x: str, y: str, kind: Kind, by: str = "") -> Chart:
+def chart_of(rows: Sequence[Row], x: str, y: str, kind: Kind, by: str = "", *, title: str = "") -> Chart:
     """The chart of some rows.
 
     Parameters:
         x: the column that says where a value stands.
         y: the column with the values.
         by: the column whose every value is a series.
+        title: above it.
 
     Raises `UsageError` for a value that is no number, for two values at one place, and for what no picture has room for.
     """
@@ -36,7 +39,7 @@ def chart_of(rows: Sequence[Row], x: str, y: str, kind: Kind, by: str = "") -> C
     if kind in {"scatter", "bubble"}:
         names = [cell(next((row[name] for name in NAMES if row.get(name)), "")) for row in rows]
         places = Series(x, tuple(number(row.get(x), x) for row in rows))
-        return Chart(kind, tuple(names), (places, Series(y, tuple(number(row.get(y), y) for row in rows))))
+        return Chart(kind, tuple(names), (places, Series(y, tuple(number(row.get(y), y) for row in rows))), title=title)
     if by:
         categories, series = _by(rows, x, y, by)
     else:
@@ -46,7 +49,23 @@ def chart_of(rows: Sequence[Row], x: str, y: str, kind: Kind, by: str = "") -> C
         raise UsageError(
             f"{len(categories):,} {x} are more than a picture has room for", hint="| sort(-value) | head(30)"
         )
-    return Chart(kind, tuple(categories), tuple(series), axis=Axis(y if by else ""), label=x)
+    told = _periods_in_words(rows, x)
+    return Chart(
+        kind, tuple(told.get(place, place) for place in categories), tuple(series), title=title,
+        axis=Axis(_axis(y) if by else ""), label=_axis(x),
+    )  # fmt: skip
+
+
+def _axis(column: str) -> str:
+    return AXES.get(column.removesuffix("Name"), column)
+
+
+def _periods_in_words(rows: Sequence[Row], x: str) -> dict[str, str]:
+    """What periods are called, where the rows say it of each of them in a column beside; two of one name stay as they are."""
+    if x != "pe":
+        return {}
+    found = {cell(row.get(x)): cell(row.get(f"{x}Name")) for row in rows}
+    return found if all(found.values()) and len(set(found.values())) == len(found) else {}
 
 
 def _in_time(rows: Sequence[Row], x: str) -> Sequence[Row]:

@@ -126,6 +126,7 @@ async def _carry_out(invocation: Invocation) -> int:
             return await _pour(cast("Stream[object]", result), options, person)
     except PartlyDone as partly:
         output.write(partly.summary, options)  # what was written is data; the error that follows is talk
+        partly.message = partly.brief
         raise
     except CheckFailed as failed:
         if failed.findings is not None:

@@ -1,0 +1,100 @@
+"""Rows of units that lie above those of other rows: in a sheet they are totals, which a server would count once more.
+
+A unit that a row gives by its UID was not written by hand: what servers export may have values at several levels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from dhis2sh.data.cells import KEY
+from dhis2sh.data.checking import text_of
+from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.written import as_period
+from dhis2sh.errors import UsageError
+from dhis2sh.words import counted
+
+if TYPE_CHECKING:
+    from dhis2sh.data.target import Target
+    from dhis2sh.types import Row
+
+_NAMED = ("dataElement", "period", "orgUnit")
+type _Reported = tuple[str, str, str]
+"""A data element and a period, by UID, and a unit above one that reports them."""
+
+
+class Totals:
+    """What is known of the units of one load.
+
+    Parameters:
+        target: has met what the rows speak of.
+    """
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._called: dict[str, str] = {}
+        self._below: dict[_Reported, str] = {}
+        self._taken: tuple[int, int] | None = None
+
+    def met(self, row: Row, unit: str) -> None:
+        """A row that may be sent.
+
+        Parameters:
+            unit: the UID of its unit.
+        """
+        if unit not in self._called and (text := text_of(row["orgUnit"])) != unit:
+            self._called[unit] = text
+
+    def refused(self, row: Row) -> None:
+        """A row that is not sent: what lies above it may be its total all the same."""
+        texts = [text_of(row[name]) for name in _NAMED if row.get(name)]
+        if len(texts) < len(_NAMED):
+            return
+        element, unit = self._target.element(texts[0]), self._target.unit(texts[2])
+        if isinstance(element, str) or isinstance(unit, str):
+            return
+        try:
+            period = Period.parse(as_period(texts[1])).iso
+        except UsageError:
+            return
+        self._below.update({(element.uid, period, above): unit.name for above in unit.above})
+
+    def found(
+        self, seen: Mapping[str, tuple[int, object]], *, several_levels: bool
+    ) -> Iterator[tuple[int, Row, str, str]]:
+        """The totals: where each stands, a row of its cell, what its unit was called, and why it is refused.
+
+        Parameters:
+            seen: the cells of all rows, each with where it stands.
+            several_levels: they are no totals, and are said alone.
+        """
+        above = self._target.above_others()
+        for cell in seen if above else ():
+            element, period, uid, *_ = cell.split(".")
+            unit = self._target.unit_of(uid)
+            self._below.update({(element, period, upper): unit.name for upper in unit.above if upper in above})
+        for cell, (place, _) in seen.items() if self._below else ():
+            element, period, uid, *_ = parts = cell.split(".")
+            if (lower := self._below.get((element, period, uid))) is None:
+                continue
+            text = self._called.get(uid)
+            if several_levels or text is None:
+                first, count = self._taken or (place, 0)
+                self._taken = (first, count + 1)
+                continue
+            reason = (
+                f"'{self._target.unit_of(uid).name}' lies above units of other rows, such as '{lower}': a total would be "
+                "counted twice (--several-levels takes it for a value of its own)"
+            )
+            yield place, dict(zip(KEY, parts, strict=True)), text, reason
+
+    def notes(self) -> list[str]:
+        """What is to be said of values at several levels that are sent."""
+        if self._taken is None:
+            return []
+        first, count = self._taken
+        return [
+            f"{counted(count, 'value')} of units above those of other rows (first: row {first:,}): "
+            "totals of them would be counted twice"
+        ]
