@@ -94,9 +94,22 @@ async def export(
     name = file.name.lower().removesuffix(".gz")
     if not name.endswith((".csv", ".json", ".xml", ".adx")):
         raise UsageError(f"{file}: values are written as .csv, .json, .xml or .adx", hint=f"{file.stem}.csv")
-    size = await s.client.data_values.stream_to(file, **query)
-    if asked.alone and size < WITHOUT_VALUES and not [row async for row in s.client.data_values.batches(**query)]:
-        await units.tell_of_none(s, "values", asked.alone)
+    there = file.expanduser().resolve() if file.expanduser().is_file() else None
+    new = there.with_name(f".new-{there.name}") if there is not None else file  # its ending says the format
+    try:
+        size = await s.client.data_values.stream_to(new, **query)
+        if size < WITHOUT_VALUES and not [row async for row in s.client.data_values.batches(**query)]:
+            if asked.alone:
+                await units.tell_of_none(s, "values", asked.alone)
+            if there is not None:
+                from dhis2sh.rows.sinks import check_not_emptied  # start-up: few exports are of nothing
+
+                check_not_emptied(file, 0)
+        if there is not None:
+            new.replace(there)
+    finally:
+        if there is not None:
+            new.unlink(missing_ok=True)
     return Text(f"{file.name}: {size:,} bytes")
 
 
