@@ -12,6 +12,7 @@ from dhis2sh.data.cells import SHOWN
 from dhis2sh.data.loading import Load
 from dhis2sh.errors import UsageError
 from dhis2sh.files import check_beside
+from dhis2sh.rows.formats import check_not_emptied
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream
 from dhis2sh.rows.tables import Where
@@ -102,8 +103,6 @@ async def export(
             if asked.alone:
                 await units.tell_of_none(s, "values", asked.alone)
             if there is not None:
-                from dhis2sh.rows.sinks import check_not_emptied  # start-up: few exports are of nothing
-
                 check_not_emptied(file, 0)
         if there is not None:
             new.replace(there)
