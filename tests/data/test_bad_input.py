@@ -614,3 +614,11 @@ def test_what_is_advised_names_what_it_is_about(code: str, message: str, told: s
     }
     (reason,) = refusals(WebMessage.of(body, status=409), 1).values()
     assert told in reason and "UID" not in reason
+
+
+async def test_a_day_stands_for_its_month_where_it_is_said_to(s: Session):
+    sheet = write("dataElement,period,orgUnit,value\nStock,2025-02-28,Clinic A,1\nStock,20250103,Clinic B,2\n")
+    assert "its month is 202502, which --by-date takes" in await refused(s, sheet)
+    plan = await planned(s, "data aggregate push", file=sheet, by_date=True)
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502", "Stock, Clinic B, 202501"]
+    assert "days are read as the periods that they lie in" in plan.notes

@@ -580,7 +580,7 @@ async def test_what_is_refused_is_never_written_over_what_is_pushed(s: Session, 
     Path("folder").mkdir()
     Path("link.csv").symlink_to(path)
     Path("hard.csv").hardlink_to(path)
-    with pytest.raises(UsageError, match="is the file that is pushed"):
+    with pytest.raises(UsageError, match="is the file that is read"):
         await planned(s, "data tracker push", file=path, program="Children", rejected=Path(other))
     with pytest.raises(UsageError, match="is a folder"):
         await planned(s, "data tracker push", file=path, program="Children", rejected=Path("folder"))

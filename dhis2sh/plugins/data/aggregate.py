@@ -147,6 +147,10 @@ async def push(
     several_levels: Annotated[
         bool, Doc("Rows of units above those of other rows are values of their own, no totals of them.")
     ] = False,
+    by_date: Annotated[
+        bool,
+        Doc("A day stands for the period that it lies in: 30 June for June, where the element is reported by month."),
+    ] = False,
     no_undo: NoUndo = False,
     rejected: Rejected = None,
 ) -> Plan:
@@ -170,7 +174,7 @@ async def push(
     }  # fmt: skip
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
-        by_job=async_, several_levels=several_levels,
+        by_job=async_, several_levels=several_levels, by_date=by_date,
     )  # fmt: skip
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
