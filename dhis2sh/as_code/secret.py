@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 AUTH, HEADERS, API = "auth", "headers", "api"
+NAMED: Mapping[str | int, str] = {HEADERS: "HEADER", "queryParams": "PARAMETER"}
+"""What of a sign-in holds one secret for each name, and what such a name is called."""
 _IN_TEXT = re.compile(
     r"://[^/@\s:]+:[^/@\s]+@|\bd2p(?:at)?_\w{6,}|[?&][\w-]*(?:token|secret|password|api[-_]?key)=[^&\s]+", re.I
 )
@@ -111,7 +113,7 @@ class Secrets:
     """Secrets for one apply.
 
     Parameters:
-        given: by name, such as `routes/UID/auth.password`.
+        given: by name, such as `routes/UID/auth.password`, `routes/UID/auth.headers.X-Key`.
         missing: the names of those that nobody has given.
     """
 
@@ -126,20 +128,35 @@ class Secrets:
             about: whose they are: `routes/UID`.
             server: what the server has there now.
         """
+        found: JsonValue
         for place in [*places(value)]:
             name = f"{about}/{'.'.join(map(str, place))}"
-            if name in self.given:
-                found: JsonValue = self.given[name]
+            if place[-1] in NAMED and AUTH in place[:-1]:
+                found = self._named(name, at(server, place))
+            elif name in self.given:
+                found = self.given[name]
                 self.used.add(name)
             else:
                 found = at(server, place)
                 if found is None or found == SECRET:
                     found = await s.person.secret(f"{name}: ")
             if found is None or found == "":
-                self.missing.append(name)
+                self.missing.append(f"{name}.{NAMED[place[-1]]}" if place[-1] in NAMED and AUTH in place[:-1] else name)
             else:
                 value = with_value(value, place, found)
         return value
+
+    def _named(self, name: str, server: JsonValue) -> JsonValue:
+        """The headers or parameters of a sign-in, of which the server does not even give the names: a line for each."""
+        if name in self.given:
+            raise UsageError(
+                f"{name} is one text, and a sign-in has a secret for each name",
+                hint=f"one line for each, as {name}.X-Key: 'value'",
+            )
+        lines = {key: value for key, value in self.given.items() if key.startswith(f"{name}.")}
+        self.used.update(lines)
+        there = server if isinstance(server, dict) else None
+        return {key.removeprefix(f"{name}."): value for key, value in lines.items()} or there
 
 
 def read(file: pathlib.Path | None) -> Secrets:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dhis2sh.dhis2.properties import VOLATILE
+from dhis2sh.dhis2.properties import COUNTED, VOLATILE
 
 TYPES = frozenset({
     "users", "apiToken", "oAuth2Clients", "oAuth2Authorizations", "oAuth2AuthorizationConsents",  # people and their keys
@@ -21,6 +21,7 @@ PROPERTIES = VOLATILE | {"path", "level", "errorCodes", "jobStatus", "executedBy
 KEPT: Mapping[str, frozenset[str]] = {"organisationUnitLevels": frozenset({"level"})}
 """By type what of it is the object's own all the same."""
 OF_TYPE: Mapping[str, frozenset[str]] = {
+    **COUNTED,
     "userGroups": frozenset({"users", "managedByGroups"}),
     "userRoles": frozenset({"users"}),
     "options": frozenset({"sortOrder"}),  # a server numbers them as their set lists them (seen)

@@ -55,6 +55,8 @@ OF_RUNS = frozenset(
     {"lastLogin", "passwordLastUpdated", "lastAlive", "lastExecuted", "lastExecutedStatus", "lastFinished"}
 )
 """What becomes another one when a job runs or somebody signs in: nobody has edited it."""
+COUNTED: Mapping[str, frozenset[str]] = {"dataSets": frozenset({"version"}), "optionSets": frozenset({"version"})}
+"""By type what a server counts itself as the object changes, whatever it is sent (seen)."""
 VOLATILE = (
     SET_BY_SERVER
     | OF_READER

@@ -1,5 +1,6 @@
 """A server as a directory: the same each time, nothing left to do, and into another server and back."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -123,6 +124,19 @@ async def test_changes_are_told_property_by_property_applied_and_taken_back(smal
     assert await rows(small) == found
 
 
+@pytest.mark.parametrize("plural", ["dataSets", "optionSets"])
+async def test_a_version_that_a_server_counts_is_in_no_file(s: Session, plural: str):
+    await pull(s, types=[plural, "options"])
+    path = of(plural)[0]
+    assert "\nversion: " not in path.read_text("utf-8")
+    name = next(line for line in path.read_text("utf-8").splitlines() if line.startswith("name: "))
+    edit(path, name, f"{name} (new)")
+    await do(s, "instance apply", directory=D)
+    assert await rows(s) == []
+    await do(s, "undo")
+    assert [row["property"] for row in await rows(s)] == ["name"]
+
+
 async def test_a_line_taken_out_of_a_file_empties_the_property(small: Session):
     await do(small, "metadata update", type="dataElements", uid=await first(small), set=["description=Old"])
     await pull(small, types=["dataElements"])
@@ -202,6 +216,35 @@ async def test_a_secret_is_named_taken_from_a_file_and_never_shown(small: Sessio
     assert (await do(copy, "instance apply", directory=D, secrets=Path("s.yaml"))).created == 1
     assert await rows(copy) == []
     assert b"Another1" not in b"".join(path.read_bytes() for path in home.rglob("*journal*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    ("kind", "inside", "told"), [("api-headers", "headers", "HEADER"), ("api-query-params", "queryParams", "PARAMETER")]
+)
+async def test_each_header_and_parameter_of_a_sign_in_is_a_secret_of_its_own(
+    small: Session, copy: Session, kind: str, inside: str, told: str
+):
+    uid = await route(small, auth={"type": kind, inside: {"X-Key": "Opensesame1", "a.b": "Opensesame2"}})
+    await pull(small, types=["routes"])
+    name, secrets = f"routes/{uid}/auth.{inside}", Path("s.yaml")
+    plan = await planned(copy, "instance apply", directory=D)
+    assert plan.blocked is not None
+    assert plan.blocked.message == f"1 secret missing: {name}.{told}; nothing was written"
+
+    secrets.write_text(f"{name}: 'Another1'\n")
+    with pytest.raises(UsageError, match="is one text, and a sign-in has a secret for each name") as refused:
+        await planned(copy, "instance apply", directory=D, secrets=secrets)
+    assert f"{name}.X-Key: 'value'" in str(refused.value.hint)
+
+    secrets.write_text(f"{name}.X-Key: 'Another1'\n{name}.a.b: 'Another2'\n")
+    plan = await planned(copy, "instance apply", directory=D, secrets=secrets)
+    assert not [note for note in plan.notes if "nothing asked for" in note]
+    assert "Another1" not in str(plan.to_json())
+    await do(copy, "instance apply", directory=D, secrets=secrets)
+    kept = copy.sandbox_store().connection.execute("SELECT auth FROM route_secret WHERE route = ?", (uid,))
+    (stored,) = kept.fetchone()
+    assert json.loads(stored)[inside] == {"X-Key": "Another1", "a.b": "Another2"}
+    assert await rows(copy) == []
 
 
 # Slips ------------------------------------------------------------------------------------------------------------------

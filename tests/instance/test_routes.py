@@ -8,6 +8,7 @@ import pytest
 
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.client.answers import Answer
+from dhis2sh.client.requests import effect_scope
 from dhis2sh.errors import Forbidden, NeedsSecret, NotFound, Refused, ServerFault, UsageError
 from dhis2sh.instance.routes import Called, refused
 from dhis2sh.rows.rows import to_json
@@ -140,3 +141,10 @@ def test_whose_refusal_it_is(status: int, told: str, kind: type):
     error = refused(Called("rtRainRows1", "Rain", "routes/x/run", "http://x/y"), answer)
     assert type(error) is kind
     assert told in error.message
+
+
+async def test_a_text_where_headers_belong_is_not_taken(session: Session) -> None:
+    auth = {"type": "api-headers", "headers": "s3cret-word"}
+    body = {"name": "Far", "code": "far", "url": "https://example.org/x", "auth": auth}
+    with effect_scope("write"), pytest.raises(ServerFault, match="headers or parameters are no object"):
+        await session.client.post("routes", body)

@@ -55,6 +55,10 @@ class Api:
         auth = sent.get("auth")
         if isinstance(auth, dict) and auth.get("type") not in SIGN_INS:
             raise _unknown_sign_in(auth, raw)
+        if isinstance(auth, dict) and not all(
+            isinstance(auth.get(name) or {}, dict) for name in ("headers", "queryParams")
+        ):
+            raise not_imitated("a sign-in whose headers or parameters are no object")
         if self.server.store.version.routes_anywhere:
             return
         url = str(sent.get("url") or "")
