@@ -12,6 +12,7 @@ from dhis2sh.instance import accounts, people, staff, switching
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
 from dhis2sh.metadata.objects.creating import plan_create
+from dhis2sh.metadata.objects.members import with_groups
 from dhis2sh.metadata.objects.sheets import first_row
 from dhis2sh.metadata.objects.updating import plan_update
 from dhis2sh.rows.given import Source
@@ -215,8 +216,8 @@ async def _create(s: Session, made: staff.Staff, passwords: Path | None) -> Plan
     if not made.accounts:
         return writes.plan("create 0 users", [], what=people.USERS, notes=made.notes)
     plan = await plan_create(s, people.USERS, {}, from_=Rows(accounts.without_groups(made)))
-    plan = await accounts.with_groups(
-        s, plan, made, again="the same line with another --passwords FILE" if passwords else AGAIN
+    plan = await with_groups(
+        s, plan, made.accounts, again="the same line with another --passwords FILE" if passwords else AGAIN
     )
     plan.notes = [*made.notes, *plan.notes]
     if passwords is not None:

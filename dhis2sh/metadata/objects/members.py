@@ -7,9 +7,10 @@ from typing import cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.collections import references_of
+from dhis2sh.metadata.comparing import ids
 from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.objects.sheets import first_row, plain
 from dhis2sh.metadata.owned import owned_by_one, with_owners, words_of
@@ -20,7 +21,9 @@ from dhis2sh.rows.tables import name_of, read_rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import names
-from dhis2sh.words import counted, counted_objects, nouns
+from dhis2sh.words import counted, counted_objects, listed, nouns
+
+USER_GROUPS = "userGroups"
 
 
 async def with_members(
@@ -103,6 +106,36 @@ async def plan_members(s: Session, type: str, file: Source, property: str | None
         changes.append(Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)}, detail=words))
     title = f"add {counted(new, 'member')} to {prop.name} of {counted_objects(len(changes), resource.plural)}"
     return writes.plan(title, changes, what=resource.plural)
+
+
+async def with_groups(s: Session, planned: Plan, accounts: Sequence[JsonObject], *, again: str) -> Plan:
+    """A plan of creating accounts which puts them into their groups too; blocked where a group is not to be changed.
+
+    Parameters:
+        planned: creates the accounts.
+        accounts: with their `userGroups`, which the plan leaves out.
+        again: what finishes the rest where the write was cut off and nobody was to be in a group.
+
+    Raises `NotFound` for a group that is gone.
+    """
+    wanted: dict[str, dict[str, str]] = {}
+    for one in accounts:
+        for uid in ids(cast("list[JsonValue]", one.get(USER_GROUPS) or [])):
+            wanted.setdefault(uid, {})[str(one["id"])] = str(one["username"])
+    changes = writes.changes_of(planned)
+    barred: list[str] = []
+    for before in await writes.read_objects(s, USER_GROUPS, [*wanted]) if wanted else []:
+        new = wanted[str(before["id"])]
+        members: list[JsonValue] = [*cast("list[JsonValue]", before.get("users") or []), *({"id": uid} for uid in new)]
+        write = Write(USER_GROUPS, before, {**before, "users": members}, detail=f"users: + {listed(new.values(), 5)}")
+        barred += [] if write.allowed else [write.called]
+        changes.append(write)
+    if wanted:  # the same line leaves out who is there, and would put nobody into a group
+        again = f"dhis2 undo, and {again}"
+    made = writes.plan(planned.title, changes, what="users", atomic=True, again=again, notes=planned.notes)
+    if barred:
+        made.blocked = Forbidden(f"you may not put accounts into {listed(barred)}", hint="leave the group out")
+    return made
 
 
 def _columns(headers: Sequence[str], plural: str, target: str, where: str) -> tuple[str, str]:
