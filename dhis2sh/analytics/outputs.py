@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, override
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Dhis2Error, MissingExtra, PipelineError, UsageError
 from dhis2sh.rows import sinks
-from dhis2sh.rows.formats import Parquet, Writer, file_writer, frame_of, text_writer
+from dhis2sh.rows.formats import Parquet, Writer, check_not_emptied, file_writer, frame_of, text_writer
 
 if TYPE_CHECKING:
     from dhis2sh.analytics.naming import Names
@@ -73,7 +73,7 @@ async def write(stream: Stream[Row], target: Target, tables: Tables) -> int:
         case "text":
             with sinks.text_file(name) as out:
                 count = await sinks.write_stream(stream, text_writer(target.format, out, whole=True))
-                sinks.check_not_emptied(name, count)
+                check_not_emptied(name, count)
                 return count
         case "folder":
             with folder_of(target.path) as inside:
@@ -84,7 +84,7 @@ async def write(stream: Stream[Row], target: Target, tables: Tables) -> int:
                 make = partial(Duck, tables=tables)
             with sinks.binary_file(name, make) as writer:
                 count = await sinks.write_stream(stream, writer)
-                sinks.check_not_emptied(name, count)
+                check_not_emptied(name, count)
                 return count
 
 

@@ -26,8 +26,10 @@ NAMES = " names"
 """Where a row on its way has what stands in the columns of names beside those of UIDs, by the latter."""
 ASIDE = " aside"
 """Where a value of a wide sheet has the header of its column, if that is what people call totals and row numbers."""
+REASON = " reason"
+"""Where a row of our own file of refused rows has why it was refused."""
 
-__all__ = ["ASIDE", "COLUMNS", "DEFAULTED", "KEY", "NAMES", "SENT", "SHOWN", "UNREAD", "cell_of"]
+__all__ = ["ASIDE", "COLUMNS", "DEFAULTED", "KEY", "NAMES", "REASON", "SENT", "SHOWN", "UNREAD", "cell_of"]
 
 
 def cell_of(row: Row, default: str) -> str:

@@ -74,10 +74,11 @@ class Checker:
     Parameters:
         target: has met what the rows speak of.
         deleting: the values themselves do not matter.
+        by_date: a day stands for the period that it lies in, where its data element is reported by one other type alone.
     """
 
-    def __init__(self, target: Target, *, deleting: bool = False) -> None:
-        self._target, self._deleting = target, deleting
+    def __init__(self, target: Target, *, deleting: bool = False, by_date: bool = False) -> None:
+        self._target, self._deleting, self._by_date = target, deleting, by_date
         self._reported: dict[tuple[str, str], _Reported] = {}
         self._combos: dict[tuple[object, ...], str] = {}
         self._cells: dict[tuple[JsonValue, ...], _Cell] = {}
@@ -209,6 +210,8 @@ class Checker:
             time = self._times[period_text] = _time(period_text)
         if _DATE.fullmatch(period_text) and (month := _month_begun(element, time)) is not None:
             time, self.months_by_day = month, True
+        if self._by_date and (around := _around(element, time)) is not None:
+            time = around
         return _Reported(element, time, _sets(element, time))
 
 
@@ -272,6 +275,12 @@ def _month_begun(element: Element, day: _Time) -> _Time | None:
     )
 
 
+def _around(element: Element, day: _Time) -> _Time | None:
+    """The period that a day lies in, of the one type by which the element is reported."""
+    kinds = {item.period_type for item in element.sets}
+    return _time(Period.of(kinds.pop(), day.start).iso) if day.kind == "Daily" and len(kinds) == 1 else None
+
+
 def _sets(element: Element, time: _Time) -> tuple[DataSet, ...]:
     """The data sets that report a data element at a time."""
     if not element.sets:
@@ -282,7 +291,7 @@ def _sets(element: Element, time: _Time) -> tuple[DataSet, ...]:
         kinds = joined(dict.fromkeys(item.period_type for item in element.sets), "or")
         month = Period.of("Monthly", time.start).iso if time.kind == "Daily" and "Monthly" in kinds else None
         raise Problem(
-            f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}' if month else ''}"
+            f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}, which --by-date takes' if month else ''}"
         )
     return tuple(timed)
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from dhis2sh.data.cells import ASIDE, NAMES, UNREAD
+from dhis2sh.data.cells import ASIDE, NAMES, REASON, UNREAD
 from dhis2sh.data.checking import text_of
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.written import as_period, is_yearless
@@ -105,6 +105,8 @@ class Sheet:
         base, some = {**self.given, **own} if self.given else own, bool(own)
         if beside:
             base[NAMES] = beside
+        if some and "row" in row and (reason := row.get("reason")):
+            base[REASON] = reason
         if "year" in base and (year := base.pop("year")) is not None:
             base["period"] = _in_year(base.get("period"), self._division, text_of(year))
         period = base.get("period")

@@ -59,6 +59,7 @@ class Load:
         by_job: the server imports each part in a job of its own, which is watched.
         several_levels: units above others of the load have values of their own; else rows that name such a unit are
             taken for totals and refused.
+        by_date: a day stands for the period that it lies in.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
         unread: columns that hold nothing of a value, filled as the notes are.
     """
@@ -70,6 +71,7 @@ class Load:
     size: int = field(default_factory=lambda: jobs.ROWS_IN_ONE_PART)
     by_job: bool = False
     several_levels: bool = True
+    by_date: bool = False
     notes: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
 
@@ -117,7 +119,7 @@ class _Taking:
         self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
         self._preparing = Preparing(s.profile.name, min(load.size, ROWS_BY_SET) if by_set else load.size)
         self.refused = RefusedRows(self._preparing.path / jobs.REFUSED, load.unread, load.rejected)
-        self._checker = Checker(target, deleting=load.strategy == "DELETE")
+        self._checker = Checker(target, deleting=load.strategy == "DELETE", by_date=load.by_date)
         self._places = Places(s)
         self.above: list[str] = []
         """The columns that say where units lie."""
@@ -179,6 +181,8 @@ class _Taking:
             self._commas = _DECIMAL_COMMA.fullmatch(given.strip()) is not None
         try:
             sent = self._checked(row)
+            if not self._load.several_levels and (why := self._totals.again(row, str(sent["orgUnit"]))) is not None:
+                raise Problem(why)
         except Problem as problem:
             merged = self._below_a_unit and row.get("orgUnit") in (None, "")
             self.refused.add(place, _as_text(row), f"{problem}{_MERGED if merged else ''}")
@@ -225,6 +229,8 @@ class _Taking:
         said = [f"{counted(self.repeated, 'row')} said again what another row says"] if self.repeated else []
         if self._checker.months_by_day:
             said.append("days that begin a month are read as the month: these data elements are reported by month")
+        if self._load.by_date:
+            said.append("days are read as the periods that they lie in")
         if self._negative is not None:
             first, count = self._negative
             said.append(f"{counted(count, 'value')} below zero, which counts are not (first: row {first:,})")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from dhis2sh.data.cells import KEY
+from dhis2sh.data.cells import KEY, REASON
 from dhis2sh.data.checking import text_of
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.written import as_period
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dhis2sh.data.target import Target
     from dhis2sh.types import Row
 
+_ABOVE = "lies above units of other rows"
 _NAMED = ("dataElement", "period", "orgUnit")
 type _Reported = tuple[str, str, str]
 """A data element and a period, by UID, and a unit above one that reports them."""
@@ -45,6 +46,16 @@ class Totals:
         """
         if unit not in self._called and (text := text_of(row["orgUnit"])) != unit:
             self._called[unit] = text
+
+    def again(self, row: Row, unit: str) -> str | None:
+        """Why a row of a file of refused rows is refused once more: it is the total that it was, beside what was sent.
+
+        Parameters:
+            unit: the UID of its unit.
+        """
+        reason = row.get(REASON)
+        begins = f"'{self._target.unit_of(unit).name}' {_ABOVE}"
+        return reason if isinstance(reason, str) and reason.startswith(begins) else None
 
     def refused(self, row: Row) -> None:
         """A row that is not sent: what lies above it may be its total all the same."""
@@ -84,7 +95,7 @@ class Totals:
                 self._taken = (first, count + 1)
                 continue
             reason = (
-                f"'{self._target.unit_of(uid).name}' lies above units of other rows, such as '{lower}': a total would be "
+                f"'{self._target.unit_of(uid).name}' {_ABOVE}, such as '{lower}': a total would be "
                 "counted twice (--several-levels takes it for a value of its own)"
             )
             yield place, dict(zip(KEY, parts, strict=True)), text, reason

@@ -144,11 +144,14 @@ def of_object(resource: Resource, row: Mapping[str, JsonValue], there: Known) ->
             "everybody on the internet sees it without signing in",
             f"dhis2 metadata update {resource.plural} {uid} --set sharing.external=false",
         )
+    enters = public[DATA_WRITE] == "w" and resource.data_shareable and resource.plural not in WITHOUT_ENTRY
+    edits = public[META_WRITE] == "w"
     mend = f"{line} {public.replace('w', '-')}"  # reading stays as it is
-    if public[DATA_WRITE] == "w" and resource.data_shareable and resource.plural not in WITHOUT_ENTRY:
+    if enters:
         yield found("public data", f"everybody may enter and change its data ({public})", mend)
-    if public[META_WRITE] == "w":
-        yield found("public edit", f"everybody may change and delete it ({public})", mend)
+    if edits:
+        both = f"; --public {public[0]}-{public[2:]} leaves their data entry" if enters else ""
+        yield found("public edit", f"everybody may change and delete it ({public}){both}", mend)
     yield from _people(sharing, there, found, f"{resource.plural} {uid}")
 
 

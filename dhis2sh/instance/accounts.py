@@ -15,16 +15,19 @@ from dhis2sh import paths
 from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.client import reading
-from dhis2sh.errors import NeedsSecret, NotFound, Refused, UsageError
-from dhis2sh.instance.people import ROLES, USERS, account
+from dhis2sh.errors import Forbidden, NeedsSecret, NotFound, Refused, UsageError
+from dhis2sh.instance.people import GROUPS, ROLES, USERS, account
 from dhis2sh.instance.staff import weak
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.comparing import ids
+from dhis2sh.metadata.write import Write
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import WriteSummary
     from dhis2sh.instance.staff import Staff
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, JsonValue, Row
 
 NO_WAY_BACK = "this cannot be undone"
 FIXED_SINCE = 41
@@ -56,6 +59,40 @@ def with_passwords(plan: Plan, file: Path, made: Mapping[str, str]) -> Plan:
     plan.prepare = write  # before the first account is made: one whose password nobody knows would be lost
     plan.notes.append(f"{counted(len(made), 'password')} will be in {file}, and nowhere else")
     return plan
+
+
+def without_groups(staff: Staff) -> list[Row]:
+    """The accounts of a sheet as an import takes them: who is in a group is a property of the group (`with_groups`)."""
+    return [{name: value for name, value in one.items() if name != GROUPS} for one in staff.accounts]
+
+
+async def with_groups(s: Session, planned: Plan, staff: Staff, *, again: str) -> Plan:
+    """A plan of creating accounts which puts them into their groups too; blocked where a group is not to be changed.
+
+    Parameters:
+        planned: creates the accounts of `staff`.
+        again: what finishes the rest where the write was cut off and nobody was to be in a group.
+
+    Raises `NotFound` for a group that is gone.
+    """
+    wanted: dict[str, dict[str, str]] = {}
+    for one in staff.accounts:
+        for uid in ids(cast("list[JsonValue]", one.get(GROUPS) or [])):
+            wanted.setdefault(uid, {})[str(one["id"])] = str(one["username"])
+    changes = writes.changes_of(planned)
+    barred: list[str] = []
+    for before in await writes.read_objects(s, GROUPS, [*wanted]) if wanted else []:
+        new = wanted[str(before["id"])]
+        members: list[JsonValue] = [*cast("list[JsonValue]", before.get("users") or []), *({"id": uid} for uid in new)]
+        write = Write(GROUPS, before, {**before, "users": members}, detail=f"users: + {listed(new.values(), 5)}")
+        barred += [] if write.allowed else [write.called]
+        changes.append(write)
+    if wanted:  # the same line leaves out who is there, and would put nobody into a group
+        again = f"dhis2 undo, and {again}"
+    made = writes.plan(planned.title, changes, what=USERS, atomic=True, again=again, notes=planned.notes)
+    if barred:
+        made.blocked = Forbidden(f"you may not put accounts into {listed(barred)}", hint="leave the group out")
+    return made
 
 
 def inviting(staff: Staff) -> Plan:

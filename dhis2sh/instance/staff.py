@@ -104,7 +104,7 @@ async def read(
     people = [{columns[key]: value for key, value in row.items() if value not in (None, "")} for row in rows]
     like = await _template(s, template) if template else {}
     taken = await _taken(s, [str(one.get("username") or "") for one in people])
-    problems = list(_wrong(people, like, first, passwords=passwords, invited=invited))
+    problems = list(_wrong(people, like, first, invited=invited))
     uids, unknown = await _named(s, people, first)
     if unknown and not problems and len(unknown) == 1:
         raise unknown[0]
@@ -116,15 +116,20 @@ async def read(
         raise UsageError(
             f"the sheet is wrong: {'; '.join(problems[:10])}{rest}", hint="mend the sheet; nothing was sent"
         )
+    new = [one for one in people if str(one["username"]).lower() not in taken]
+    without = [str(one["username"]) for one in new if not one.get("password")]
+    if without and not (invited or passwords):
+        raise UsageError(
+            f"no password for {listed(without)}",
+            hint="--passwords FILE makes them up; dhis2 user invite lets people choose",
+        )
     notes: list[str] = []
     if taken:
         verb = "username is" if len(taken) == 1 else "usernames are"
         notes.append(f"{len(taken):,} {verb} taken and left out: {listed(sorted(taken), 10)}")
     staff = Staff([], notes)
-    for one in people:
+    for one in new:
         username = str(one["username"])
-        if username.lower() in taken:
-            continue
         body = _body(one, like, uids)
         if passwords and "password" not in body:
             body["password"] = staff.made[username] = made_up()
@@ -165,9 +170,7 @@ async def _taken(s: Session, usernames: Iterable[str]) -> set[str]:
     return {name for row in rows if (name := str(row.get("username")).lower()) in wanted}
 
 
-def _wrong(
-    people: Sequence[Mapping[str, object]], like: JsonObject, first: int, *, passwords: bool, invited: bool
-) -> Iterable[str]:
+def _wrong(people: Sequence[Mapping[str, object]], like: JsonObject, first: int, *, invited: bool) -> Iterable[str]:
     seen: dict[str, int] = {}
     for number, one in enumerate(people, start=first):
         username = str(one.get("username") or "")
@@ -187,9 +190,6 @@ def _wrong(
             yield f"row {number}: {username} has no role"
         if (password := one.get("password")) and (why := weak(str(password))):
             yield f"row {number}: the password {why}"
-    without = [str(one.get("username")) for one in people if not one.get("password")]
-    if without and not (invited or passwords):
-        yield f"no password for {listed(without)}: --passwords FILE makes them up, `user invite` lets people choose"
 
 
 def _valid(username: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -156,6 +156,10 @@ async def plan_sharing(s: Session, objects: Mapping[str, Sequence[JsonObject]], 
             notes.append(f"left out {len(found):,} {plural}: the type has no sharing")
             continue
         with_data = known[plural].data_shareable
+        if losing := _losing(found.values(), wanted) if with_data else 0:
+            notes.append(
+                f"takes data away from everybody in {losing:,} {plural}: r/r leaves reading, r/rw entering too"
+            )
         if _has_data(wanted) and not with_data:
             notes.append(f"data access is left out for {len(found):,} {plural}: the type has none")
         pairs += [_change(plural, before, wanted, data=with_data) for before in found.values()]
@@ -169,6 +173,14 @@ async def plan_sharing(s: Session, objects: Mapping[str, Sequence[JsonObject]], 
     with_data = {plural: known[plural].data_shareable for plural in everything}
     plan.writer = Shares("sharing", writes.changes_of(plan), notes=plan.notes, wanted=wanted, with_data=with_data)
     return plan
+
+
+def _losing(objects: Iterable[JsonObject], wanted: Sharing) -> int:
+    """Of how many objects everybody could read or enter data, and can no longer."""
+    if wanted.public_access is None or wanted.public_access[2:4] != "--":
+        return 0
+    held = [cast("JsonObject", item.get("sharing") or {}).get("public") for item in objects]
+    return sum(isinstance(text, str) and text[2:4] not in {"--", ""} for text in held)
 
 
 def _change(plural: str, before: JsonObject, wanted: Sharing, *, data: bool) -> Write:

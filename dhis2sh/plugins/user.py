@@ -6,7 +6,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
-from dhis2sh.changes.plan import Plan
+from dhis2sh.changes.plan import AGAIN, Plan
 from dhis2sh.client.authorities import descriptions
 from dhis2sh.instance import accounts, people, staff, switching
 from dhis2sh.metadata import writes
@@ -214,7 +214,10 @@ async def _create(s: Session, made: staff.Staff, passwords: Path | None) -> Plan
     """The plan of creating accounts; made-up passwords are in their file before the first is sent."""
     if not made.accounts:
         return writes.plan("create 0 users", [], what=people.USERS, notes=made.notes)
-    plan = await plan_create(s, people.USERS, {}, from_=Rows([*made.accounts]))
+    plan = await plan_create(s, people.USERS, {}, from_=Rows(accounts.without_groups(made)))
+    plan = await accounts.with_groups(
+        s, plan, made, again="the same line with another --passwords FILE" if passwords else AGAIN
+    )
     plan.notes = [*made.notes, *plan.notes]
     if passwords is not None:
         plan = accounts.with_passwords(plan, passwords, made.made)

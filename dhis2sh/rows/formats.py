@@ -11,7 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
-from dhis2sh.errors import MissingExtra, PipelineError, UsageError
+from dhis2sh.errors import MissingExtra, NotFound, PipelineError, UsageError
 from dhis2sh.rows.cells import cell
 
 if TYPE_CHECKING:
@@ -476,3 +476,28 @@ def file_writer(name: str, path: Path, *, safe: bool = False, once: bool = False
     if name == "xlsx":
         return Workbook(path, safe, once)
     return Arrow(path) if name == "arrow" else Parquet(path)
+
+
+SMALL = 4096
+"""Bytes within which a line of headers ends."""
+
+
+def check_not_emptied(file: str | Path, count: int) -> None:
+    """Raise `NotFound` where nothing would take the place of a file that holds something: what is kept there was wanted.
+
+    Parameters:
+        file: where rows are written to; count: how many there are.
+    """
+    path = Path(file).expanduser()
+    if not count and path.is_file() and not _without_rows(path):
+        raise NotFound(
+            f"there are no rows, and {file} is left as it was", hint="choose another file, or delete that one first"
+        )
+
+
+def _without_rows(path: Path) -> bool:
+    """Has a file nothing but what is written where there are no rows: nothing, a line of headers, an empty array?"""
+    with path.open("rb") as held:
+        start = held.read(SMALL).strip()
+    headers = path.suffix in {".csv", ".tsv"} and b"\n" not in start and path.stat().st_size < SMALL
+    return not start or start == b"[]" or headers

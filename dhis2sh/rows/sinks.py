@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, MissingExtra, NotFound
+from dhis2sh.errors import Dhis2Error, MissingExtra
 from dhis2sh.rows.flat import flat, in_json
-from dhis2sh.rows.formats import Objects, Write, Writer, file_writer, frame_of, text_writer
+from dhis2sh.rows.formats import Objects, Write, Writer, check_not_emptied, file_writer, frame_of, text_writer
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stage import stage
 from dhis2sh.rows.stages import length_of
@@ -25,8 +25,6 @@ from dhis2sh.rows.stream import MANY, Stream
 if TYPE_CHECKING:
     from dhis2sh.types import Row
 
-SMALL = 4096
-"""Bytes within which a line of headers ends."""
 type Either = Rows[Any] | Stream[Any]
 type Written = Text | Awaitable[Text]
 """What a sink gives: of rows the text, of a stream what is awaited for it."""
@@ -136,27 +134,6 @@ def _writable(file: str) -> Generator[None]:
         yield
     except OSError as error:
         raise Dhis2Error(f"{file} cannot be written: {error.strerror}", hint="choose another file") from error
-
-
-def check_not_emptied(file: str | Path, count: int) -> None:
-    """Raise `NotFound` where nothing would take the place of a file that holds something: what is kept there was wanted.
-
-    Parameters:
-        file: where rows are written to; count: how many there are.
-    """
-    path = Path(file).expanduser()
-    if not count and path.is_file() and not _without_rows(path):
-        raise NotFound(
-            f"there are no rows, and {file} is left as it was", hint="choose another file, or delete that one first"
-        )
-
-
-def _without_rows(path: Path) -> bool:
-    """Has a file nothing but what is written where there are no rows: nothing, a line of headers, an empty array?"""
-    with path.open("rb") as held:
-        start = held.read(SMALL).strip()
-    headers = path.suffix in {".csv", ".tsv"} and b"\n" not in start and path.stat().st_size < SMALL
-    return not start or start == b"[]" or headers
 
 
 def given(text: str, file: str | None, name: str) -> Text:

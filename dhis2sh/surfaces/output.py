@@ -75,9 +75,7 @@ def write(result: object, options: Options) -> None:
         sys.stdout.flush()
         return
     if isinstance(result, Rows):
-        from dhis2sh.rows import sinks  # start-up: as in `pouring`
-
-        sinks.check_not_emptied(options.out, len(cast("Rows[Any]", result)))
+        formats.check_not_emptied(options.out, len(cast("Rows[Any]", result)))
     try:
         paths.write_atomic(options.out, text + "\n" if text and not text.endswith("\n") else text)
     except OSError as error:
@@ -105,14 +103,14 @@ def pouring(stream: Stream[Any], options: Options) -> Generator[Pouring]:
         make = partial(formats.file_writer, chosen, safe=options.safe)
         with sinks.binary_file(str(options.out), make) as writer, sinks.Pouring(stream, writer) as poured:
             yield poured
-            sinks.check_not_emptied(str(options.out), poured.count)
+            formats.check_not_emptied(str(options.out), poured.count)
     elif options.out is not None:
         with (
             sinks.text_file(str(options.out)) as write,
             sinks.Pouring(stream, _writer(chosen, write, 0, options.safe)) as poured,
         ):
             yield poured
-            sinks.check_not_emptied(options.out, poured.count)
+            formats.check_not_emptied(options.out, poured.count)
     else:
         seen = sys.stdout.isatty()
         write = _onto_screen(chosen) if seen else _printed

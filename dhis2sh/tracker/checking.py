@@ -17,7 +17,7 @@ from dhis2sh.tracker.reading import inner
 from dhis2sh.tracker.referred import REFERRING, Referred
 from dhis2sh.tracker.values import Problem, checked_day, text_of, value_of
 from dhis2sh.verbs import names
-from dhis2sh.words import listed
+from dhis2sh.words import folded, listed
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -45,6 +45,7 @@ class Known:
         self._uids: dict[str, dict[str, str]] = {plural: {} for plural in _PLURALS.values()}
         self._problems: dict[tuple[str, str], str] = {}
         self._alike: dict[str, list[str]] = {}
+        self._called: dict[str, set[str]] = {}
         self.programs: dict[str, Program] = {}
         self.types: dict[str, Type] = {}
         self.names: dict[str, str] = {}
@@ -74,8 +75,11 @@ class Known:
         await self.referred.meet(self._referring(entries))
         units = [uid for uid in dict.fromkeys(self._uids["organisationUnits"].values()) if uid not in self.names]
         if units:
-            rows = (await objects.by_uid(self._s.client, "organisationUnits", units, fields="id,displayName")).rows
+            rows = (await objects.by_uid(self._s.client, "organisationUnits", units, fields="id,name,displayName")).rows
             self.names |= {str(row["id"]): str(row.get("displayName")) for row in rows}
+            self._called |= {
+                str(row["id"]): {folded(str(row.get(key))) for key in ("name", "displayName")} for row in rows
+            }
 
     def _referring(self, entries: Iterable[Entry]) -> Iterator[tuple[Item, str]]:
         """The values of entries that name objects, each with what takes it."""
@@ -127,6 +131,10 @@ class Known:
         except UsageError as error:
             self._problems[plural, text] = error.message
         return None
+
+    def called_otherwise(self, unit: str, said: str) -> bool:
+        """Is a unit, which was met, called otherwise than somebody says?"""
+        return unit in self._called and folded(said) not in self._called[unit]
 
     def numeric(self) -> list[str]:
         """The UIDs of what was met that holds numbers."""
@@ -196,11 +204,16 @@ class Checker:
         return self._known.resolve(body, key)
 
     def _unit(self, entry: Entry, body: JsonObject, program: Program | None) -> None:
+        given = text_of(body.get("orgUnit"))
         try:
             unit = self._reference(body, "orgUnit")
         except Problem as problem:
             entry.problems.append(str(problem))
             return
+        called = entry.said.get(given)
+        why = f"{given} is not called '{called}'; empty the one that is wrong"
+        if called and self._known.called_otherwise(unit, called) and why not in entry.problems:
+            entry.problems.append(why)
         if program is not None and unit not in program.units:
             entry.problems.append(f"'{program.name}' is not assigned to '{self._known.names.get(unit, unit)}'")
 
@@ -248,13 +261,13 @@ class Checker:
             raise Problem("trackedEntity is missing: whose enrollment is it?")
         self._unit(entry, body, program)
         if body.get("enrolledAt"):
-            _day(entry, body["enrolledAt"], "day of the enrollment", ahead=program.enrolled_ahead)
+            _day(entry, body, "enrolledAt", "day of the enrollment", ahead=program.enrolled_ahead)
         elif not (entry.sheet and str(body["enrollment"]) not in entry.made):
             entry.problems.append(
                 f"enrolledAt is missing: when was the enrollment?{_column(entry, 'Enrollment date', '--enrolled DAY')}"
             )
         if body.get("occurredAt"):
-            _day(entry, body["occurredAt"], "day of the incident", ahead=program.incident_ahead)
+            _day(entry, body, "occurredAt", "day of the incident", ahead=program.incident_ahead)
         elif program.incident and str(body["enrollment"]) in entry.made:
             told = f"occurredAt is missing: '{program.name}' wants the day of the incident"
             entry.problems.append(f"{told}{_column(entry, 'Incident date')}")
@@ -303,7 +316,7 @@ class Checker:
         new = str(body["event"]) in entry.made or not entry.sheet
         for key, what in (("occurredAt", "day of the event"), ("scheduledAt", "day it is scheduled for")):
             if body.get(key):
-                _day(entry, body[key], what, ahead=True)
+                _day(entry, body, key, what, ahead=True)
         if new and status in _HAPPENED and not body.get("occurredAt"):
             column = f"{stage.name} | Event date" if entry.kind == "trackedEntities" else "Event date"
             told = f"occurredAt is missing: when was the event of '{stage.name}'?"
@@ -362,10 +375,10 @@ def _column(entry: Entry, name: str, option: str | None = None) -> str:
     return f" (a column '{name}'{f', or {option}' if option else ''})" if entry.sheet else ""
 
 
-def _day(entry: Entry, value: object, what: str, *, ahead: bool) -> None:
-    """Look at a date; what is wrong with it is added to the entry's problems."""
+def _day(entry: Entry, body: JsonObject, key: str, what: str, *, ahead: bool) -> None:
+    """Look at a date, which is as the server takes it from now on; what is wrong with it is added to the entry's problems."""
     try:
-        checked_day(str(value), what, ahead=ahead)
+        body[key] = checked_day(str(body[key]), what, ahead=ahead)
     except Problem as problem:
         entry.problems.append(str(problem))
 

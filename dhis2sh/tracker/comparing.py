@@ -22,7 +22,7 @@ _LEFT_BY_SERVER = {
     "completedAt", "potentialDuplicate",
 }  # fmt: skip
 """What an import does not take away where nothing is said of it."""
-_NESTED = {"enrollments", "events", "attributes", "dataValues"}
+_ADDED = ("notes", "attributeCategoryOptions")
 
 
 def complete(entry: Entry, before: Mapping[str, JsonObject], numeric: Collection[str]) -> None:
@@ -73,14 +73,12 @@ def compare(entry: Entry, before: Mapping[str, JsonObject]) -> None:
 
 
 def _as_it_is(kind: Kind, body: JsonObject, was: JsonObject | None) -> bool:
-    return was is not None and not _more(kind, body) and not any(changed(was, imported(kind, body, was)))
+    return was is not None and not _more(body) and not any(changed(was, imported(kind, body, was)))
 
 
-def _more(kind: Kind, body: JsonObject) -> list[str]:
-    """What an object says that is not compared, such as notes."""
-    return [
-        name for name, value in body.items() if name not in OWN[kind] and name not in _NESTED and value not in UNSET
-    ]
+def _more(body: JsonObject) -> list[str]:
+    """What an object says that is imported and cannot be compared."""
+    return [name for name in _ADDED if body.get(name) not in UNSET]
 
 
 def imported(kind: Kind, body: JsonObject, was: JsonObject) -> JsonObject:
@@ -160,7 +158,7 @@ def _cells(kind: Kind, body: JsonObject, was: JsonObject, names: Mapping[str, st
     )
     yield from differences(old, new, names)
     yield from (f"{name} is not said: a server may take it away" for name in silent)
-    yield from (f"{name} as well" for name in _more(kind, body))
+    yield from (f"{name} as well" for name in _more(body))
 
 
 def _flat(state: JsonObject) -> JsonObject:

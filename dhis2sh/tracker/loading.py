@@ -479,17 +479,6 @@ def strategy_of(text: str) -> Strategy:
     return cast("Strategy", name)
 
 
-def check_rejected(path: Path, file: Path | None) -> None:
-    """Raise `UsageError` where what is refused would be written over what is pushed, or cannot be written as a file."""
-    there = path.exists()
-    if file is not None and (path.resolve() == file.resolve() or (there and file.exists() and path.samefile(file))):
-        raise UsageError(
-            f"--rejected {path} is the file that is pushed: it would be lost", hint="choose another --rejected"
-        )
-    if path.is_dir():
-        raise UsageError(f"--rejected {path} is a folder", hint=f"--rejected {path / 'mend.csv'}")
-
-
 def given_of(values: Mapping[str, str | None]) -> dict[str, str]:
     """What is said of all rows, without what is not."""
     return {name: value for name, value in values.items() if value is not None}

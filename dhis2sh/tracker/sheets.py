@@ -39,7 +39,9 @@ FIXED: Mapping[str, str] = {
     "due date": "scheduledAt", "report date": "occurredAt",
 }  # fmt: skip
 """What people call the columns that every program has."""
-PASSED_OVER = {"orgunitname", "row", "reason", "program", "trackedentitytype", "type"}
+UNIT_NAMES = {"orgunitname", "org unit name", "organisation unit name", "organization unit name", "facility name"}
+"""What people call the column with the name of the unit that another column has."""
+PASSED_OVER = {"row", "reason", "program", "trackedentitytype", "type"}
 TOLD = 6
 
 
@@ -86,11 +88,12 @@ class Sheet:
         cells = [(column, row[header]) for header, column in self.columns.items() if text_of(row.get(header)) != ""]
         if not cells:
             return None
-        said = {
-            str(row[header]).strip(): text
-            for name, header in self.named.items()
-            if (text := text_of(row.get(name))) and text_of(row.get(header))
-        }
+        said: dict[str, str] = {}
+        problems: list[str] = []
+        for name, header in self.named.items():
+            given, text = text_of(row.get(header)), text_of(row.get(name))
+            if given and text and folded(said.setdefault(given, text)) != folded(text):
+                problems.append(f"{given} is called '{said[given]}' and '{text}'; empty the one that is wrong")
         label = f"row {place:,}"
         made = _Made(making)
         if not self.program.registers:
@@ -99,7 +102,9 @@ class Sheet:
         else:
             body, kind = self._entity(cells, place, made), "trackedEntities"
         uids = {self.header(column): uid for column, uid in made.where.items()}
-        return Entry(place, label, kind, body, given={**row, **uids}, made=made.uids, sheet=True, said=said)
+        return Entry(
+            place, label, kind, body, given={**row, **uids}, made=made.uids, sheet=True, problems=problems, said=said
+        )
 
     def header(self, column: Column) -> str:
         """What a column is called here, or would be."""
@@ -245,10 +250,13 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     unknown: list[str] = []
     above: list[str] = []
     called: dict[str, str] = {}
+    alone = _unit_names(program, headers, called)
     for header in headers:
+        if header in called:
+            continue
         if folded(header) in PASSED_OVER or folded(header.rpartition(MARK)[2]) in PASSED_OVER or not header.strip():
             continue
-        column = _column(program, header)
+        column = alone.get(header) or _column(program, header)
         if column is None and (base := header.removesuffix(UNIT_NAME)) != header and base in headers:
             called[header] = base
         elif column is None:
@@ -268,6 +276,24 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     if "orgUnit" not in {*names, *given} and not {"trackedEntity", "event"} & names:
         raise UsageError("no column says the organisation unit", hint="--org-unit NAME  says it of all rows")
     return Sheet(program, columns, given, above, called)
+
+
+def _unit_names(program: Program, headers: Sequence[str], called: dict[str, str]) -> dict[str, Column]:
+    """The headers with names of units: those beside a unit go into `called`, one that stands alone is the unit's column."""
+    of_units = {
+        column: header for header in headers if (column := _column(program, header)) and column.name == "orgUnit"
+    }
+    alone: dict[str, Column] = {}
+    for header in headers:
+        before, mark, last = header.rpartition(MARK)
+        if folded(last) not in UNIT_NAMES or _column(program, header) is not None:
+            continue
+        column = _column(program, f"{before}{mark}orgUnit")
+        if column in of_units:
+            called[header] = of_units[column]
+        elif column is not None:
+            alone[header] = column
+    return alone
 
 
 def _all(program: Program) -> list[Item]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -60,14 +61,50 @@ def value_of(item: Item, given: JsonValue, *, attribute: bool = False, referred:
         return found
     if item.value_type in {"DATE", "AGE"} and len(text) > 10 and text[10] in "T ":
         text = text[:10]  # a spreadsheet's midnight
+    if item.value_type in {"DATE", "AGE"}:
+        text = written_day(text)
     wanted = value_types.refused(item.value_type, text)
     if wanted is not None:
-        raise Problem(f"'{item.name}' wants {wanted}, and this is '{text[:60]}'")
+        raise Problem(f"'{item.name}' wants {wanted}, and this is '{text[:60]}'{_advice(item, text)}")
     if attribute and len(text) > LONGEST_ATTRIBUTE:
         raise Problem(f"'{item.name}' takes at most {LONGEST_ATTRIBUTE:,} characters, and this has {len(text):,}")
     if item.value_type in _DATES and not item.future and text[:10] > dt.date.today().isoformat():
         raise Problem(f"'{item.name}' takes no date in the future, and this is {text[:10]}")
     return text
+
+
+_TURNED = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})")
+_WHOLE = re.compile(r"([-+]?\d+)[.,]0{1,2}")
+"""A whole number as a spreadsheet with decimals writes it; of three noughts nobody knows."""
+_COMMA = re.compile(r"([-+]?\d+),(\d+)")
+_NONE = {"nil", "none", "no", "zero", "-", "--", "n/a", "na", "nd"}
+
+
+def written_day(text: str) -> str:
+    """A date that is written day or month first (`13/03/2025`), where it can be read in one way alone; any other text as it is."""
+    turned = _TURNED.fullmatch(text)
+    if turned is None:
+        return text
+    first, second, year = int(turned[1]), int(turned[3]), int(turned[4])
+    days: set[dt.date] = set()
+    for month, day in ((first, second), (second, first)):
+        try:
+            days.add(dt.date(year, month, day))
+        except ValueError:
+            continue
+    return days.pop().isoformat() if len(days) == 1 else text
+
+
+def _advice(item: Item, text: str) -> str:
+    """What to write instead, where it can be told."""
+    if item.value_type not in value_types.NUMERIC:
+        return ""
+    whole, comma = _WHOLE.fullmatch(text), _COMMA.fullmatch(text)
+    if whole is not None and value_types.refused(item.value_type, whole[1]) is None:
+        return f": write {whole[1]}"
+    if comma is not None:
+        return f": write {comma[1]}.{comma[2]}, if that is a decimal comma"
+    return ": write 0 if it is zero, and leave the cell empty if it is not known" if text.lower() in _NONE else ""
 
 
 def _option(item: Item, text: str) -> str:
@@ -136,8 +173,9 @@ def day_of(text: str | None, what: str, *, ahead: bool) -> str:
 
 
 def checked_day(text: str, what: str, *, ahead: bool) -> str:
-    """A date that stands in a row; parameters as of `day_of`. Raises `Problem`."""
+    """A date that stands in a row, as it is sent; parameters as of `day_of`. Raises `Problem`."""
     try:
+        text = written_day(text)
         day = dt.date.fromisoformat(text[:10])
     except ValueError:
         raise Problem(f"the {what} is a date such as 2025-06-30, and this is '{text[:40]}'") from None

@@ -37,14 +37,12 @@ async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     written = [one for one in journal.changes(entry.id) if one.state in WRITTEN and one.uid is not None]
     back, notes = await _back(s, written, force=force)
     plan = changing.plan(title, back, await names_for(s, back), notes=notes, again=f"dhis2 undo {entry.id}", asks=True)
-    if not plan.steps:
-        gone = any(one.action == "delete" for one in written)
-        why = NOT_COME_BACK if gone else "; ".join(notes) or "it has changed nothing that is not as before"
+    gone = any(one.action not in {"create", "update"} for one in written)
+    force_helps = any(STAYS in note for note in notes)
+    if not plan.steps and (gone or force_helps):  # else all of it is as before, and `undo` goes on to the write before
         plan.blocked = Refused(
-            f"entry {entry.id} cannot be taken back: {why}",
-            hint=f"dhis2 undo {entry.id} --force"
-            if any(STAYS in note for note in notes)
-            else f"dhis2 journal show {entry.id}  has what it was",
+            f"entry {entry.id} cannot be taken back: {NOT_COME_BACK if gone else '; '.join(notes)}",
+            hint=f"dhis2 undo {entry.id} --force" if force_helps else f"dhis2 journal show {entry.id}  has what it was",
         )
     return plan
 
@@ -66,13 +64,15 @@ async def _back(s: Session, written: Sequence[journals.Change], *, force: bool) 
             notes.append(f"{one.name or one.uid} is gone already")
             continue
         current = held(kind, rows[one.uid])
+        restored = _restored(kind, current, one.before or {}, one.after or {}) if one.action == "update" else None
+        if restored is not None and not any(changed(current, restored)):
+            notes.append(f"{one.name or one.uid} is already as it was before")
+            continue
         stays = await _since(s, one, kind, current)
         if stays and not force:
             notes.append(f"{one.name or one.uid} {stays} {STAYS}")
-        elif one.action == "create":
-            back.append(Change(kind, current, None, one.name))
         else:
-            back.append(Change(kind, current, _restored(kind, current, one.before or {}, one.after or {}), one.name))
+            back.append(Change(kind, current, restored, one.name))
     return _without_children(back), notes
 
 
@@ -223,12 +223,12 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     plan = changing.plan(
         title, _without_children(back), job.head.names, notes=notes, again=f"dhis2 undo {entry.id}", asks=True
     )
-    if not plan.steps and notes:
+    if not plan.steps and any("gone already" not in note for note in notes):
         plan.blocked = Refused(
             f"entry {entry.id} cannot be taken back: {'; '.join(notes)}",
             hint=f"dhis2 undo {entry.id} --force" if any(STAYS in note for note in notes) else "dhis2 journal list",
         )
-    elif not plan.steps:
+    elif not plan.steps and not notes:
         same = _written_by(journal, entry, job)
         more = f"; entry {same} has written the same: dhis2 undo {same}" if same is not None else ""
         plan.notes.append(f"it has changed nothing: all of it was on the server before it{more}")

@@ -216,6 +216,18 @@ async def test_an_empty_file_is_no_success(s: Session):
         await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\n"))
 
 
+@pytest.mark.parametrize("name", ["kept.csv", "kept.json", "kept.adx", "kept.xml", "kept.csv.gz"])
+async def test_an_export_of_nothing_leaves_the_file_that_is_there(s: Session, name: str):
+    path = write("orgUnit,202501\nClinic A,5\n", name)
+    held = path.read_bytes()
+    with pytest.raises(NotFound, match="left as it was"):
+        await do(s, "data aggregate export", file=path, **{**JANUARY, "period": ["190001"]})
+    assert path.read_bytes() == held
+    await do(s, "data aggregate export", file=path, **JANUARY)
+    assert path.read_bytes() != held
+    assert [one.name for one in Path().glob("*kept*")] == [name]
+
+
 # And back -------------------------------------------------------------------------------------------------------------
 
 

@@ -482,6 +482,19 @@ async def test_a_total_at_a_unit_above_others_is_refused(s: Session, sheet: str)
     assert "2 values of units above those of other rows" in "; ".join(meant.notes)
 
 
+async def test_a_total_in_the_file_of_refused_rows_stays_refused(s: Session):
+    """There it stands without the rows that it is the sum of, which were sent."""
+    await _all_report(s)
+    with pytest.raises(PartlyDone, match="lies above"):
+        sheet = write("Facility,Data element,Period,Value\nClinic A,Stock,202502,1\nNorth,Stock,202502,3\n")
+        await do(s, "data aggregate push", file=sheet, rejected=Path("mend.csv"))
+    with pytest.raises(Refused, match="'North' lies above units of other rows"):
+        await do(s, "data aggregate push", file=Path("mend.csv"))
+    mended = write(Path("mend.csv").read_text("utf-8").replace(",North,", ",Clinic B,"), "mended.csv")
+    assert len((await planned(s, "data aggregate push", file=mended)).steps) == 1
+    assert len((await planned(s, "data aggregate push", file=Path("mend.csv"), several_levels=True)).steps) == 1
+
+
 async def test_a_total_of_rows_that_are_refused_is_refused_too(s: Session):
     await _all_report(s)
     sheet = write("Facility,202502\nClinic A,x\nNorth,3\n")
@@ -614,3 +627,11 @@ def test_what_is_advised_names_what_it_is_about(code: str, message: str, told: s
     }
     (reason,) = refusals(WebMessage.of(body, status=409), 1).values()
     assert told in reason and "UID" not in reason
+
+
+async def test_a_day_stands_for_its_month_where_it_is_said_to(s: Session):
+    sheet = write("dataElement,period,orgUnit,value\nStock,2025-02-28,Clinic A,1\nStock,20250103,Clinic B,2\n")
+    assert "its month is 202502, which --by-date takes" in await refused(s, sheet)
+    plan = await planned(s, "data aggregate push", file=sheet, by_date=True)
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502", "Stock, Clinic B, 202501"]
+    assert "days are read as the periods that they lie in" in plan.notes

@@ -248,6 +248,32 @@ async def test_the_screen_takes_keys_adds_up_and_shows_the_difference(app: Any, 
     assert what.complete is None
 
 
+async def test_a_screen_that_shrinks_and_grows_is_laid_out_anew(app: Any):
+    """Columns were cut at the new edge; what is typed, and where the cursor stands, stays."""
+    from textual.widgets import Footer
+
+    from dhis2sh.data.entry.screen import Cell
+
+    shown = app()
+    async with shown.run_test(size=(120, 40)) as pilot:
+        side_by_side = cell_in(shown, VISITS, MALE).region.y == cell_in(shown, VISITS, FEMALE).region.y
+        assert side_by_side
+        await pilot.press("5")
+        for width, height in ((60, 24), (120, 40), (50, 20)):
+            before = cell_in(shown, VISITS, MALE)
+            await pilot.resize_terminal(width, height)
+            await until(pilot, lambda: cell_in(shown, VISITS, MALE) is not before)  # noqa: B023
+            await pilot.pause()
+            male, female = (cell_in(shown, VISITS, combo) for combo in (MALE, FEMALE))
+            assert (male.region.y == female.region.y) == (width == 120)
+            assert all(cell.region.right <= width for cell in shown.query(Cell))
+            assert shown.query_one(Footer).region.bottom == height
+            assert shown.focused is male
+        await pilot.press("1")
+        assert cell_in(shown, VISITS, MALE).value == "51"
+        assert shown.entered == {(VISITS, MALE): "51"}
+
+
 async def test_a_draft_is_found_again_and_says_what_the_server_has_by_now(app: Any, tmp_path: Path):
     from textual.widgets import Static
 

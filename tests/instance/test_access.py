@@ -4,7 +4,7 @@ import pytest
 
 from dhis2sh.errors import CheckFailed, UsageError
 from dhis2sh.session import Session
-from tests.metadata.calls import call, do
+from tests.metadata.calls import call, do, planned
 
 
 async def found(s: Session, **more: object) -> set[tuple[str, str]]:
@@ -15,9 +15,17 @@ async def test_what_everybody_may_change_is_found_with_the_command_that_mends_it
     await do(s, "metadata share", type="dataSets", objects=["Monthly"], public="rw/rw")
     rows = [row for row in (await call(s, "sharing audit", types=["dataSets"])).plain() if row["name"] == "Monthly"]
     assert [row["problem"] for row in rows] == ["public data", "public edit"]
+    assert rows[1]["detail"].endswith("(rwrw----); --public r-rw---- leaves their data entry")
     assert {row["fix"] for row in rows} == {f"dhis2 metadata share dataSets {rows[0]['id']} --public r-r-----"}
     await do(s, "metadata share", type="dataSets", objects=["Monthly"], public="r-r-----")
     assert "Monthly" not in {name for name, _ in await found(s, types=["dataSets"])}
+
+
+async def test_sharing_without_a_slash_says_from_whom_it_takes_data(s: Session):
+    await do(s, "metadata share", type="dataSets", objects=["Monthly"], public="rw/rw")
+    plan = await planned(s, "metadata share", type="dataSets", objects=["Monthly"], public="r")
+    assert "takes data away from everybody in 1 dataSets: r/r leaves reading, r/rw entering too" in plan.notes
+    assert not (await planned(s, "metadata share", type="dataSets", objects=["Monthly"], public="r/rw")).notes
 
 
 async def test_a_data_store_is_no_list_of_objects(s: Session):

@@ -2,16 +2,19 @@
 
 import csv
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dhis2sh.changes.journal import journal_of
-from dhis2sh.errors import NeedsSecret, NotFound, PartlyDone, UsageError
+from dhis2sh.errors import Forbidden, NeedsSecret, NotFound, PartlyDone, UsageError
 from dhis2sh.instance import people, staff
+from dhis2sh.metadata import writes
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from tests.metadata.calls import call, do, planned
 
 HEAD = ("Username", "First name", "Surname", "E-mail", "Role", "Facility")
@@ -91,8 +94,11 @@ async def test_a_name_twice_and_a_column_nobody_knows_are_refused(s: Session):
 
 async def test_without_passwords_nobody_is_made_who_cannot_sign_in(s: Session):
     """Recorded: `POST /api/users` without a password is 201."""
-    with pytest.raises(UsageError, match="no password for anna: --passwords FILE makes them up"):
-        await planned(s, "user import", file=sheet(ANNA))
+    taken = ("admin", "Ad", "Min", "", "Superuser", "Clinic A")
+    with pytest.raises(UsageError, match=r"^no password for anna$") as told:
+        await planned(s, "user import", file=sheet(ANNA, taken))
+    assert told.value.hint == "--passwords FILE makes them up; dhis2 user invite lets people choose"
+    assert list((await planned(s, "user import", file=sheet(taken))).steps) == [], "nobody is new: none is wanted"
     with pytest.raises(NeedsSecret, match="carl needs a password"):
         await planned(s, "user create", username="carl", first_name="C", surname="D", role=["Superuser"])
 
@@ -245,3 +251,69 @@ async def test_a_mistyped_username_is_told_the_nearest(s: Session):
     with pytest.raises(NotFound) as unknown:
         await planned(s, "user disable", users=["mkamra"])
     assert unknown.value.hint == "did you mean mkamara?"
+
+
+GROUPED = (*HEAD, "Group")
+
+
+async def in_group(s: Session, group: str) -> set[str]:
+    return {row["username"] for row in (await call(s, "user-group members list", group=group)).plain()}
+
+
+async def with_group(s: Session, name: str) -> str:
+    await do(s, "metadata create", type="userGroups", set=[f"name={name}"])
+    await do(s, "user-group members add", group=name, users=["admin"])
+    return name
+
+
+async def test_people_of_a_sheet_are_in_their_groups_and_one_undo_takes_both_back(s: Session):
+    await with_group(s, "Clerks")
+    await with_group(s, "Heads")
+    file = sheet((*ANNA, "Clerks; Heads"), (*BEN, "Clerks"), head=GROUPED)
+    plan = await planned(s, "user import", file=file, passwords=Path("new.csv"))
+    assert [step.detail for step in plan.steps if step.type == "userGroups"] == ["users: + anna, ben", "users: + anna"]
+    assert not any("userGroups" in (step.after or {}) for step in plan.steps), "an import ignores it on an account"
+    await do(s, "user import", file=file, passwords=Path("new.csv"))
+    assert await in_group(s, "Clerks") == {"admin", "anna", "ben"}
+    assert await in_group(s, "Heads") == {"admin", "anna"}
+    await do(s, "undo")
+    assert list(await accounts(s)) == ["admin"]
+    assert await in_group(s, "Clerks") == await in_group(s, "Heads") == {"admin"}
+
+
+async def test_who_is_like_another_or_made_alone_is_in_the_groups_too(s: Session):
+    await with_group(s, "Clerks")
+    await do(
+        s, "user create", username="anna", first_name="Anna", surname="Kamara", role=["Superuser"], group=["Clerks"],
+        passwords=Path("anna.csv"),
+    )  # fmt: skip
+    bare = sheet(("dora", "Dora", "Sesay"), head=("username", "first name", "surname"))
+    await do(s, "user import", file=bare, template="anna", passwords=Path("dora.csv"))
+    await do(s, "undo")
+    assert await in_group(s, "Clerks") == {"admin", "anna"}
+    await do(s, "user import", file=bare, template="anna", passwords=Path("dora2.csv"))
+    assert await in_group(s, "Clerks") == {"admin", "anna", "dora"}
+
+
+async def test_a_copy_of_an_account_is_in_its_groups(s: Session, monkeypatch: pytest.MonkeyPatch):
+    await with_group(s, "Clerks")
+
+    async def password(*_: object) -> str:
+        return "Distr1ct-Wire!"
+
+    monkeypatch.setattr("dhis2sh.instance.accounts.asked", password)
+    await do(s, "user replicate", user="admin", username="erin")
+    assert await in_group(s, "Clerks") == {"admin", "erin"}
+
+
+async def test_nobody_is_made_where_a_group_is_not_to_be_changed(s: Session, monkeypatch: pytest.MonkeyPatch):
+    group = await with_group(s, "Clerks")
+    read = writes.read_objects
+
+    async def barred(s: Session, plural: str, uids: Sequence[str], **more: Any) -> list[JsonObject]:
+        return [{**item, "access": {"update": False}} for item in await read(s, plural, uids, **more)]
+
+    monkeypatch.setattr(writes, "read_objects", barred)
+    with pytest.raises(Forbidden, match="you may not put accounts into Clerks"):
+        await do(s, "user import", file=sheet((*ANNA, group), head=GROUPED), passwords=Path("new.csv"))
+    assert list(await accounts(s)) == ["admin"] and not Path("new.csv").exists()

@@ -580,7 +580,7 @@ async def test_what_is_refused_is_never_written_over_what_is_pushed(s: Session, 
     Path("folder").mkdir()
     Path("link.csv").symlink_to(path)
     Path("hard.csv").hardlink_to(path)
-    with pytest.raises(UsageError, match="is the file that is pushed"):
+    with pytest.raises(UsageError, match="is the file that is read"):
         await planned(s, "data tracker push", file=path, program="Children", rejected=Path(other))
     with pytest.raises(UsageError, match="is a folder"):
         await planned(s, "data tracker push", file=path, program="Children", rejected=Path("folder"))
@@ -705,3 +705,48 @@ async def test_of_a_strategy_that_creates_the_server_says_what_is_there(s: Sessi
     path = write({"trackedEntities": [clinics.PERSONS[1]]}, "one.json")
     plan = await planned(s, "data tracker push", file=path, strategy="create")
     assert any("E1002" in note for note in plan.notes)
+
+
+async def test_a_name_beside_a_unit_is_held_against_it_and_stands_for_it(s: Session):
+    """What `--flat` writes has both: who edits one of them is asked, who empties the UID means the name."""
+    rows = await flat_sheet(s)
+    ada, bo = (next(row for row in rows if row["Given name"] == name) for name in ("Ada", "Bo"))
+    ada["orgUnitName"] = "Clinic B"
+    bo |= {"orgUnit": "", "orgUnitName": "clinic a", "Family name": "Berg"}
+    new = {**dict.fromkeys(rows[0]), "orgUnitName": "Clinic B", "Given name": "Hal", "enrolledAt": "2025-01-01"}
+    plan = await planned(s, "data tracker push", file=save([*rows, new]), program="Children")
+    assert [note for note in plan.notes if note.startswith("refused: ")] == [
+        f"refused: row {rows.index(ada) + 2}: ouClinicA01 is not called 'Clinic B'; empty the one that is wrong"
+    ]
+    assert plan.steps[0].detail.partition(": ")[2] == "Family name: 'Brevik' -> 'Berg'"
+    assert "Clinic B" in plan.steps[1].detail
+    only = write("orgUnitName,Given name,Enrollment date\nClinic B,Ivy,2025-01-01\n")
+    await do(s, "data tracker push", file=only, program="Children")
+    assert (await people(s))["Ivy"]["orgUnit"] == "ouClinicB01"
+    events = write(
+        "orgUnit,orgUnitName,Event date,Staff met\nouClinicC01,Clinic A,2025-03-01,3\n,Clinic C,2025-03-01,3\n"
+    )
+    plan = await planned(s, "data tracker push", file=events, program="Supervision")
+    assert any("row 2: ouClinicC01 is not called 'Clinic A'" in note for note in plan.notes)
+    assert len(plan.steps) == 1
+
+
+async def test_dates_that_can_be_read_in_one_way_are_and_numbers_come_with_advice(s: Session):
+    head = "Facility,Given name,Enrollment date,Born,Visit #1 | date,Visit #1 | Weight\n"
+    rows = "Clinic A,Hal,13/03/2025,28.02.2025,03/13/2025,3.5\nClinic A,Ivy,01/02/2025,,,\nClinic A,Jo,2025-01-01,,2025-01-02,nil\n"
+    with pytest.raises(PartlyDone) as partly:
+        await do(
+            s,
+            "data tracker push",
+            file=write(f'{head}{rows}Clinic A,Ki,2025-01-01,,2025-01-02,"3,5"\n'),
+            program="Children",
+        )
+    for told in ("and this is '01/02/2025'", "'nil': write 0 if it is zero", "'3,5': write 3.5, if that"):
+        assert told in str(partly.value.summary.failures), told
+    hal = (await people(s))["Hal"]
+    assert (hal["enrolledAt"], hal["Born"], hal["Visit #1 | occurredAt"]) == ("2025-03-13", "2025-02-28", "2025-03-13")
+    plan = await planned(
+        s, "data tracker push", file=write("Facility,Event date,Staff met\nClinic A,2025-03-01,12.0\nClinic A,2025-03-02,1\n"),
+        program="Supervision",
+    )  # fmt: skip
+    assert any("this is '12.0': write 12" in note for note in plan.notes)

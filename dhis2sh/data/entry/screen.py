@@ -128,7 +128,8 @@ class EntryApp(App[Entered]):
         self._names: dict[str, Field] = {}
         self._cells: dict[Key, list[Cell | Choice]] = {}
         self._failed = ""
-        self._label = LABEL
+        self._label, self._width = LABEL, 0
+        self._shown: list[tuple[bool, int]] | None = None
         self._grid = Grid()
         self._waiting: list[events.Key | events.Paste] = []
         self._held = False
@@ -212,6 +213,7 @@ class EntryApp(App[Entered]):
 
     def compose(self) -> ComposeResult:
         """Title, sections, hint, keys."""
+        self._width = self.size.width
         done = "  ✓ complete" if self._form.complete else ""
         yield Static(safe(self._form.title) + done, id="title", markup=False)
         if said := self._said():
@@ -229,12 +231,43 @@ class EntryApp(App[Entered]):
         for table in section.tables:
             yield from self._table(table, section.sums)
 
+    def _laid_out(self, table: Table) -> tuple[bool, int]:
+        """Whether a table is too wide for the screen, so that each field has a line of its own, and the columns of labels."""
+        several = len(table.columns) > 1 and _numeric(table)
+        wide = LABEL + (CELL + 1) * (len(table.columns) + several) + 2
+        narrow = len(table.columns) > 1 and wide > self._width
+        taken = LABEL + (CELL + 1) + 2 if narrow else wide
+        return narrow, min(WIDEST, LABEL + max(0, self._width - taken - 2))
+
+    def _layout(self) -> list[tuple[bool, int]]:
+        return [self._laid_out(table) for section in self._form.sections for table in section.tables]
+
+    async def on_resize(self, event: events.Resize) -> None:
+        """Lay the fields out anew where the screen has become wider or narrower; what is typed and where stays."""
+        self._width = event.size.width  # `self.size` follows later
+        if self._shown in (None, shape := self._layout()) or not self.screen_stack:
+            return
+        self._shown = shape
+        base = self.screen_stack[0]
+        at = choice_of(base.focused) or base.focused
+        selected = at.selection if isinstance(at, Cell) else None
+        fields = base.query_one("#fields", VerticalScroll)
+        await fields.remove_children()
+        self._sums, self._names, self._cells, self._grid = [], {}, {}, Grid()
+        await fields.mount_all([part for section in self._form.sections for part in self._section(section)])
+        self._refresh_all()
+        if isinstance(at, (Cell, Choice)):
+            again = self._cells[at.field.key][0]
+            base.set_focus(again)
+            if selected is not None and isinstance(again, Cell):
+                again.selection = selected  # what is typed next goes where it would have gone
+
     def _table(self, table: Table, sums: bool) -> Iterator[Static | Horizontal]:
         """A table as wide as the screen allows; where that is too narrow each field has a line of its own."""
-        numeric = all(one.numeric for line in table.lines for one in line.fields)
+        numeric = _numeric(table)
         several = len(table.columns) > 1 and numeric
-        wide = LABEL + (CELL + 1) * (len(table.columns) + several) + 2
-        if len(table.columns) > 1 and wide > self.size.width:
+        narrow, self._label = self._laid_out(table)
+        if narrow:
             for line in table.lines:
                 yield Static(safe(line.name), classes="label whole", markup=False)
                 for one in line.fields:
@@ -242,7 +275,6 @@ class EntryApp(App[Entered]):
                 if numeric:
                     yield self._line("  Total", (), [line.fields])
             return
-        self._label = min(WIDEST, LABEL + max(0, self.size.width - wide - 2))
         if len(table.columns) > 1:
             heads = [
                 Static(safe(name), classes="column", markup=False)
@@ -283,6 +315,7 @@ class EntryApp(App[Entered]):
 
     def on_mount(self) -> None:
         """The first field, and what was found on disk."""
+        self._shown = self._layout()
         self._refresh_all()
         first = next((cells[0] for cells in self._cells.values() if not cells[0].disabled), None)
         if first is not None:
@@ -415,3 +448,7 @@ class EntryApp(App[Entered]):
                 self.exit(Entered(tuple(changes), complete))
 
         return chosen
+
+
+def _numeric(table: Table) -> bool:
+    return all(one.numeric for line in table.lines for one in line.fields)

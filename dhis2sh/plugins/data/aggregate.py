@@ -12,6 +12,7 @@ from dhis2sh.data.cells import SHOWN
 from dhis2sh.data.loading import Load
 from dhis2sh.errors import UsageError
 from dhis2sh.files import check_beside
+from dhis2sh.rows.formats import check_not_emptied
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import Stream
 from dhis2sh.rows.tables import Where
@@ -94,9 +95,20 @@ async def export(
     name = file.name.lower().removesuffix(".gz")
     if not name.endswith((".csv", ".json", ".xml", ".adx")):
         raise UsageError(f"{file}: values are written as .csv, .json, .xml or .adx", hint=f"{file.stem}.csv")
-    size = await s.client.data_values.stream_to(file, **query)
-    if asked.alone and size < WITHOUT_VALUES and not [row async for row in s.client.data_values.batches(**query)]:
-        await units.tell_of_none(s, "values", asked.alone)
+    there = file.expanduser().resolve() if file.expanduser().is_file() else None
+    new = there.with_name(f".new-{there.name}") if there is not None else file  # its ending says the format
+    try:
+        size = await s.client.data_values.stream_to(new, **query)
+        if size < WITHOUT_VALUES and not [row async for row in s.client.data_values.batches(**query)]:
+            if asked.alone:
+                await units.tell_of_none(s, "values", asked.alone)
+            if there is not None:
+                check_not_emptied(file, 0)
+        if there is not None:
+            new.replace(there)
+    finally:
+        if there is not None:
+            new.unlink(missing_ok=True)
     return Text(f"{file.name}: {size:,} bytes")
 
 
@@ -135,6 +147,10 @@ async def push(
     several_levels: Annotated[
         bool, Doc("Rows of units above those of other rows are values of their own, no totals of them.")
     ] = False,
+    by_date: Annotated[
+        bool,
+        Doc("A day stands for the period that it lies in: 30 June for June, where the element is reported by month."),
+    ] = False,
     no_undo: NoUndo = False,
     rejected: Rejected = None,
 ) -> Plan:
@@ -158,7 +174,7 @@ async def push(
     }  # fmt: skip
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
-        by_job=async_, several_levels=several_levels,
+        by_job=async_, several_levels=several_levels, by_date=by_date,
     )  # fmt: skip
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import UsageError
+from dhis2sh.files import check_beside
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.tracker import loading, programs, way_back
@@ -67,7 +68,7 @@ async def push(
     if (file is None) == (objects is None):
         raise UsageError("what is to be pushed?", hint="dhis2 data tracker push children.csv --program NAME")
     if rejected is not None:
-        loading.check_rejected(rejected, file)
+        check_beside("--rejected", rejected, file)
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), atomic=atomic, undo=not no_undo,
         repeated=repeated, rejected=rejected, program=await programs.read_program(s, program) if program else None,

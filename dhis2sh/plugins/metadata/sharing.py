@@ -44,7 +44,8 @@ async def share(
     """Set who may see and change objects. Says which are right already, and which this user may not change.
 
     Access that is not named stays, unless --overwrite. Data access is left out for types that have none. Rows of several
-    types are shared in one plan: `sharing audit | where(problem == 'public edit') | metadata.share(public='r')`.
+    types are shared in one plan: `metadata search malaria | metadata.share(public='r/r')`. Access without a slash is none to data:
+    whom that takes data from is noted.
 
     API source: `PATCH /api/{type}/sharing`, `PATCH /api/metadata/sharing`.
     """

@@ -8,7 +8,7 @@ Isaristow Clinic;50;twenty;30
 CSV
 dhis2 data aggregate push stock.csv --period 202602 --rejected mend.csv --dry-run
 dhis2 data aggregate push stock.csv --period 202602 --rejected mend.csv --yes > pushed.txt 2>&1 || echo "exit code $?"
-cut -d, -f2-4,7,9- mend.csv
+cut -d, -f2,4,5,11,13- mend.csv
 sed -i s/twenty,/20,/ mend.csv
 dhis2 data aggregate push mend.csv --yes -o json --jq '{created}'
 dhis2 data aggregate get --data-set 'Vaccine stock' --period 202602 --org-unit Okavéri --children -o json --jq length
