@@ -45,7 +45,11 @@ async def as_they_are(s: Session, writes: Sequence[Write]) -> dict[tuple[str, st
 
 
 async def made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObject]:
-    """What became of what was sent, by number, where it is something else (rows numbered anew); of very many nothing is read."""
+    """What became of what was sent, by number; of very many nothing is read.
+
+    Of what was changed, where it is something else (rows numbered anew); of what is new the whole object, so that an
+    undo sees what was added to it later.
+    """
     looked_at = {
         number: write for number, write in writes.items() if write.before is None or has_rows(write.changed()[1] or {})
     }
@@ -59,8 +63,9 @@ async def made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObje
     for number, write in looked_at.items():
         now, (before, after) = there.get((write.plural, write.uid), {}), write.changed()
         names = [name for name in {**(before or {}), **(after or {})} if name not in SET_BY_SERVER]
-        if now and any(not same(now.get(name), (after or {}).get(name)) for name in names):
-            kept = now if write.before is None else {name: now.get(name) for name in names}
+        new = write.before is None
+        if now and (new or any(not same(now.get(name), (after or {}).get(name)) for name in names)):
+            kept = now if new else {name: now.get(name) for name in names}
             found[number] = {name: value for name, value in kept.items() if name != "access"}
     return found
 

@@ -12,7 +12,7 @@ from dhis2sh.changes.own_account import USERS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
-from dhis2sh.dhis2.properties import OF_RUNS, SET_BY_SERVER, name_of
+from dhis2sh.dhis2.properties import COUNTED, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import looked, map_layers, writes
 from dhis2sh.metadata.bundles.diff import differs
@@ -38,8 +38,14 @@ NOT_EDITED = SET_BY_SERVER | OF_RUNS
 """What is another one although nobody has edited the object."""
 NOT_COMPARED = NOT_EDITED | {"version"}
 """What is another one when an object is made again."""
-WORKED_OUT = {"programRuleVariables": frozenset({"valueType"})}
+WORKED_OUT = {
+    "programRuleVariables": frozenset({"valueType"}),
+    "jobConfigurations": frozenset({"jobStatus", "executedBy", "errorCodes", "queueName", "queuePosition"}),
+    **COUNTED,
+}
 """What a server sets by itself although an object owns it: a variable has the value type of what it stands for."""
+NOT_ADDED = VOLATILE | FOLLOWERS
+"""What others add to an object without editing it."""
 SETTLED = dt.timedelta(minutes=1)
 """So long after an object was created its server may save it again by itself."""
 
@@ -67,8 +73,9 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         else:
             notes.add(NO_WAY, f"{change.action} {change.type} {change.name or ''}".rstrip())
     pairs: list[Write] = []
+    new = {cast("str", change.uid) for change in metadata if change.action == "create"}
     for plural, changes in _by_type(metadata):
-        pairs += await _taken_back(s, plural, changes, notes, force=force)
+        pairs += await _taken_back(s, plural, changes, new, notes, force=force)
     created: dict[str, list[JsonObject]] = {}
     for write in pairs:
         if write.after is None:
@@ -250,8 +257,14 @@ def _by_type(changes: Sequence[Change]) -> Iterable[tuple[str, list[Change]]]:
     return found.items()
 
 
-async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes: Notes, *, force: bool) -> list[Write]:
-    """The writes that take back changes of one type; what cannot be taken back goes into the notes."""
+async def _taken_back(
+    s: Session, plural: str, changes: Sequence[Change], new: Collection[str], notes: Notes, *, force: bool
+) -> list[Write]:
+    """The writes that take back changes of one type; what cannot be taken back goes into the notes.
+
+    Parameters:
+        new: the UIDs of all that was created in the same entry.
+    """
     now = {str(item["id"]): item for item in await _present(s, plural, [cast("str", change.uid) for change in changes])}
     types = await schema.types_of(s.client)
     pairs: list[Write] = []
@@ -273,7 +286,8 @@ async def _taken_back(s: Session, plural: str, changes: Sequence[Change], notes:
                 stays=change.action != "create" and change.state == "done",
             )
         elif change.action == "create":
-            changed = [] if force else _changed_since(current, _own(plural, types.get(plural), change.after or {}))
+            its_own, made = (_own(plural, types.get(plural), body) for body in (current, _as_left(change, changes)))
+            changed = [] if force else _changed_since(_without_new(its_own, made, new), made)
             if changed:
                 notes.edited(uid, joined(changed), called)
             else:
@@ -322,11 +336,42 @@ def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
         for name, value in plain.items()
         if name not in NOT_EDITED and not same(current.get(name), value) and not _untouched(name, current, value)
     ]
+    created, saved, kept = (
+        _time(item) for item in (current.get("created"), current.get("lastUpdated"), made.get("lastUpdated"))
+    )
+    if created is not None and kept is not None and kept >= created:  # the whole object, as its server had it
+        named += [name for name in current if name not in made and name not in NOT_ADDED and _says(current[name])]
     if named or "created" in made or "lastUpdated" in made:
         return named
-    times = [_time(current.get(name)) for name in ("created", "lastUpdated")]
-    created, saved = times
     return ["it"] if created is not None and saved is not None and saved - created > SETTLED else []
+
+
+def _as_left(made: Change, changes: Sequence[Change]) -> JsonObject:
+    """A created object as its entry left it: a later part of the entry may have changed it (its members)."""
+    found = dict(made.after or {})
+    for change in sorted(changes, key=lambda one: one.number):
+        if change.uid == made.uid and change.number > made.number and change.action.endswith("update"):
+            after = change.after or {}
+            found |= {name: after.get(name) for name in {**(change.before or {}), **after}}
+    return found
+
+
+def _says(value: JsonValue) -> bool:
+    """Is a value more than what a server shows of a property that nobody has set?"""
+    return value not in (None, False, "", [], {})
+
+
+def _without_new(current: JsonObject, made: JsonObject, new: Collection[str]) -> JsonObject:
+    """An object without those of its members that the same entry has created after it: they go, too."""
+    found = dict(current)
+    for name, value in current.items():
+        if isinstance(value, list):
+            first = made.get(name)
+            then = ids(first) if isinstance(first, list) else {}
+            later = {uid for uid in ids(value) if uid in new and uid not in then}
+            if later:
+                found[name] = [item for item in value if not isinstance(item, dict) or item.get("id") not in later]
+    return found
 
 
 def _own(plural: str, resource: Resource | None, made: JsonObject) -> JsonObject:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dhis2sh.changes.journal import journal_of
+from dhis2sh.changes.journal import Change, journal_of
 from dhis2sh.changes.plan import Part
 from dhis2sh.client.client import Client
-from dhis2sh.errors import NotFound, PartlyDone, ServerFault
-from dhis2sh.metadata import undoing, write, writes
+from dhis2sh.errors import NotFound, PartlyDone, Refused, ServerFault
+from dhis2sh.metadata import looked, undoing, write, writes
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.session import Session
 from tests.metadata.calls import YES, call, planned
@@ -165,7 +165,8 @@ async def test_undo1_a_single_new_object_keeps_its_translations(session: Session
 
 
 async def test_what_was_created_and_filled_since_stays(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that the creation said is different, but somebody has saved it again."""
+    """What the server made of it was not read, as of very many: somebody has saved it again."""
+    monkeypatch.setattr(looked, "LOOKED_AT", 0)
     monkeypatch.setattr(undoing, "SETTLED", dt.timedelta(0))
     made = (await call(session, "metadata create", YES, **NEW)).uids[0]
     await session.client.patch(
@@ -199,3 +200,65 @@ async def test_an_undo_whose_answer_was_lost_and_that_is_done_says_so(session: S
     assert "looked at afterwards: all of it is done" in undone.note
     assert await names(session) == before
     assert journal_of(session).entries()[0].outcome == "done"
+
+
+async def test_what_was_added_to_a_new_object_is_not_deleted_without_a_word(session: Session) -> None:
+    """At once, and in a property of which the creation said nothing."""
+    made = (await call(session, "metadata create", YES, **NEW)).uids[0]
+    await call(session, "metadata update", YES, type="dataElementGroups", uid=made, set=["code=LATER"])
+
+    with pytest.raises(Refused, match="code was changed again since, it stays"):
+        await call(session, "undo", YES, id=1)
+    assert (await session.client.get_object(f"dataElementGroups/{made}"))["code"] == "LATER"
+
+    await call(session, "undo", YES, id=2)
+    await call(session, "undo", YES, id=1)
+    with pytest.raises(NotFound):
+        await session.client.get_object(f"dataElementGroups/{made}")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        ("/dataElements", [{"id": "deNumber001"}], "dataElements"),
+        ("/sharing/public", "rw------", "sharing"),
+        ("/translations", [{"locale": "fr", "property": "NAME", "value": "Nouveau"}], "translations"),
+    ],
+)
+async def test_members_sharing_and_translations_of_a_new_object_are_later_work(
+    session: Session, path: str, value: object, named: str
+) -> None:
+    made = (await call(session, "metadata create", YES, **NEW)).uids[0]
+    now = (await session.client.get_object(f"dataElementGroups/{made}"))["sharing"]
+    value = "r-------" if named == "sharing" and now["public"] == value else value
+    await session.client.patch(f"dataElementGroups/{made}", [{"op": "add", "path": path, "value": value}])
+
+    plan = await planned(session, "undo")
+
+    assert plan.steps == []
+    assert plan.notes[0].startswith(f"{named} was changed again since, it stays")
+
+
+def test_what_the_same_entry_created_afterwards_is_no_later_work() -> None:
+    made = {"name": "Set", "options": []}
+    current = {"name": "Set", "options": [{"id": "optionNew01"}, {"id": "optionOld01"}]}
+    assert undoing._without_new(current, made, {"optionNew01"})["options"] == [{"id": "optionOld01"}]
+
+
+def test_what_the_same_entry_changed_afterwards_is_no_later_work() -> None:
+    created = Change(
+        0, "create", "userGroups", "userGroup01", None, None, None, {"name": "G", "users": []}, "done", None
+    )
+    filled = Change(
+        1,
+        "update",
+        "userGroups",
+        "userGroup01",
+        None,
+        None,
+        {"users": []},
+        {"users": [{"id": "user0000001"}]},
+        "done",
+        None,
+    )
+    assert undoing._as_left(created, [filled, created]) == {"name": "G", "users": [{"id": "user0000001"}]}
