@@ -16,7 +16,7 @@ from dhis2sh.as_code.scope import APPS, SETTINGS, STORE
 from dhis2sh.as_code.secret import hidden, open_ones
 from dhis2sh.as_code.server import Server, entry
 from dhis2sh.dhis2.as_code import is_state
-from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
+from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, SAVED_BY
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.metadata.bundles.diff import differs, empty
@@ -259,7 +259,7 @@ async def _compare_type(
 
 def stamp_of(raw: Row) -> tuple[str | None, str | None]:
     """When an object was saved last, and by whom, as the server says it."""
-    by = raw.get("lastUpdatedBy")
+    by = raw.get(SAVED_BY)
     name = (by.get("username") or by.get("name") or by.get("id")) if isinstance(by, dict) else None
     at = raw.get("lastUpdated")
     return str(at) if at else None, str(name) if name else None

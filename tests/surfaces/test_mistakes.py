@@ -21,7 +21,10 @@ from dhis2sh.surfaces.ipython import magics, running
         ("list dataElements", "metadata list dataElements"),
         ("types data", "did you mean jobs types or metadata types or task types?"),
         ("journl show 3", "did you mean journal?"),
-        ("dashboard describe 'Mother and child'", "did you mean analytics dashboard or metadata dashboard?"),
+        (
+            "dashboard describe 'Mother and child'",
+            "did you mean analytics dashboard or browser dashboard or metadata dashboard?",
+        ),
     ],
 )
 def test_a_line_that_was_meant_for_us(

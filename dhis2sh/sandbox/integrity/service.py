@@ -22,7 +22,7 @@ SHOWN = ("name", "displayName", "section", "sectionOrder", "severity", "descript
          "issuesIdType")  # fmt: skip
 """What a check says of itself, in the server's order."""
 EXPLAINED = ("introduction", "recommendation")
-UNTOLD = "A server explains the check here, in words of its own that the sandbox does not have."
+UNTOLD = "a server explains it"
 NOT_HERE = "the sandbox does not keep what this check looks at"
 
 

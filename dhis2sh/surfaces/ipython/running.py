@@ -297,8 +297,7 @@ async def _called(
 
 
 OVERVIEW = """\
-dhis2sh is IPython with a verb for what one does with DHIS2. Type a verb, a
-pipeline or Python:
+IPython with a verb for what one does with DHIS2: a verb, a pipeline, Python.
 
   metadata search malaria                  by words, a code or part of a UID
   metadata list dataElements | where(valueType == 'NUMBER') | select(id, name)
