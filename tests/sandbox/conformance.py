@@ -10,17 +10,20 @@ a figure may only rise. What differs is listed with the reason that `known_diffe
 
 import argparse
 import asyncio
+import datetime as dt
 import importlib.util
 import json
 import logging
 import multiprocessing
 import os
+import re
 import shutil
 import socket
 import sys
 import tempfile
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -28,6 +31,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import time_machine
 import tomlkit
 
 from dhis2sh.sandbox.areas import open_store
@@ -59,6 +63,8 @@ REMOTE_SERVERS = (
     "http://127.0.0.1:8898/*",
 )
 """Where the recorded server let routes lead."""
+ASKED_SINCE = "2026-11-01"
+"""The first recordings are not older; days before are of the data."""
 WAITS = 100
 """What a step that waits for a job costs, in steps that do not."""
 
@@ -98,10 +104,32 @@ def load(database: Path, version: str) -> None:
     store.close()
 
 
-def record(name: str, group: list[str], database: Path, out: Path) -> tuple[str, str]:
+def recorded_day(version: str) -> dt.date:
+    """The day on which a real server was asked most: what its answers say of today is true on that day alone."""
+    days: Counter[str] = Counter()
+    for path in recording(version).glob("*.jsonl"):
+        days.update(re.findall(r"20\d\d-\d\d-\d\d", path.read_text("utf-8")))
+    return max(
+        (dt.date.fromisoformat(day) for day in days if _is_day(day) and day >= ASKED_SINCE),
+        key=lambda day: days[day.isoformat()],
+    )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def record(name: str, group: list[str], database: Path, out: Path, day: dt.date) -> tuple[str, str]:
     """Serve a copy of a database and record what it answers to a group of scenarios into `out`, in a process of its own.
 
     The copy stays beside the database: jobs may still write to it until this process ends.
+
+    Parameters:
+        day: the sandbox's today; its clock goes on from this time of that day.
 
     Returns the group's name, and what the recording had to say where it came to grief.
     """
@@ -111,7 +139,8 @@ def record(name: str, group: list[str], database: Path, out: Path) -> tuple[str,
     steps.write_text(json.dumps({one: scenarios()[one] for one in group}))
     store = open_store(copy)
     try:
-        return name, asyncio.run(_ask(store, steps, out))
+        with time_machine.travel(dt.datetime.combine(day, dt.datetime.now(dt.UTC).timetz()), tick=True):
+            return name, asyncio.run(_ask(store, steps, out))
     finally:
         store.close()
 
@@ -158,10 +187,10 @@ def record_all(groups: Mapping[str, list[str]], version: str, out: Path) -> None
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "loaded.db"
         load(database, version)
-        fresh = multiprocessing.get_context("spawn")
+        fresh, day = multiprocessing.get_context("spawn"), recorded_day(version)
         with ProcessPoolExecutor(AT_ONCE, mp_context=fresh) as pool:
             order = sorted(groups.items(), key=lambda item: -cost(item[1]))
-            for done in as_completed([pool.submit(record, name, group, database, out) for name, group in order]):
+            for done in as_completed([pool.submit(record, name, group, database, out, day) for name, group in order]):
                 name, trouble = done.result()
                 if trouble:
                     print(f"{name}: {trouble}")

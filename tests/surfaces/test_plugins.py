@@ -77,6 +77,15 @@ print(json.dumps(found))
 """
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _not_measured() -> Iterator[None]:
+    """Coverage in the processes that import plugins loads files of its own, which are no plugin's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+            patch.delenv(name)
+        yield
+
+
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Python of its own in which the example is installed, as an installer would leave it; needs no network."""

@@ -225,8 +225,7 @@ class Api:
         for name, key in _LOGIN_CONFIG.items():
             value = settings[key]
             body[name] = str(value) if name.endswith("PasswordLength") else value
-        logo: JsonObject = {"loginPageLogo": "/api/staticContent/logo_front.png"} if body["useCustomLogoFront"] else {}
-        body |= {**logo, "recaptchaSite": "", "emailConfigured": False,
+        body |= {"loginPageLogo": "/api/staticContent/logo_front.png", "recaptchaSite": "", "emailConfigured": False,
                  "selfRegistrationEnabled": False, "oidcProviders": []}  # fmt: skip
         return answer(body)
 
