@@ -1,5 +1,6 @@
 """Undo where something went wrong on the way, and where somebody else has been at it since."""
 
+import contextlib
 import datetime as dt
 from pathlib import Path
 
@@ -93,7 +94,7 @@ async def test_an_undo_that_was_cut_off_is_the_next_to_be_taken_back(
 async def test_a_proxys_fault_in_json_is_no_refusal(session: Session, *, carries_out: bool) -> None:
     failing(session, 0, carries_out=carries_out)
 
-    with pytest.raises(PartlyDone if carries_out else ServerFault):
+    with contextlib.nullcontext() if carries_out else pytest.raises(ServerFault):
         await call(session, "metadata rename", YES, **RENAME)
 
     [entry] = journal_of(session).entries()
