@@ -315,3 +315,13 @@ def test_the_namespace_holds_the_profile_as_domain_and_as_itself(runner: magics.
     assert (profile.name, profile.read_only) == ("sandbox", False)
     rows = asyncio.run(profile.list())
     assert [row.name for row in rows] == ["sandbox"]
+
+
+def test_where_a_folder_is_wanted_no_file_is_offered() -> None:
+    Path("country").mkdir()
+    Path("country.zip").touch()
+    assert [one.text for one in suggest("instance diff cou", frozenset({"instance"}), names).items] == ["country/"]
+    assert [one.text for one in suggest("raw post x --from cou", frozenset({"raw"}), names).items] == [
+        "country/",
+        "country.zip",
+    ]

@@ -62,7 +62,7 @@ def suggest(
             return Suggestions(used[1], matched)
     wanted = completion.expected(words)
     if wanted.what in {"files", "folders"}:
-        return tails.files(typed[wanted.at :])
+        return tails.files(typed[wanted.at :], folders=wanted.what == "folders")
     found = completion.complete(words, names, version)
     if not found.items and wanted.what == "files-or-profiles":
         return tails.files(typed[wanted.at :])

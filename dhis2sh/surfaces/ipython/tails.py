@@ -332,11 +332,11 @@ def result_fields(path: str) -> list[str]:
     return []
 
 
-def files(typed: str) -> Suggestions:
-    """The files and folders that a path may go on with."""
+def files(typed: str, *, folders: bool = False) -> Suggestions:
+    """The files and folders that a path may go on with; the folders alone where one is wanted."""
     folder, _, part = typed.rpartition("/")
     base = Path(f"{folder}/" if folder or typed.startswith("/") else ".").expanduser()
-    return Suggestions(part, [*_files_in(base, part)])
+    return Suggestions(part, [one for one in _files_in(base, part) if one.note == "folder" or not folders])
 
 
 def _files_in(base: Path, part: str) -> Iterator[Candidate]:
