@@ -69,6 +69,23 @@ def sweep(profile: str) -> int:
     return len(gone)
 
 
+def delivered(path: Path, wanted: Path | None) -> str:
+    """A file of a job copied to where it is wanted; where it is, in words."""
+    if wanted is None:
+        return str(path)
+    try:
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, wanted)
+    except OSError as error:  # what was sent was sent
+        return f"{path} ({wanted} cannot be written: {error.strerror})"
+    return str(wanted)
+
+
+def to_mend(path: Path, wanted: Path | None) -> str:
+    """The file of a job that somebody mends, in words."""
+    return str(wanted or f"a copy of {path}, which goes after a day (--rejected FILE makes one)")
+
+
 def forget(profile: str) -> None:
     """Delete all folders of a profile whose server is gone."""
     shutil.rmtree(folder(profile), ignore_errors=True)

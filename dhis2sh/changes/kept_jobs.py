@@ -16,16 +16,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Callable
+import uuid
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
-
-import orjson
+from typing import TYPE_CHECKING, ClassVar, Self, cast
 
 from dhis2sh.changes import journal
-from dhis2sh.changes.job_folders import durable, kept_in, part
+from dhis2sh.changes.job_folders import durable, folder, kept_in, part, sweep
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -52,8 +51,24 @@ class KeptJob[Head: JobHead]:
         path: its folder; head: what it is.
     """
 
+    kind: ClassVar[type[JobHead]]
+    """What its head is read as."""
+
     def __init__(self, path: Path, head: Head) -> None:
         self.path, self.head = path, head
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """The job of a folder, if there is one."""
+        try:
+            return cls(path, cast("Head", cls.kind(**json.loads((path / "job.json").read_text("utf-8")))))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @classmethod
+    def find(cls, profile: str, name: str) -> Self | None:
+        """A job by its name."""
+        return cls.read(folder(profile) / name)
 
     @property
     def name(self) -> str:
@@ -99,11 +114,6 @@ class KeptJob[Head: JobHead]:
         else:
             durable(self.file(number, "task"), uid)
 
-    def answer(self, number: int) -> JsonObject | None:
-        """What the server said of a part."""
-        file = self.file(number, "answer.json")
-        return cast("JsonObject", orjson.loads(file.read_bytes())) if file.exists() else None
-
     def answered(self, number: int) -> bool:
         """Has the server said what it did with a part?"""
         return self.file(number, "answer.json").exists()
@@ -116,21 +126,20 @@ class KeptJob[Head: JobHead]:
         """The parts that have no answer yet."""
         return [number for number in range(1, self.head.parts + 1) if not self.answered(number)]
 
-    def settled(self, profile: str, name: str, read: Callable[[Path], Self | None]) -> Self:
+    def settled(self, profile: str, name: str) -> Self:
         """This job, which was just made, in its place; one of the same parts that was cut off goes on in its stead.
 
         What was only planned before, or was taken back, is none that could go on.
 
         Parameters:
             name: what it is to be called; until now it is in a folder for the while.
-            read: the job of a folder, if there is one.
         """
         with kept_in(self.path):
             (self.path / "job.json").write_text(json.dumps(asdict(self.head)), "utf-8")
         undone = journal.of(profile).undone_loads()
         for number in range(1, 10_000):
             path = self.path.parent / (name if number == 1 else f"{name}-{number}")
-            there = read(path)
+            there = self.read(path)
             if there is None or not there.begun:
                 shutil.rmtree(path, ignore_errors=True)
                 self.path.rename(path)
@@ -151,3 +160,33 @@ class KeptJob[Head: JobHead]:
             for new in made.path.glob("refused.*"):
                 new.replace(self.path / new.name)
         shutil.rmtree(made.path, ignore_errors=True)
+
+
+class Parts:
+    """Parts on their way into the folder of a job; `drop` takes it away again.
+
+    Parameters:
+        profile: whose job it is.
+        mark: with which its name begins.
+    """
+
+    def __init__(self, profile: str, mark: str = "") -> None:
+        sweep(profile)
+        self._profile, self._home, self._mark = profile, folder(profile), mark
+        self.path = self._home / f".{mark}{os.getpid()}-{id(self):x}"
+        with kept_in(self._home):
+            self.path.mkdir(parents=True, mode=0o700)
+        self.parts: int = 0
+
+    def name(self, how: str) -> str:
+        """What a job of them is called: a digest of them and of how they are sent."""
+        if not self.parts:
+            return f"{self._mark}refused-{uuid.uuid4().hex[:8]}"
+        whole = hashlib.sha256(how.encode())
+        for number in range(1, self.parts + 1):
+            whole.update((self.path / f"{number:06}.json.gz").read_bytes())
+        return f"{self._mark}{whole.hexdigest()[:12]}"
+
+    def drop(self) -> None:
+        """Nothing of it is wanted."""
+        shutil.rmtree(self.path, ignore_errors=True)

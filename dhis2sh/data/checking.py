@@ -33,6 +33,13 @@ class Problem(Exception):
     """Why a row is not sent."""
 
 
+def _given(row: Row) -> tuple[JsonValue, ...]:
+    """What names the cell of a row, but for its unit, as it was given."""
+    return (
+        row.get("dataElement"), row.get("period"), row.get("categoryOptionCombo"), row.get("attributeOptionCombo")
+    )  # fmt: skip
+
+
 class _Place(NamedTuple):
     """What a value is of, but for its option combinations."""
 
@@ -116,19 +123,14 @@ class Checker:
         for column, cell in beside.items():
             uid, text = str(sent[column]), text_of(cell)
             if not self._target.is_called(uid, text):
-                name = self._target.names().get(uid, uid)
+                name = self._target.called(uid)
                 raise Problem(
                     f"the {column} {uid} is '{name}', and beside it stands '{text[:60]}': take out one of the two"
                 )
 
     def _quickly(self, row: Row) -> tuple[_Place, Row] | None:
         """What `_thoroughly` finds, where all but the unit was met before and the unit reports through the same sets."""
-        given = (
-            row.get("dataElement"),
-            row.get("period"),
-            row.get("categoryOptionCombo"),
-            row.get("attributeOptionCombo"),
-        )
+        given = _given(row)
         text = row.get("orgUnit")
         if not isinstance(text, str) or (unit := self._units.get(text)) is None:
             return None
@@ -155,12 +157,7 @@ class Checker:
             "categoryOptionCombo": self._one_combo(row, "categoryOptionCombo", (element,), place, _combo),
             "attributeOptionCombo": self._one_combo(row, "attributeOptionCombo", sets, place, _attribute_combo),
         }  # fmt: skip
-        given = (
-            row.get("dataElement"),
-            row.get("period"),
-            row.get("categoryOptionCombo"),
-            row.get("attributeOptionCombo"),
-        )
+        given = _given(row)
         if len(sets) == len(reported.sets) and all(item is None or isinstance(item, str) for item in given):
             self._cells[given] = _Cell(reported, cell)
         if isinstance(text := row.get("orgUnit"), str):
@@ -361,28 +358,9 @@ def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
     return uid
 
 
-def _advice(text: str) -> str | None:
-    """What to do about a text that is no number of a type, where it nearly is one."""
-    if (whole := _WHOLE.fullmatch(text)) is not None:
-        return f"write {whole[1]}"
-    if _PARTED.fullmatch(text):
-        return "take out what parts the thousands, if it is that"
-    if (comma := _COMMA.fullmatch(text)) is not None:
-        return f"write {comma[1]}.{comma[2]}, if that is a decimal comma"
-    if text.lower() in _NONE:
-        return "write 0 if it is zero, and leave the cell empty if it is not known"
-    return None
-
-
 SHORT = 16
 """Characters of a value that a load may well have again."""
 _refused = lru_cache(20_000)(value_types.refused)
-_WHOLE = re.compile(r"([-+]?\d+)[.,]0{1,2}")
-"""A whole number as a spreadsheet with decimals writes it; of three noughts nobody knows."""
-_COMMA = re.compile(r"([-+]?\d+),(\d+)")
-_NONE = {"nil", "none", "no", "zero", "o", "-", "--", "n/a", "na", "nd"}
-_PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
-"""A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
 
 
 def _value(row: Row, element: Element) -> str:
@@ -396,7 +374,7 @@ def _value(row: Row, element: Element) -> str:
     text = text_of(cast("JsonValue", given))
     wanted = (_refused if len(text) <= SHORT else value_types.refused)(element.value_type, text)
     if wanted is not None:
-        advice = _advice(text) if element.value_type in value_types.NUMERIC else None
+        advice = value_types.advice(element.value_type, text)
         raise Problem(f"'{element.name}' wants {wanted}, and this is '{text[:60]}'{f': {advice}' if advice else ''}")
     if element.options is not None and element.value_type != "MULTI_TEXT" and text not in element.options:
         raise Problem(f"'{text[:60]}' is no option of '{element.name}' (options are given by code)")

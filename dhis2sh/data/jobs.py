@@ -8,12 +8,8 @@ refused.csv         rows that were not written, with the reason
 from __future__ import annotations
 
 import gzip
-import hashlib
 import itertools
 import json
-import os
-import shutil
-import uuid
 from collections.abc import AsyncIterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +19,8 @@ import orjson
 
 from dhis2sh import paths
 from dhis2sh.changes import job_folders
-from dhis2sh.changes.job_folders import folder, kept_in, sweep
-from dhis2sh.changes.kept_jobs import JobHead, KeptJob
+from dhis2sh.changes.job_folders import kept_in
+from dhis2sh.changes.kept_jobs import JobHead, KeptJob, Parts
 from dhis2sh.data.cells import KEY
 
 if TYPE_CHECKING:
@@ -57,6 +53,8 @@ class Head(JobHead):
 
 class Job(KeptJob[Head]):
     """One load of values."""
+
+    kind = Head
 
     @property
     def has_before(self) -> bool:
@@ -98,18 +96,6 @@ class Job(KeptJob[Head]):
         return cast("list[int]", json.loads(job_folders.part(self.file(part, "rows"))))
 
 
-def find(profile: str, name: str) -> Job | None:
-    """A job by its name."""
-    return _read(folder(profile) / name)
-
-
-def _read(path: Path) -> Job | None:
-    try:
-        return Job(path, Head(**json.loads((path / "job.json").read_text("utf-8"))))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
 def _key(row: Row) -> tuple[object, ...]:
     return tuple(row.get(name) for name in KEY)
 
@@ -117,8 +103,8 @@ def _key(row: Row) -> tuple[object, ...]:
 _NONE = Head("", "", 0, "CREATE_AND_UPDATE", 0, False, [], [], [])
 
 
-class Preparing:
-    """Rows on their way into the parts of a job; `finish` names it, `drop` takes it away again.
+class Preparing(Parts):
+    """Rows on their way into the parts of a job; `finish` names it.
 
     Parameters:
         profile: whose job it is.
@@ -126,16 +112,12 @@ class Preparing:
     """
 
     def __init__(self, profile: str, size: int = ROWS_IN_ONE_PART) -> None:
-        sweep(profile)
-        self._profile, self._home = profile, folder(profile)
-        self.path = self._home / f".{os.getpid()}-{id(self):x}"
-        with kept_in(self._home):
-            self.path.mkdir(parents=True, mode=0o700)
+        super().__init__(profile)
         self._size = size
         self._held: dict[str | None, list[tuple[int, Row]]] = {}
         self._scope: dict[str, dict[str, None]] = {"dataElement": {}, "period": {}, "orgUnit": {}}
         self._withdrawn: set[tuple[int, tuple[object, ...]]] = set()
-        self.parts = self.rows = 0
+        self.rows = 0
 
     def add(self, place: int, row: Row, data_set: str | None = None) -> None:
         """One row that may be sent.
@@ -197,13 +179,9 @@ class Preparing:
         for data_set in list(self._held):
             self._flush(data_set)
         self._leave_out_withdrawn()
-        whole = hashlib.sha256(f"{url} {strategy}".encode())
-        for part in range(1, self.parts + 1):
-            whole.update((self.path / f"{part:06}.json.gz").read_bytes())
         scope = (sorted(seen) for seen in self._scope.values())
         head = Head(title, url, self.parts, strategy, self.rows, undo, *scope)
-        name = whole.hexdigest()[:12] if self.parts else f"refused-{uuid.uuid4().hex[:8]}"
-        return Job(self.path, head).settled(self._profile, name, _read)
+        return Job(self.path, head).settled(self._profile, self.name(f"{url} {strategy}"))
 
     def _leave_out_withdrawn(self) -> None:
         """Write those parts again that hold a withdrawn row."""
@@ -212,7 +190,3 @@ class Preparing:
             kept = [item for item in self._written(part) if self._stays(item)]
             if len(kept) < len(job.places(part)):
                 self._write(part, cast("str | None", job.content(part)[0].get("dataSet")), kept)
-
-    def drop(self) -> None:
-        """Nothing of it is wanted."""
-        shutil.rmtree(self.path, ignore_errors=True)

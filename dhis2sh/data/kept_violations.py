@@ -7,10 +7,10 @@ API source: `POST /api/dataAnalysis/validationRules` with `persist`, `GET /api/v
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from dhis2sh.changes.plan import Part, PartDone, Plan, PlanStep
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import envelopes
 from dhis2sh.data import violations
@@ -64,27 +64,23 @@ def _row(body: JsonObject) -> Row:
 
 
 @dataclass(slots=True)
-class Keeping:
+class Keeping(PlainWriter):
     """The writer: one run a unit and group of rules, whose violations the server keeps.
 
     Parameters:
         runs: the bodies of the requests, one a step.
-        what, notes, concurrency, again: as of every writer.
+        what, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME
-    bulk: ClassVar[bool] = False
 
     runs: Sequence[JsonObject]
-    what: str = "violations"
-    notes: Sequence[str] = ()
-    concurrency: int = 1
-    again: str = "the same line once more: what is kept already is kept once"
+    what: str = field(default="violations", kw_only=True)
+    again: str = field(default="the same line once more: what is kept already is kept once", kw_only=True)
 
     def parts(self) -> Iterator[Part]:
         """A request for each run."""
-        for number in range(len(self.runs)):
-            yield Part([number])
+        return self.one_by_one(len(self.runs))
 
     async def moved(self, s: Session) -> Sequence[str]:
         """What is found is what is broken when it runs."""
@@ -146,5 +142,5 @@ async def plan(
 async def stays(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What a run has kept cannot be told from what was kept before; the plan says so."""
     why = f"entry {entry.id} cannot be taken back: what it found cannot be told from what was kept before"
-    hint = "dhis2 raw delete validationResults --param vr=UID  takes away all of a rule"
+    hint = "dhis2 validation results  shows what is kept, and by which rule"
     return Plan(f"undo entry {entry.id}: {entry.title}", blocked=Refused(why, hint=hint))

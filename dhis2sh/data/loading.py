@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.job_folders import to_mend
 from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.changes.refusals import named
 from dhis2sh.client.sending import attempt, send
@@ -155,9 +156,8 @@ class _Taking:
             (uid, cell) for _, text, cells in said for uid in self._target.alike(text) for _, cell in cells
         )
         for row, text, cells in said:
-            held = [uid for uid in self._target.alike(text) if all(self._places.holds(uid, cell) for _, cell in cells)]
-            if len(held) == 1:
-                row["orgUnit"] = held[0]
+            if (one := self._places.only(self._target.alike(text), cells)) is not None:
+                row["orgUnit"] = one
         await self._target.meet((), _texts([row for row, _, _ in said], "orgUnit"), ())
 
     def _checked(self, row: Row) -> Row:
@@ -335,7 +335,7 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
     if not rows and refused.count:
         made.blocked = Refused(
             f"none of the {given:,} rows can be sent: {refused.lines()[0]}",
-            hint=f"mend them in {refused.wanted or f'a copy of {refused.path}, which goes after a day (--rejected FILE makes one)'}",
+            hint=f"mend them in {to_mend(refused.path, refused.wanted)}",
         )
         made.leave = refused.deliver
     return made

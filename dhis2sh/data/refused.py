@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from dhis2sh.changes.job_folders import delivered
 from dhis2sh.data.cells import KEY
 from dhis2sh.data.named import TYPES, columns
 from dhis2sh.errors import Dhis2Error
@@ -86,14 +86,7 @@ class RefusedRows:
     def deliver(self) -> str:
         """Write the copy, if one is wanted. Where the refused rows are, in words."""
         self.close()
-        if self.wanted is None or not self.count:
-            return str(self.path)
-        try:
-            self.wanted.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.path, self.wanted)
-        except OSError as error:  # what was sent was sent
-            return f"{self.path} ({self.wanted} cannot be written: {error.strerror})"
-        return str(self.wanted)
+        return delivered(self.path, self.wanted if self.count else None)
 
     def lines(self) -> list[str]:
         """The reasons, the most frequent first, each with how many rows and the first of them."""

@@ -288,7 +288,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "E7644": ("the data sets of the element take other periods alone (dataInputPeriods)", ""),
 }
 """What to do about a row that is refused for its time, and what to look at, by code (api-facts f.1); others are left in the server's own words."""
-_ABOUT = re.compile(r"(data set(?= at this time)|data set|period|org unit)(?: at this time)?: `?(\w+)`?", re.IGNORECASE)
+_ABOUT = re.compile(r"(data set|period|org unit)(?: at this time)?: `?(\w+)`?", re.IGNORECASE)
 """What a conflict of these codes is about, as its message says it."""
 
 

@@ -183,6 +183,11 @@ class Target:
         called = self._called.get(uid)
         return called is None or text == uid or folded(text) in called
 
+    def called(self, uid: str) -> str:
+        """What a UID that was met stands for; itself where it was not."""
+        found = self._sets.get(uid) or self._units.get(uid) or self._elements.get(uid)
+        return found.name if found is not None else self._combo_names.get(uid, uid)
+
     def names(self) -> dict[str, str]:
         """What the UIDs that were met stand for."""
         return {

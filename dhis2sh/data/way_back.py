@@ -38,7 +38,7 @@ async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> 
     """
     title = f"undo entry {entry.id}: {entry.title}"
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
-    job = next((found for name, *_ in digests if (found := jobs.find(s.profile.name, name))), None)
+    job = next((found for name, *_ in digests if (found := jobs.Job.find(s.profile.name, name))), None)
     if job is None or not job.has_before:
         why = "its folder is gone" if job is None else "the values before were not kept (--no-undo)"
         blocked = Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list")

@@ -21,6 +21,12 @@ _TIME = re.compile(r"([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?")
 _BOOLEANS = {"true", "false", "1", "0", "t", "f"}
 LONGEST = 50_000
 """Characters of one value."""
+_WHOLE = re.compile(r"([-+]?\d+)[.,]0{1,2}")
+"""A whole number as a spreadsheet with decimals writes it; of three noughts nobody knows."""
+_COMMA = re.compile(r"([-+]?\d+),(\d+)")
+_PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
+"""A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
+_NONE = {"nil", "none", "no", "zero", "o", "-", "--", "n/a", "na", "nd"}
 
 
 def _number(text: str) -> bool:
@@ -85,3 +91,18 @@ def refused(value_type: str, text: str) -> str | None:
         return f"at most {LONGEST:,} characters"
     takes, wanted = _TAKES.get(value_type, (None, ""))
     return wanted if takes is not None and not takes(text) else None
+
+
+def advice(value_type: str, text: str) -> str | None:
+    """What to do about a text that a type of numbers refuses, where it nearly is one; nothing that it would refuse too."""
+    if value_type not in NUMERIC:
+        return None
+    if (whole := _WHOLE.fullmatch(text)) is not None and refused(value_type, whole[1]) is None:
+        return f"write {whole[1]}"
+    if _PARTED.fullmatch(text):
+        return "take out what parts the thousands, if it is that"
+    if (comma := _COMMA.fullmatch(text)) is not None and refused(value_type, f"{comma[1]}.{comma[2]}") is None:
+        return f"write {comma[1]}.{comma[2]}, if that is a decimal comma"
+    if text.lower() in _NONE:
+        return "write 0 if it is zero, and leave the cell empty if it is not known"
+    return None

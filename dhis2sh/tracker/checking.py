@@ -17,7 +17,7 @@ from dhis2sh.tracker.reading import inner
 from dhis2sh.tracker.referred import REFERRING, Referred
 from dhis2sh.tracker.values import Problem, checked_day, text_of, value_of
 from dhis2sh.verbs import names
-from dhis2sh.words import folded, listed
+from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -45,14 +45,13 @@ class Known:
         self._uids: dict[str, dict[str, str]] = {plural: {} for plural in _PLURALS.values()}
         self._problems: dict[tuple[str, str], str] = {}
         self._alike: dict[str, list[str]] = {}
-        self._called: dict[str, set[str]] = {}
         self.programs: dict[str, Program] = {}
         self.types: dict[str, Type] = {}
         self.names: dict[str, str] = {}
         """What UIDs stand for."""
         self.referred = Referred(s)
 
-    async def meet(self, entries: Iterable[Entry]) -> None:
+    async def meet(self, entries: Sequence[Entry]) -> None:
         """Read what some entries speak of and was not met before."""
         wanted: dict[str, dict[str, None]] = {plural: {} for plural in _PLURALS.values()}
         for entry in entries:
@@ -77,19 +76,18 @@ class Known:
         if units:
             rows = (await objects.by_uid(self._s.client, "organisationUnits", units, fields="id,name,displayName")).rows
             self.names |= {str(row["id"]): str(row.get("displayName")) for row in rows}
-            self._called |= {
-                str(row["id"]): {folded(str(row.get(key))) for key in ("name", "displayName")} for row in rows
-            }
+            self.referred.learn(rows)
+
+    def _items(self) -> list[Item]:
+        """What the values of all that was met are of."""
+        return [item for one in self.programs.values() for item in one.everything()] + [
+            item for one in self.types.values() for item in one.items
+        ]
 
     def _referring(self, entries: Iterable[Entry]) -> Iterator[tuple[Item, str]]:
         """The values of entries that name objects, each with what takes it."""
-        programs_, types = self.programs.values(), self.types.values()
-        items = [
-            item for one in programs_ for item in [*one.attributes(), *(i for stage in one.stages for i in stage.items)]
-        ]
-        items += [item for one in types for item in one.items]
         called = {
-            text: item for item in items if item.value_type in REFERRING
+            text: item for item in self._items() if item.value_type in REFERRING
             for text in (item.uid, item.code, item.name, item.also) if text
         }  # fmt: skip
         for entry in entries if called else ():
@@ -132,16 +130,9 @@ class Known:
             self._problems[plural, text] = error.message
         return None
 
-    def called_otherwise(self, unit: str, said: str) -> bool:
-        """Is a unit, which was met, called otherwise than somebody says?"""
-        return unit in self._called and folded(said) not in self._called[unit]
-
     def numeric(self) -> list[str]:
         """The UIDs of what was met that holds numbers."""
-        items = [item for one in self.types.values() for item in one.items]
-        for program in self.programs.values():
-            items += [*program.attributes(), *(item for stage in program.stages for item in stage.items)]
-        return sorted({item.uid for item in items if item.value_type in NUMERIC and item.options is None})
+        return sorted({item.uid for item in self._items() if item.value_type in NUMERIC and item.options is None})
 
     def units(self, text: str) -> list[str]:
         """The organisation units, by UID, that a text may mean: one, several of one name, or none."""
@@ -212,7 +203,7 @@ class Checker:
             return
         called = entry.said.get(given)
         why = f"{given} is not called '{called}'; empty the one that is wrong"
-        if called and self._known.called_otherwise(unit, called) and why not in entry.problems:
+        if called and self._known.referred.contradicted(unit, called) and why not in entry.problems:
             entry.problems.append(why)
         if program is not None and unit not in program.units:
             entry.problems.append(f"'{program.name}' is not assigned to '{self._known.names.get(unit, unit)}'")

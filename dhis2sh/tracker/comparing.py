@@ -7,7 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from dhis2sh.changes.in_words import differences
-from dhis2sh.tracker.held import OWN, UNSET, VALUES, changed, held, uid_of, values_of
+from dhis2sh.client.tracker import IDENTIFIERS
+from dhis2sh.tracker.held import OWN, UNSET, VALUES, changed, held, said, uid_of, values_of, with_values
 from dhis2sh.tracker.reading import inner
 
 if TYPE_CHECKING:
@@ -103,9 +104,8 @@ def imported(kind: Kind, body: JsonObject, was: JsonObject) -> JsonObject:
     if isinstance(user, dict) and isinstance(had, dict) and user.items() <= had.items():
         found["assignedUser"] = had  # an account is named by its UID or its username
     if kind in VALUES:
-        name, key = VALUES[kind]
-        said = {str(item.get(key)): item.get("value") for item in inner(body, name)}
-        found[name] = {uid: value for uid, value in {**values_of(kind, was), **said}.items() if value not in (None, "")}
+        found[VALUES[kind][0]] = {**values_of(kind, was)}
+        found = with_values(kind, found, said(kind, body))
     return found
 
 
@@ -125,12 +125,7 @@ def words(entry: Entry, before: Mapping[str, JsonObject], names: Mapping[str, st
         lines = _new(kind, body, names) if was is None else _cells(kind, body, was, names)
         where = _where(entry, kind, body, names)
         told += [f"{where}{line}" for line in lines]
-    return f"{entry.body.get(_KEY[entry.kind])}: {'; '.join(told) or 'as it is'}"
-
-
-_KEY: Mapping[Kind, str] = {
-    "trackedEntities": "trackedEntity", "enrollments": "enrollment", "events": "event", "relationships": "relationship",
-}  # fmt: skip
+    return f"{entry.body.get(IDENTIFIERS[entry.kind])}: {'; '.join(told) or 'as it is'}"
 
 
 def _where(entry: Entry, kind: Kind, body: JsonObject, names: Mapping[str, str]) -> str:
@@ -139,7 +134,7 @@ def _where(entry: Entry, kind: Kind, body: JsonObject, names: Mapping[str, str])
         return ""
     called = body.get("programStage") or body.get("program")
     day = str(body.get("occurredAt") or body.get("scheduledAt") or "")[:10] if kind == "events" else ""
-    return " ".join(part for part in (_KEY[kind], names.get(str(called), str(called)), day) if part) + ": "
+    return " ".join(part for part in (IDENTIFIERS[kind], names.get(str(called), str(called)), day) if part) + ": "
 
 
 def _new(kind: Kind, body: JsonObject, names: Mapping[str, str]) -> Iterator[str]:

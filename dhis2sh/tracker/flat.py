@@ -66,10 +66,6 @@ class Layout:
                     found += [own + name for name in (*OF_STAGE, *of_items(stage.items, OF_STAGE))]
         return found
 
-    def items(self) -> list[Item]:
-        """What the values in it are of."""
-        return [*self.program.attributes(), *(item for stage in self.program.stages for item in stage.items)]
-
     def of_enrollment(self) -> list[str]:
         """What is told of an enrollment."""
         return [name for name in OF_ENROLLMENT if name != "occurredAt" or self.program.incident]
@@ -218,7 +214,7 @@ async def rows(s: Session, table: Layout, query: Query, *, limit: int | None = N
         fields = f"{ENTITY},enrollments[{ENROLLMENT}{of_events}]"
     async with aclosing(reading.pages(s, query, fields, limit=limit)) as batches:
         async for batch in batches:
-            await names.meet(units_in(batch, table.items()))
+            await names.meet(units_in(batch, table.program.everything()))
             make = table.event_row if query.kind == "events" else table.row
             yield [{**empty, **make(row, names)} for row in batch]
 

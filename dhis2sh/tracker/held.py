@@ -49,10 +49,14 @@ def held(kind: Kind, row: Row) -> JsonObject:
             what, uid = end_of(end)
             found[side] = {what: {what: uid}}
     if kind in VALUES:
-        name, key = VALUES[kind]
-        values = {str(item.get(key)): item.get("value") for item in inner(row, name)}
-        found[name] = {uid: value for uid, value in values.items() if value not in (None, "")}
+        found = with_values(kind, found, said(kind, row))
     return found
+
+
+def said(kind: Kind, row: Row) -> dict[str, JsonValue]:
+    """The values that an object names, by the UID of what holds them; an empty one takes a value away."""
+    name, key = VALUES[kind]
+    return {str(item.get(key)): item.get("value") for item in inner(row, name)}
 
 
 def uid_of(kind: Kind, body: JsonObject) -> str:

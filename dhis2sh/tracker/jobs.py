@@ -7,21 +7,16 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import orjson
 
 from dhis2sh.changes import job_folders
-from dhis2sh.changes.job_folders import durable, folder, kept_in, sweep
-from dhis2sh.changes.kept_jobs import JobHead, KeptJob
+from dhis2sh.changes.job_folders import durable, kept_in
+from dhis2sh.changes.kept_jobs import JobHead, KeptJob, Parts
 from dhis2sh.tracker.payloads import Entry
 
 if TYPE_CHECKING:
@@ -53,6 +48,8 @@ class Head(JobHead):
 class Job(KeptJob[Head]):
     """One push."""
 
+    kind = Head
+
     def entries(self, part: int) -> list[Entry]:
         """The entries of a part."""
         rows = cast("list[JsonObject]", orjson.loads(self.body(part)))
@@ -72,35 +69,19 @@ class Job(KeptJob[Head]):
         durable(self.file(part, "before.json"), json.dumps({**objects}, ensure_ascii=False))
 
 
-def find(profile: str, name: str) -> Job | None:
-    """A job by its name."""
-    return _read(folder(profile) / name)
-
-
-def _read(path: Path) -> Job | None:
-    try:
-        return Job(path, Head(**json.loads((path / "job.json").read_text("utf-8"))))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-class Preparing:
-    """Entries on their way into the parts of a job; `finish` names it, `drop` takes it away again.
+class Preparing(Parts):
+    """Entries on their way into the parts of a job; `finish` names it.
 
     Parameters:
         profile: whose job it is; size: objects in one part.
     """
 
     def __init__(self, profile: str, size: int = IN_ONE_PART) -> None:
-        sweep(profile)
-        self._profile, self._home = profile, folder(profile)
-        self.path = self._home / f".tracker-{os.getpid()}-{id(self):x}"
-        with kept_in(self._home):
-            self.path.mkdir(parents=True, mode=0o700)
+        super().__init__(profile, "tracker-")
         self._size = size
         self._held: list[Entry] = []
         self._weight = 0
-        self.parts = self.entries = self.objects = 0
+        self.entries = self.objects = 0
 
     def add(self, entry: Entry) -> None:
         """One entry that may be sent."""
@@ -129,16 +110,8 @@ class Preparing:
     ) -> Job:  # fmt: skip
         """The job; one of the same entries of which something went out, in its place, where it is not done yet."""
         self._flush()
-        whole = hashlib.sha256(f"{url} {strategy} {atomic}".encode())
-        for part in range(1, self.parts + 1):
-            whole.update((self.path / f"{part:06}.json.gz").read_bytes())
         head = Head(title, url, self.parts, strategy, atomic, self.entries, self.objects, {**names}, [*numeric])
-        name = f"tracker-{whole.hexdigest()[:12]}" if self.parts else f"tracker-refused-{uuid.uuid4().hex[:8]}"
-        return Job(self.path, head).settled(self._profile, name, _read)
-
-    def drop(self) -> None:
-        """Nothing of it is wanted."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        return Job(self.path, head).settled(self._profile, self.name(f"{url} {strategy} {atomic}"))
 
 
 def _packed(entry: Entry) -> JsonObject:
@@ -152,6 +125,6 @@ def earlier(job: Job) -> Iterator[Job]:
     """Jobs of the same entries that are done."""
     base = "-".join(job.name.split("-")[:2])
     for path in sorted(job.path.parent.glob(f"{base}*")) if job.head.parts else ():
-        found = _read(path)
+        found = Job.read(path)
         if found is not None and found.head.parts and found.name != job.name and not found.left():
             yield found

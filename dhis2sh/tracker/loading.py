@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.job_folders import to_mend
 from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.client.sending import attempt
+from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.errors import Dhis2Error, Forbidden, NotFound, Refused, UsageError
 from dhis2sh.files import parse_json
 from dhis2sh.rows.tables import read_text, stream_rows
@@ -206,6 +208,8 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
     try:
         async for entries in batches:
             refused.sheet = source.sheet
+            if source.sheet is not None:
+                refused.path = refused.path.with_suffix(".csv")
             if load.strategy != "DELETE":
                 await known.meet(entries)
                 await lying.meet(entries, source.sheet.above if source.sheet is not None else ())
@@ -213,8 +217,6 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
                 given += 1
                 _check(entry, alike, checker, load)
                 if entry.problems:
-                    if source.sheet is not None:
-                        refused.path = refused.path.with_suffix(".csv")
                     refused.add(entry, entry.problems)
                 else:
                     preparing.add(entry)
@@ -242,8 +244,11 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
     made.writer = sending.Bundles(job, refused, notes, undo=load.undo, unchanged=unchanged)
     if made.blocked is None and refused.count and not made.steps and not unchanged:
         made.blocked = Refused(
-            f"none of the {given:,} can be sent: {refused.lines()[0]}", hint=f"mend them in {refused.path}"
+            f"none of the {given:,} can be sent: {refused.lines()[0]}",
+            hint=f"mend them in {to_mend(refused.path, refused.wanted)}",
         )
+    if made.blocked is not None:
+        made.leave = refused.deliver
     return made
 
 
@@ -316,7 +321,7 @@ class Alike:
 
         It has the UIDs of the other one then: who pushes what was refused makes no second one of it.
         """
-        if str(entry.body.get(_UID[entry.kind])) not in entry.made:
+        if str(entry.body.get(IDENTIFIERS[entry.kind])) not in entry.made:
             return False
         text = json.dumps([entry.kind, entry.body], sort_keys=True, default=str)
         for uid in entry.made:
@@ -378,7 +383,7 @@ async def planned(
     if refused.count and job.head.atomic:
         made.blocked = Refused(
             f"all or nothing, and {refused.count:,} of {given:,} cannot be sent: {refused.lines()[0]}",
-            hint=f"mend them in {refused.path}, or push without --atomic",
+            hint=f"mend them in {to_mend(refused.path, refused.wanted)}, or push without --atomic",
         )
     return made
 
@@ -444,9 +449,9 @@ def words(entry: Entry, head: jobs.Head, *, new: bool = False) -> str:
         new: the server was looked at, and has nothing of it.
     """
     if head.strategy == "DELETE":
-        return f"delete {_WORD[entry.kind]} {entry.body.get(_UID[entry.kind])}"
+        return f"delete {_WORD[entry.kind]} {entry.body.get(IDENTIFIERS[entry.kind])}"
     names = head.names
-    uid = str(entry.body.get(_UID[entry.kind]))
+    uid = str(entry.body.get(IDENTIFIERS[entry.kind]))
     parts = [f"{'new' if new or uid in entry.made else 'new or changed'} {_WORD[entry.kind]} {uid}"]
     for key in ("program", "programStage", "orgUnit"):
         if entry.body.get(key):
@@ -461,14 +466,6 @@ def words(entry: Entry, head: jobs.Head, *, new: bool = False) -> str:
     parts += [counted(len(enrollments), "enrollment")] if enrollments else []
     parts += [counted(len(events), "event")] if events else []
     return ", ".join(parts)
-
-
-_UID = {
-    "trackedEntities": "trackedEntity",
-    "enrollments": "enrollment",
-    "events": "event",
-    "relationships": "relationship",
-}
 
 
 def strategy_of(text: str) -> Strategy:

@@ -120,6 +120,10 @@ class Program:
         more = self.type.items if self.type else ()
         return [*self.items, *(item for item in more if item.uid not in known)]
 
+    def everything(self) -> list[Item]:
+        """Its attributes, and the data elements of its stages."""
+        return [*self.attributes(), *(item for stage in self.stages for item in stage.items)]
+
     def stage(self, text: str | None) -> Stage:
         """A stage by UID, code or name; the only one without a text. Raises `NotFound`, `UsageError`."""
         if text is None:

@@ -156,10 +156,11 @@ async def find(
 def not_found(uid: str, kinds: Sequence[Kind] = KINDS) -> NotFound:
     """The error for a UID that the server does not know, or does not show: a 2.42 does not tell the one from the other."""
     told = " or ".join(_SINGULAR[kind] for kind in kinds)
+    whom = uid if "trackedEntities" in kinds else "UID"
     return NotFound(
         f"there is no {told} {uid} that you may see: it is not there, was deleted, or another unit owns it",
-        hint="of a protected program: dhis2 data tracker override UID --program PROGRAM --reason WHY; or whoever may gives "
-        "it to a unit of yours: dhis2 data tracker transfer UID --program PROGRAM --to UNIT",
+        hint=f"of a protected program: dhis2 data tracker override {whom} --program PROGRAM --reason WHY; or whoever may gives "
+        f"it to a unit of yours: dhis2 data tracker transfer {whom} --program PROGRAM --to UNIT",
     )
 
 

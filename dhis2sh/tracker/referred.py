@@ -13,6 +13,7 @@ from dhis2sh.words import folded
 if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.tracker.programs import Item
+    from dhis2sh.types import JsonObject
 
 REFERRING = {"ORGANISATION_UNIT": "organisationUnits", "USERNAME": "users"}
 """The types of objects that values of a value type name."""
@@ -76,7 +77,13 @@ class Referred:
 
     async def _name(self, units: list[str]) -> None:
         rows = (await reading.by_uid(self._s.client, "organisationUnits", units, fields="id,name,displayName")).rows
-        self._called |= {str(row["id"]): {folded(str(row.get(key))) for key in ("name", "displayName")} for row in rows}
+        self.learn(rows)
+
+    def learn(self, units: Iterable[JsonObject]) -> None:
+        """Remember what units are called."""
+        self._called |= {
+            str(row["id"]): {folded(str(row.get(key))) for key in ("name", "displayName")} for row in units
+        }
 
     def contradicted(self, uid: str, said: str) -> bool:
         """Is a unit, which was met, called otherwise than somebody says?"""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from dhis2sh.changes.job_folders import delivered
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.words import counted
 
@@ -88,14 +88,7 @@ class Refused:
     def deliver(self) -> str:
         """Where all that was refused is, in words: where it was wanted, when all has been sent."""
         self.close()
-        if self.wanted is None:
-            return str(self.path)
-        try:
-            self.wanted.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self.path, self.wanted)
-        except OSError as error:  # what was sent was sent
-            return f"{self.path} ({self.wanted} cannot be written: {error.strerror})"
-        return str(self.wanted)
+        return delivered(self.path, self.wanted if self.count else None)
 
     def lines(self) -> list[str]:
         """The reasons, the most frequent first, each with how many and the first of them."""

@@ -17,7 +17,7 @@ from dhis2sh.client.sending import attempt
 from dhis2sh.client.tracker import IDENTIFIERS, TrackerOptions
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound
 from dhis2sh.tracker import comparing, reading, reports
-from dhis2sh.tracker.held import VALUES, changed, held
+from dhis2sh.tracker.held import VALUES, changed, held, said
 from dhis2sh.tracker.payloads import KINDS, Entry, walk
 
 if TYPE_CHECKING:
@@ -286,7 +286,7 @@ class Bundles:
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """What was refused, before sending or by the server, are failures of the whole; warnings are said."""
-        where = self.refused.deliver() if self.refused.count else ""
+        where = self.refused.deliver()
         notes = [summary.note] if summary.note else []
         counted = Counter(self._warnings)
         notes += [
@@ -346,7 +346,7 @@ def differing(kind: Kind, body: JsonObject, now: JsonObject) -> list[str]:
     """The properties that an object says and that are others on the server; of values those that it names."""
     wanted = held(kind, body)
     if kind in VALUES and (name := VALUES[kind][0]) in body:  # an empty one takes a value away
-        wanted[name] = {str(item.get(VALUES[kind][1])): item.get("value") for item in reading.inner(body, name)}
+        wanted[name] = said(kind, body)
     found: list[str] = []
     for name, value in wanted.items():
         if name in {"completedAt", "potentialDuplicate"}:

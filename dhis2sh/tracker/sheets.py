@@ -267,7 +267,7 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
         else:
             columns[header] = column
     if unknown:
-        near = did_you_mean(unknown[0].rpartition(MARK)[2], [item.name for item in _all(program)])
+        near = did_you_mean(unknown[0].rpartition(MARK)[2], [item.name for item in program.everything()])
         raise UsageError(
             f"'{program.name}' knows nothing of {listed((repr(name) for name in unknown), TOLD)}",
             hint=near or f"dhis2 data tracker list '{program.name}' --flat --limit 1 -o csv  shows the columns",
@@ -294,10 +294,6 @@ def _unit_names(program: Program, headers: Sequence[str], called: dict[str, str]
         elif column is not None:
             alone[header] = column
     return alone
-
-
-def _all(program: Program) -> list[Item]:
-    return [*program.attributes(), *(item for stage in program.stages for item in stage.items)]
 
 
 def _column(program: Program, header: str) -> Column | None:

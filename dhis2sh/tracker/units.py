@@ -41,12 +41,11 @@ class Lying:
         for entry, cells in said:
             for body in _with_unit(entry):
                 found = self._known.units(str(body["orgUnit"]))
-                held = [uid for uid in found if all(self._places.holds(uid, cell) for _, cell in cells)]
-                if len(found) > 1 and len(held) == 1:
-                    body["orgUnit"] = held[0]
-                elif len(found) == 1:
+                if len(found) == 1:
                     self._contradicted(entry, found[0], cells)
-        await self._known.meet(entry for entry, _ in said)
+                elif (one := self._places.only(found, cells)) is not None:
+                    body["orgUnit"] = one
+        await self._known.meet([entry for entry, _ in said])
 
     def _contradicted(self, entry: Entry, unit: str, cells: Sequence[tuple[str, JsonValue]]) -> None:
         for header, cell in cells:

@@ -65,7 +65,8 @@ def value_of(item: Item, given: JsonValue, *, attribute: bool = False, referred:
         text = written_day(text)
     wanted = value_types.refused(item.value_type, text)
     if wanted is not None:
-        raise Problem(f"'{item.name}' wants {wanted}, and this is '{text[:60]}'{_advice(item, text)}")
+        advice = value_types.advice(item.value_type, text)
+        raise Problem(f"'{item.name}' wants {wanted}, and this is '{text[:60]}'{f': {advice}' if advice else ''}")
     if attribute and len(text) > LONGEST_ATTRIBUTE:
         raise Problem(f"'{item.name}' takes at most {LONGEST_ATTRIBUTE:,} characters, and this has {len(text):,}")
     if item.value_type in _DATES and not item.future and text[:10] > dt.date.today().isoformat():
@@ -74,10 +75,6 @@ def value_of(item: Item, given: JsonValue, *, attribute: bool = False, referred:
 
 
 _TURNED = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})")
-_WHOLE = re.compile(r"([-+]?\d+)[.,]0{1,2}")
-"""A whole number as a spreadsheet with decimals writes it; of three noughts nobody knows."""
-_COMMA = re.compile(r"([-+]?\d+),(\d+)")
-_NONE = {"nil", "none", "no", "zero", "-", "--", "n/a", "na", "nd"}
 
 
 def written_day(text: str) -> str:
@@ -93,18 +90,6 @@ def written_day(text: str) -> str:
         except ValueError:
             continue
     return days.pop().isoformat() if len(days) == 1 else text
-
-
-def _advice(item: Item, text: str) -> str:
-    """What to write instead, where it can be told."""
-    if item.value_type not in value_types.NUMERIC:
-        return ""
-    whole, comma = _WHOLE.fullmatch(text), _COMMA.fullmatch(text)
-    if whole is not None and value_types.refused(item.value_type, whole[1]) is None:
-        return f": write {whole[1]}"
-    if comma is not None:
-        return f": write {comma[1]}.{comma[2]}, if that is a decimal comma"
-    return ": write 0 if it is zero, and leave the cell empty if it is not known" if text.lower() in _NONE else ""
 
 
 def _option(item: Item, text: str) -> str:

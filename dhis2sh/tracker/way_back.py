@@ -197,7 +197,7 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
     if not digests:
         return Plan(title, notes=["it has changed nothing: what it was to write was on the server, or it sent nothing"])
-    job = next((found for name, *_ in digests if (found := jobs.find(s.profile.name, name))), None)
+    job = next((found for name, *_ in digests if (found := jobs.Job.find(s.profile.name, name))), None)
     if job is None or job.head.strategy == "DELETE":
         why = "its folder is gone" if job is None else NOT_COME_BACK
         return Plan(title, blocked=Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list"))

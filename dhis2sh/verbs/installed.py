@@ -89,13 +89,20 @@ class Declared(NamedTuple):
         return f"{self.distribution} {self.version}".strip() or self.module
 
 
-def environment() -> tuple[str, str]:
-    """Where this Python finds distributions, and the same with when those folders have changed.
+def sites() -> list[Path]:
+    """The folders in which this Python finds distributions.
 
-    In an editable install we lie in a checkout, whose plugins are in the environment that runs it.
+    Where we lie is one, whatever it is called, unless it is a checkout: that declares nothing, and changes with every
+    file that anything writes there.
     """
-    sites = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
-    found = dict.fromkeys([Path(__file__).resolve().parents[2], *sites])
+    own = Path(__file__).resolve().parents[2]
+    found = [Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages"))]
+    return list(dict.fromkeys(found if (own / "pyproject.toml").exists() else [own, *found]))
+
+
+def environment() -> tuple[str, str]:
+    """Where this Python finds distributions, and the same with when those folders have changed."""
+    found = sites()
     return "|".join(map(str, found)), "|".join(f"{site}:{site.stat().st_mtime_ns}" for site in found if site.is_dir())
 
 

@@ -20,19 +20,15 @@ NOUNS: Mapping[str, str] = {
 
 def meant(words: Sequence[str]) -> list[str]:
     """Words of a line, those of a noun's type in full where the noun itself has no such verb."""
-    noun = NOUNS.get(words[0]) if len(words) > 1 else None
-    if (
-        noun is None
-        or _begins(words[0], words[0], words[1])
-        or not _begins(f"{DOMAIN} {noun}", f"{DOMAIN} {noun}", words[1])
-    ):
+    section = of_type(words[0]) if len(words) > 1 else None
+    if section is None or _begins(words[0], words[1]) or not _begins(section, words[1]):
         return [*words]
-    return [DOMAIN, noun, *words[1:]]
+    return [*section.split(), *words[1:]]
 
 
-def _begins(section: str, path: str, word: str) -> bool:
+def _begins(section: str, word: str) -> bool:
     """Has a section a verb whose words go on with this one?"""
-    start = f"{path} {word.rstrip('_').replace('_', '-')}"
+    start = f"{section} {word.rstrip('_').replace('_', '-')}"
     return any(f"{verb['path']} ".startswith(f"{start} ") for verb in manifest.verbs(section))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
@@ -110,6 +110,11 @@ class Places:
     def holds(self, unit: str, cell: JsonValue) -> bool:
         """Does a unit, which was met with that cell, lie where the cell says?"""
         return folded(_text(cell)) in self._called.get(unit, ())
+
+    def only(self, units: Iterable[str], cells: Sequence[tuple[str, JsonValue]]) -> str | None:
+        """The one of some units, met with the cells, that lies where all of them say; None where none does, or several do."""
+        held = [unit for unit in units if all(self.holds(unit, cell) for _, cell in cells)]
+        return held[0] if len(held) == 1 else None
 
     async def _is_unit(self, text: str) -> bool:
         try:

@@ -116,7 +116,7 @@ def refuse_broken(domain: str) -> None:
     """Raise `UsageError` where a plugin of that name is installed and skipped: whoever asks for it is told why."""
     for one in installed.declared():
         if one.domain == domain and domain not in installed.SHIPPED:
-            problem = one.problem or (_catalogued(one) or {}).get("problem")
+            problem = one.problem or _catalogued(one).get("problem")
             if problem:
                 raise Unusable(one, str(problem))
 
@@ -260,8 +260,9 @@ def sources_near(module: str) -> list[list[str]]:
         spec = find_spec(module.partition(".")[0])
     except (ImportError, ValueError):
         return []
-    places = [Path(place) for place in (spec.submodule_search_locations or []) if spec] if spec else []
-    files = sorted(str(file) for place in places for file in place.rglob("*.py")) or (
-        [spec.origin] if spec and spec.origin else []
-    )
+    if spec is None:
+        return []
+    places = map(Path, spec.submodule_search_locations or ())
+    files = sorted(str(file) for place in places for file in place.rglob("*.py"))
+    files = files or ([spec.origin] if spec.origin else [])
     return [[file, seen(file)] for file in files[:MOST_FILES]]

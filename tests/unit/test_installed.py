@@ -57,7 +57,13 @@ def test_environments_do_not_share_what_they_found(
 
 
 def test_what_was_found_is_not_looked_for_again(home: Path, environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installed, "sites", lambda: [environment])  # others of this machine's may change meanwhile
     install(environment, "malaria")
     assert domains() == {"malaria": "malaria.verbs"}
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: pytest.fail("it was looked for again"))
     assert domains() == {"malaria": "malaria.verbs"}
+
+
+def test_a_checkout_is_no_place_of_distributions() -> None:
+    """Every run of anything writes there: the catalogue would be made again each time."""
+    assert Path(__file__).parents[2] not in installed.sites()
