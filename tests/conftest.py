@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from dhis2sh.types import JsonObject
 from dhis2sh.verbs import manifest
 from tests.fakes.echo import echo
 from tests.fakes.serve import served
+from tests.measuring import without_halves
 from tests.shared import SHARED, shared
 
 if TYPE_CHECKING:
@@ -64,6 +65,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and PROCESSES & vars(item.module).keys():
             item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Behind the tests, and before coverage combines what their processes have left."""
+    result = yield
+    if not hasattr(session.config, "workerinput"):
+        without_halves(session.config.rootpath)
+    return result
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

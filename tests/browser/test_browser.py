@@ -1,7 +1,6 @@
 """Signing in and pictures, in a real Chromium against the sandbox's own small pages."""
 
 import asyncio
-import os
 import shutil
 import signal
 import subprocess
@@ -31,6 +30,7 @@ from dhis2sh.verbs.run import run
 from tests.browser.pictures import colours, distance
 from tests.browser.provider import PASSWORD, USER, Provider
 from tests.fakes.serve import served
+from tests.measuring import unmeasured
 
 pytest.importorskip("playwright", reason="the extra 'browser' is not installed")
 pytestmark = [
@@ -417,7 +417,7 @@ async def test_ctrl_c_closes_the_browser(server: Any, home: Path, tmp_path: Path
     ]
     given = {"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district"}
     process = subprocess.Popen(
-        words, env={**os.environ, **given}, stderr=subprocess.PIPE, text=True, start_new_session=True
+        words, env=unmeasured(**given), stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
         assert await asyncio.to_thread(waits.wait, 90), "the page was never asked for"
