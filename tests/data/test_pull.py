@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from dhis2sh.analytics import planning
+from dhis2sh.analytics.outputs import folder_of
 from dhis2sh.analytics.pieces import Piece
 from dhis2sh.analytics.pull import Pulled, PullPlan
 from dhis2sh.analytics.pulling import folder as pulling_folder
@@ -299,6 +300,39 @@ def _read(path: Path) -> list[dict[str, Any]]:
                 return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
         case _:
             return polars.scan_parquet(path).collect().to_dicts()
+
+
+@pytest.mark.parametrize("name", ["r.parquet", "r.arrow", "r.csv", "r.xlsx", "r.duckdb", "r"])
+async def test_what_was_pulled_is_not_replaced_by_nothing(s: Session, tmp_path: Path, name: str):
+    out = tmp_path / name
+    await call(s, "pull", dimensions=ASKED, out=str(out))
+    before = {path: path.read_bytes() for path in [out, *out.rglob("*")] if path.is_file()}
+    with pytest.raises(NotFound, match="there are no rows"):
+        await call(s, "pull", dimensions=["dx=Visits", "pe=203001", ASKED[2]], out=str(out))
+    assert {path: path.read_bytes() for path in [out, *out.rglob("*")] if path.is_file()} == before
+
+
+async def test_a_folder_that_is_taken_meanwhile_is_not_replaced(s: Session, tmp_path: Path):
+    out = tmp_path / "mine"
+    with pytest.raises(UsageError, match="no folder of a pull"), folder_of(out):
+        out.mkdir()
+        (out / "chapter.txt").write_text("one")
+    (tmp_path / ".other.new").mkdir()
+    (tmp_path / ".other.new" / "chapter.txt").write_text("one")
+    with pytest.raises(UsageError, match="no folder of a pull"), folder_of(tmp_path / "other"):
+        pytest.fail("its place is taken")
+    assert len([*tmp_path.rglob("chapter.txt")]) == 2
+
+
+async def test_a_folder_half_replaced_is_whole_again(tmp_path: Path):
+    """A kill between two renames leaves the former folder aside: it is no lost work."""
+    with folder_of(tmp_path / "mine") as inside:
+        (inside / "a.parquet").write_text("one")
+    (tmp_path / "mine").rename(tmp_path / ".mine.old")
+    with pytest.raises(RuntimeError), folder_of(tmp_path / "mine"):
+        raise RuntimeError
+    assert (tmp_path / "mine" / "a.parquet").read_text() == "one"
+    assert [path.name for path in tmp_path.iterdir() if "mine" in path.name] == ["mine"]
 
 
 async def test_a_folder_of_something_else_is_not_replaced(s: Session, tmp_path: Path):
