@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
@@ -19,6 +19,7 @@ from dhis2sh.dhis2.as_code import is_state
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, SAVED_BY
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.instance.app_changes import Listed
 from dhis2sh.metadata.bundles.diff import differs, empty
 from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models import facts
@@ -137,7 +138,8 @@ class Comparison:
         objects: in the directory, and not on the server, or otherwise there.
         only_there: on the server and in no file, UID and name by type.
         values: settings and keys of the data store.
-        apps: installed apps, by key: version in the directory and on the server.
+        apps: installed apps that differ, by key: what the directory says, and the version on the server.
+        listed: all apps that the directory says.
         changes: what was changed for another version of DHIS2; `left_out` types that it does not have.
         unknown: values that it does not know.
         notes: what else was left out.
@@ -147,7 +149,10 @@ class Comparison:
     objects: list[Object] = field(default_factory=list[Object])
     only_there: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     values: list[Value] = field(default_factory=list[Value])
-    apps: dict[str, tuple[str | None, str | None]] = field(default_factory=dict[str, tuple[str | None, str | None]])
+    apps: dict[str, tuple[Listed | None, str | None]] = field(
+        default_factory=dict[str, tuple[Listed | None, str | None]]
+    )
+    listed: Sequence[Listed] = ()
     changes: list[AdaptedProperty] = field(default_factory=lambda: [])
     left_out: Counter[str] = field(default_factory=Counter[str])
     unknown: list[UnknownValue] = field(default_factory=lambda: [])
@@ -180,8 +185,11 @@ class Comparison:
         for key, (said, there) in self.apps.items():
             change: Change = "added" if there is None else "removed" if said is None else "changed"
             found.append(
-                DifferenceRow(change=change, type=APPS, id=key, name=key, property="version", before=there, after=said)
-            )
+                DifferenceRow(
+                    change=change, type=APPS, id=key, name=key, property="version", before=there,
+                    after=said.version if said is not None else None,
+                )
+            )  # fmt: skip
         return sorted(found, key=lambda row: (row.type, row.name.lower(), row.id, row.property or ""))
 
 
@@ -360,15 +368,35 @@ async def _compare_store(server: Server, documents: Mapping[str, Document], foun
 
 
 async def _compare_apps(server: Server, document: Document, found: Comparison) -> None:
-    there = await server.apps()
-    for key in sorted({*there, *document.value}):
-        here, other = (_version(where.get(key)) if key in where else None for where in (document.value, there))
-        if here != other:
-            found.apps[key] = (here, other)
+    there, said = await server.apps(), {one.key: one for one in _listed(document)}
+    found.listed = [*said.values()]
+    for key in sorted({*there, *said}):
+        version = str(cast("JsonObject", there[key]).get("version") or "") if key in there else None
+        if (said[key].version if key in said else None) != version:
+            found.apps[key] = (said.get(key), version)
 
 
-def _version(app: JsonValue) -> str:
-    return str(app.get("version") or "") if isinstance(app, dict) else ""
+APP_KEYS = ("name", "version", "appHubId")
+
+
+def _listed(document: Document) -> Iterator[Listed]:
+    """The apps of a file. Raises `UsageError` with the line for what is no app."""
+    for key, app in document.value.items():
+        if not isinstance(app, dict):
+            raise UsageError(f"{document.at(key)}: {key} says no version", hint="version: '1.0.0' below its key")
+        for name, value in app.items():
+            if name not in APP_KEYS:
+                hint = did_you_mean(name, APP_KEYS) or ", ".join(APP_KEYS)
+                raise UsageError(f"{document.at(key, name)}: unknown: {name}", hint=hint)
+            if not isinstance(value, str):  # 1.10 without quotes would be 1.1
+                raise UsageError(
+                    f"{document.at(key, name)}: {name} is a text, and {value!r} is none",
+                    hint=f"{name}: '...', in quotes",
+                )
+        if not app.get("version"):
+            raise UsageError(f"{document.at(key)}: {key} says no version", hint="version: '1.0.0' below its key")
+        hub_id = app.get("appHubId")
+        yield Listed(key, str(app.get("name") or key), str(app["version"]), str(hub_id) if hub_id else None)
 
 
 def told(found: Comparison) -> list[str]:

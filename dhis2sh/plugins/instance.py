@@ -21,6 +21,10 @@ Only = Annotated[
     Doc("Only these: types, settings, dataStore, apps; may be repeated, or one text with commas."),
     Complete("types"),
 ]
+Without = Annotated[list[str], Doc("All but these, as --types names them."), Complete("types")]
+HubUrl = Annotated[
+    str | None, NotForAgents(), Doc("Ask this App Hub for apps from this machine; else the server asks its own.")
+]
 UNDOES = planning.taken_back
 """How an apply is taken back: importing it here registers that."""
 Directory = Annotated[Path, Doc("A directory that `instance pull` has written."), Complete(FOLDERS)]
@@ -39,7 +43,7 @@ async def pull(
     directory: Annotated[Path, Doc("Where to write; it is made."), Complete(FOLDERS), Touches("writes")],
     *,
     types: Only = [],
-    without: Annotated[list[str], Doc("All but these."), Complete("types")] = [],
+    without: Without = [],
     overwrite: Annotated[bool, Doc("Replace files too that were changed since and that no git keeps.")] = False,
 ) -> Pulled:
     """Write a server's metadata, roles, groups, sharing, jobs, routes, settings, data store and apps as readable files.
@@ -62,6 +66,7 @@ async def diff(
     directory: Directory,
     *,
     types: Only = [],
+    without: Without = [],
     check: Annotated[bool, Doc("End with exit code 8 when there are differences.")] = False,
 ) -> Rows[DifferenceRow]:
     """List what a directory and the server have differently: object by object, property by property.
@@ -70,7 +75,7 @@ async def diff(
 
     API source: as of `instance pull`.
     """
-    opened = folder.opened(directory, types)
+    opened = folder.opened(directory, types, without)
     found = await compare(await server_of(s, opened.scope.types), opened)
     rows = Rows(found.rows(), columns=COLUMNS)
     for note in told(found):
@@ -95,6 +100,7 @@ async def apply(
     directory: Directory,
     *,
     types: Only = [],
+    without: Without = [],
     prune: Annotated[bool, Doc("Delete what is in no file, of the types that the directory is about.")] = False,
     secrets: Annotated[
         Path | None,
@@ -102,12 +108,15 @@ async def apply(
         Complete("files"),
         NotForAgents(),
     ] = None,
+    hub_url: HubUrl = None,
 ) -> Plan:
     """Make a server what the files of a directory say; `undo` takes all of it back.
 
     What is the same is not sent. Nothing is deleted without --prune. A slip in a file is told with its line before anything is
-    sent; the server says before what it would refuse. A secret is taken from the server, from --secrets, or asked for.
+    sent; the server says before what it would refuse. A secret is taken from the server, from --secrets, or asked for. An app
+    is taken from a zip beside `apps.yaml`, one that is kept on this machine, or the App Hub.
 
-    API source: `POST /api/metadata`, `/api/routes`, `/api/systemSettings`, `PUT /api/dataStore/{namespace}/{key}`.
+    API source: `POST /api/metadata`, `/api/routes`, `/api/systemSettings`, `PUT /api/dataStore/{namespace}/{key}`, `POST /api/apps`.
     """
-    return await planning.plan(s, folder.opened(directory, types), secret.read(secrets), prune=prune)
+    opened = folder.opened(directory, types, without)
+    return await planning.plan(s, opened, secret.read(secrets), prune=prune, hub_url=hub_url)

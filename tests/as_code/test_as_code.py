@@ -10,7 +10,9 @@ import pytest
 from dhis2sh.as_code.pulling import Pulled
 from dhis2sh.client.requests import effect_scope
 from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, UsageError
+from dhis2sh.instance import kept
 from dhis2sh.session import Session
+from tests.instance.zips import app
 from tests.metadata.calls import call, do, planned
 
 D = Path("country")
@@ -380,3 +382,92 @@ async def test_a_read_only_profile_is_not_written(small: Session, monkeypatch: p
     monkeypatch.setattr(type(small.profile), "read_only", True, raising=False)
     with pytest.raises(Dhis2Error, match="read-only"):
         await do(small, "instance apply", directory=D)
+
+
+# Apps -------------------------------------------------------------------------------------------------------------------
+
+
+async def apps_of(s: Session) -> dict[str, str]:
+    return {str(row["key"]): str(row["version"]) for row in (await call(s, "apps list")).plain()}
+
+
+def zip_of(name: str, version: str, folder: Path = D) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}.zip"
+    path.write_bytes(app(name, version))
+    return path
+
+
+async def test_apps_are_installed_updated_and_with_prune_removed_in_the_same_plan(small: Session, copy: Session):
+    for name, version in (("One", "1.0"), ("Two", "2.1")):
+        await do(small, "apps add", file=zip_of(name, version, Path("zips")))
+    for name, version in (("Two", "2.0"), ("Three", "3.0")):
+        await do(copy, "apps add", file=zip_of(name, version, Path("zips")))
+    await do(small, "system settings set", values=["applicationTitle=Ministry"])
+    await pull(small, types=["apps", "settings"])
+    before = await rows(copy)
+    assert {(row["id"], row["change"], row["before"], row["after"]) for row in before if row["type"] == "apps"} == {
+        ("One", "added", None, "1.0"), ("Two", "changed", "2.0", "2.1"), ("Three", "removed", "3.0", None),
+    }  # fmt: skip
+
+    done = await do(copy, "instance apply", directory=D)
+    assert (done.created, done.updated, done.deleted) == (1, 2, 0)
+    assert await apps_of(copy) == {"One": "1.0", "Two": "2.1", "Three": "3.0"}
+    assert [(row["type"], row["change"], row["id"]) for row in await rows(copy)] == [("apps", "removed", "Three")]
+    plan = await planned(copy, "instance apply", directory=D)
+    assert list(plan.steps) == []
+    assert plan.notes == ["1 object on the server is in no file and stays; --prune deletes them"]
+    await do(copy, "undo")
+    assert await rows(copy) == before
+
+    await do(copy, "instance apply", directory=D, prune=True)
+    assert await rows(copy) == []
+    await do(copy, "undo")
+    assert await rows(copy) == before
+
+
+async def test_an_app_that_is_not_to_be_had_stops_an_apply_until_its_zip_lies_beside(small: Session, copy: Session):
+    await do(small, "apps add", file=zip_of("One", "1.0", Path("zips")))
+    await do(small, "system settings set", values=["applicationTitle=Ministry"])
+    await pull(small, types=["apps", "settings"])
+    for path in kept.files():
+        path.unlink()
+    plan = await planned(copy, "instance apply", directory=D)
+    assert plan.blocked is not None
+    assert plan.blocked.message.startswith("One 1.0: no zip beside apps.yaml")
+    assert plan.blocked.hint == (
+        "put the zip beside apps.yaml, or name a hub with --hub-url; --without apps brings the rest"
+    )
+    done = await do(copy, "instance apply", directory=D, without=["apps"])
+    assert (done.created, done.updated) == (0, 1)
+    assert await rows(copy, without=["apps"]) == []
+    zip_of("One", "1.0")
+    await do(copy, "instance apply", directory=D)
+    assert await rows(copy) == []
+    assert (await pull(copy)).removed == 0
+    assert (D / "One-1.0.zip").is_file()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("One: 1.0\n", "apps.yaml:1: One says no version"),
+        ("One:\n  name: One\n", "apps.yaml:1: One says no version"),
+        ("One:\n  version: 1.10\n", "apps.yaml:2: version is a text, and 1.1 is none"),
+        ("One:\n  version: '1.0'\n  hub: x\n", "apps.yaml:3: unknown: hub"),
+    ],
+)
+async def test_a_slip_in_the_list_of_apps_is_told_with_its_line(small: Session, text: str, told: str):
+    await pull(small, types=["apps"])
+    (D / "apps.yaml").write_text(text, "utf-8")
+    with pytest.raises(UsageError) as error:
+        await rows(small)
+    assert error.value.message == told
+
+
+async def test_a_snapshot_brings_an_app_back(small: Session):
+    await do(small, "apps add", file=zip_of("One", "1.0", Path("zips")))
+    await call(small, "snapshot take", name="before", types=["apps"])
+    await do(small, "apps remove", names=["One"])
+    await do(small, "snapshot restore", name="before")
+    assert await apps_of(small) == {"One": "1.0"}
