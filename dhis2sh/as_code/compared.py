@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 from pydantic import BaseModel
 
 from dhis2sh.as_code.checking import check
-from dhis2sh.as_code.clean import adapted, sorted_keys
+from dhis2sh.as_code.clean import GROUPS, adapted, shared_without, sorted_keys, strangers
 from dhis2sh.as_code.scope import APPS, SETTINGS, STORE
 from dhis2sh.as_code.secret import hidden, open_ones
 from dhis2sh.as_code.server import Server, entry
@@ -25,6 +25,7 @@ from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models import facts
 from dhis2sh.redact import SECRET
 from dhis2sh.types import JsonValue
+from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.as_code.scope import Scope
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
 
 type Change = Literal["added", "changed", "removed"]
+SHOWN = 5
 COLUMNS = ("change", "type", "id", "name", "property", "before", "after", "file")
 
 
@@ -142,6 +144,7 @@ class Comparison:
         listed: all apps that the directory says.
         changes: what was changed for another version of DHIS2; `left_out` types that it does not have.
         unknown: values that it does not know.
+        strangers: groups that sharing names and that are nowhere, with the objects.
         notes: what else was left out.
         same: how many objects are the same.
     """
@@ -156,6 +159,7 @@ class Comparison:
     changes: list[AdaptedProperty] = field(default_factory=lambda: [])
     left_out: Counter[str] = field(default_factory=Counter[str])
     unknown: list[UnknownValue] = field(default_factory=lambda: [])
+    strangers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     notes: list[str] = field(default_factory=list[str])
     same: int = 0
     stamps: dict[tuple[str, str], tuple[str | None, str | None]] = field(
@@ -200,6 +204,7 @@ async def compare(server: Server, folder: Said) -> Comparison:
     """
     found = Comparison()
     source = source_of(folder.scope.version)
+    groups = {*server.groups, *(folder.objects(GROUPS) if GROUPS in folder.scope.types else ())}
     for number, plural in enumerate(folder.scope.types):
         server.s.person.progress("compare", number, len(folder.scope.types))
         documents = folder.objects(plural)
@@ -208,7 +213,7 @@ async def compare(server: Server, folder: Said) -> Comparison:
                 check(plural, document)
             found.left_out[plural] += len(documents)
             continue
-        await _compare_type(server, plural, documents, source.get(plural), found)
+        await _compare_type(server, plural, documents, source.get(plural), groups, found)
     server.s.person.progress("compare", len(folder.scope.types), len(folder.scope.types))
     if SETTINGS in folder.scope.also and (settings := folder.settings()) is not None:
         await _compare_settings(server, settings, found)
@@ -216,10 +221,16 @@ async def compare(server: Server, folder: Said) -> Comparison:
         await _compare_store(server, folder.entries(), found)
     if APPS in folder.scope.also and (apps := folder.apps()) is not None:
         await _compare_apps(server, apps, found)
+    found.notes += server.told()
     found.notes += [
         f"left out: {number:,} {plural}: this version does not have them"
         for plural, number in found.left_out.items()
         if number
+    ]
+    how = "left out of sharing" if server.all_groups else "in sharing, and nowhere that this account can see"
+    found.notes += [
+        f"{how}: the group {uid}, which is in no file and not on the server: {listed(names, SHOWN)}"
+        for uid, names in found.strangers.items()
     ]
     return found
 
@@ -231,11 +242,15 @@ def source_of(version: str) -> Mapping[str, Resource]:
 
 
 async def _compare_type(
-    server: Server, plural: str, documents: Mapping[str, Document], source: Resource | None, found: Comparison
+    server: Server,
+    plural: str,
+    documents: Mapping[str, Document],
+    source: Resource | None,
+    groups: Collection[str],
+    found: Comparison,
 ) -> None:
-    said: Adapted = adapted(
-        plural, (document.value for document in documents.values()), server.types, newer=server.newer
-    )
+    values = [_known(server, plural, document.value, groups, found) for document in documents.values()]
+    said: Adapted = adapted(plural, values, server.types, newer=server.newer)
     found.changes += said.changes
     found.unknown += said.unknown
     bodies, met = said.bundle.objects.get(plural, {}), set[str]()
@@ -263,6 +278,14 @@ async def _compare_type(
         if uid not in met:
             check(plural, documents[uid])
             found.objects.append(_object(plural, documents[uid], bodies[uid]))
+
+
+def _known(server: Server, plural: str, body: JsonObject, groups: Collection[str], found: Comparison) -> JsonObject:
+    """What a file says, without groups that are nowhere: a server would take them and say nothing."""
+    gone = strangers(body, groups)
+    for uid in gone:
+        found.strangers.setdefault(uid, []).append(f"{plural} [{body.get('id')}]")
+    return shared_without(body, gone) if gone and server.all_groups else body
 
 
 def stamp_of(raw: Row) -> tuple[str | None, str | None]:
@@ -364,7 +387,6 @@ async def _compare_store(server: Server, documents: Mapping[str, Document], foun
             found.notes.append(f"left out: {name}: an app keeps the namespace for itself")
         else:
             found.values.append(Value(STORE, name, document.where, None, document.value["value"], there=False))
-    found.notes += [f"left out: namespace {name}, which an app keeps for itself" for name in server.closed]
 
 
 async def _compare_apps(server: Server, document: Document, found: Comparison) -> None:

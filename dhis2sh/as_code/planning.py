@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 WHAT, NAME = "instance", "instance"
 ROUTES = "routes"
-GROUPS = "userGroups"
 PLACES = (keyed.SETTINGS, keyed.STORE)
 SHOWN = 5
 
@@ -164,7 +163,7 @@ class _Applying:
             bundle.add(write.plural, cast("JsonObject", write.after))
         findings = await check(self._s.client, bundle, types)
         whole = [write for write in await with_owners(self._s, ordered) if not (write.by_server and self._goes(write))]
-        notes = [*findings.notes(ways=False), *words_of(whole), *await self._strangers(bundle)]
+        notes = [*findings.notes(ways=False), *words_of(whole)]
         how = importing.Settings(include_sharing=True)
         made = await importing.validated(self._s, whole, self._title, how, report, bundle, notes)
         if isinstance(made.blocked, Refused):
@@ -178,23 +177,6 @@ class _Applying:
     def _alone(self, write: Write) -> Plan:
         """A route by its own address: there a server checks where it leads, and keeps its secrets."""
         return writes.plan(self._title, [write])
-
-    async def _strangers(self, bundle: Bundle) -> list[str]:
-        """Groups that sharing names and that are nowhere: a server would take them and say nothing."""
-        named: dict[str, list[str]] = {}
-        for plural, body in bundle:
-            for ref in references(self._server.types[plural], body, self._server.types):
-                if ref.path == "sharing.userGroups":
-                    named.setdefault(ref.uid, []).append(f"{plural} [{body['id']}]")
-        new = bundle.objects.get(GROUPS, {})
-        asked = [uid for uid in named if uid not in new]
-        rows = await writes.read_objects(self._s, GROUPS, asked, fields="id", missing_is_fine=True) if asked else []
-        there = {str(row["id"]) for row in rows}
-        return [
-            f"sharing names the group {uid}, which is in no file and not on the server: {listed(named[uid])}"
-            for uid in asked
-            if uid not in there
-        ]
 
     async def _gone(self, changes: Sequence[Write]) -> Plan:
         """The plan of deleting what is in no file; what a file refers to stays, and blocks."""

@@ -178,8 +178,8 @@ async def take(s: Session, name: str | None, words: Sequence[str], without: Sequ
             row.objects = await _fill(server, about, archive)
             archive.writestr(HEADER, json.dumps({"row": row.model_dump(), "scope": about.to_json()}))
         row.bytes = (await asyncio.to_thread(temporary.stat)).st_size
-    for namespace in server.closed:
-        s.person.warn(f"left out: namespace {namespace}, which an app keeps for itself")
+    for note in server.told():
+        s.person.warn(note)
     return row
 
 

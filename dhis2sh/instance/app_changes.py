@@ -66,7 +66,7 @@ class Source:
     def words(self) -> str:
         """Where from, in words."""
         if self.zip is not None:
-            return self.zip.file.name if len(self.zip.file.name) < 40 else "the zip that is kept"
+            return self.zip.file.name if self.zip.file.suffix else "the zip that is kept on this machine"
         return "the App Hub"
 
 

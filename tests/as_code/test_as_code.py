@@ -471,3 +471,36 @@ async def test_a_snapshot_brings_an_app_back(small: Session):
     await do(small, "apps remove", names=["One"])
     await do(small, "snapshot restore", name="before")
     assert await apps_of(small) == {"One": "1.0"}
+
+
+# Groups that are gone ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_group_that_is_gone_is_in_no_file_and_an_apply_sends_none(small: Session, copy: Session):
+    uid = (await do(small, "metadata create", type="userGroups", set=["name=Clerks"])).uids[0]
+    await do(small, "metadata share", type="dataElements", objects=[await first(small)], group=["Clerks=rw"])
+    await pull(small)
+    await do(copy, "instance apply", directory=D)
+    await do(small, "metadata delete", type="userGroups", objects=["Clerks"])
+    assert f"left out of sharing: groups that are gone: {uid} (1 object)" in (await pull(small, overwrite=True)).notes
+    assert uid not in "\n".join(files().values())
+    assert await rows(small) == []
+
+    before = await rows(copy)
+    assert sorted((row["change"], row["type"]) for row in before) == [
+        ("changed", "dataElements"), ("removed", "userGroups"),
+    ]  # fmt: skip
+    await do(copy, "instance apply", directory=D, prune=True)
+    assert await rows(copy) == []
+    await do(copy, "undo")
+    assert await rows(copy) == before
+
+
+async def test_a_group_that_is_nowhere_is_left_out_of_sharing_and_told(small: Session):
+    await pull(small, types=["dataElements"])
+    edit(of("dataElements")[0], "sharing:\n", "sharing:\n  userGroups:\n    abcdefghijk: {access: rw------}\n")
+    plan = await planned(small, "instance apply", directory=D)
+    assert list(plan.steps) == []
+    assert plan.notes[0].startswith(
+        "left out of sharing: the group abcdefghijk, which is in no file and not on the server: dataElements ["
+    )
