@@ -249,6 +249,22 @@ async def test_each_header_and_parameter_of_a_sign_in_is_a_secret_of_its_own(
     assert await rows(copy) == []
 
 
+async def test_a_route_whose_secret_goes_along_comes_back_as_it_was(small: Session, copy: Session):
+    uid = await route(small, auth={"type": "api-headers", "headers": {"X-Key": "Opensesame1"}})
+    secrets = Path("s.yaml")
+    secrets.write_text(f"routes/{uid}/auth.headers.X-Key: 'Opensesame1'\n")
+    await pull(small, types=["routes"])
+    await do(copy, "instance apply", directory=D, secrets=secrets)
+    edit(of("routes")[0], "url: https://example.org/x", "url: https://example.org/y")
+    before = await rows(copy)
+    await do(copy, "instance apply", directory=D, secrets=secrets)
+    shown = (await copy.client.get_object(f"routes/{uid}"))["auth"]
+    assert shown == {"type": "api-headers"}
+    done = await do(copy, "undo")
+    assert (done.updated, done.left, done.note) == (1, [], None)
+    assert await rows(copy) == before
+
+
 # Slips ------------------------------------------------------------------------------------------------------------------
 
 
