@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from dhis2sh.as_code.checking import check
 from dhis2sh.as_code.clean import GROUPS, adapted, shared_without, sorted_keys, strangers
+from dhis2sh.as_code.counterparts import under
 from dhis2sh.as_code.scope import APPS, SETTINGS, STORE
 from dhis2sh.as_code.secret import hidden, open_ones
 from dhis2sh.as_code.server import Server, entry
@@ -28,6 +29,7 @@ from dhis2sh.types import JsonValue
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
+    from dhis2sh.as_code.counterparts import Way
     from dhis2sh.as_code.scope import Scope
     from dhis2sh.as_code.yaml_text import Document
     from dhis2sh.metadata.bundles.adapting import Adapted, UnknownValue
@@ -197,12 +199,18 @@ class Comparison:
         return sorted(found, key=lambda row: (row.type, row.name.lower(), row.id, row.property or ""))
 
 
-async def compare(server: Server, folder: Said) -> Comparison:
+async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Comparison:
     """Compare a directory with a server: each type is read, compared and let go.
+
+    Parameters:
+        by: objects that the server has under another UID are found by this; without any a UID alone says which it is.
 
     Raises `UsageError` with file and line for what cannot stand in a file.
     """
     found = Comparison()
+    if by:
+        folder = await under(server, folder, by)
+        found.notes += folder.notes
     source = source_of(folder.scope.version)
     groups = {*server.groups, *(folder.objects(GROUPS) if GROUPS in folder.scope.types else ())}
     for number, plural in enumerate(folder.scope.types):

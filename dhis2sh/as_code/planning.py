@@ -36,6 +36,7 @@ from dhis2sh.redact import SECRET
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
+    from dhis2sh.as_code.counterparts import Way
     from dhis2sh.as_code.server import Server
     from dhis2sh.changes.journal import Entry, Journal
     from dhis2sh.changes.plan import Part
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 WHAT, NAME = "instance", "instance"
 ROUTES = "routes"
 PLACES = (keyed.SETTINGS, keyed.STORE)
+TAKEN = "E5003"
+"""Another object has a code or name that only one may have."""
 SHOWN = 5
 
 
@@ -72,11 +75,19 @@ class Going(Objects):
 
 
 async def plan(
-    s: Session, folder: Said, secrets: Secrets, *, prune: bool, title: str = "", hub_url: str | None = None
+    s: Session,
+    folder: Said,
+    secrets: Secrets,
+    *,
+    prune: bool,
+    title: str = "",
+    hub_url: str | None = None,
+    by: Sequence[Way] = (),
 ) -> Plan:
     """The plan that makes a server what a directory says, or a snapshot.
 
     Parameters:
+        by: as of `compare`.
         hub_url: the App Hub that is asked from this machine for apps; without it the server asks its own.
         title: one line that says what will happen; the directory's name without it.
         secrets: those that were given; the others somebody at a terminal is asked for.
@@ -85,7 +96,7 @@ async def plan(
     Raises `UsageError` with file and line for what cannot stand in a file.
     """
     server = await server_of(s, folder.scope.types)
-    found = await compare(server, folder)
+    found = await compare(server, folder, by)
     title = title or f"apply {folder.root.name or folder.root}"
     hub = Hub(s.client, hub_url)
     return await _Applying(s, server, folder, found, secrets, title, hub, prune=prune).plan()
@@ -167,7 +178,9 @@ class _Applying:
         how = importing.Settings(include_sharing=True)
         made = await importing.validated(self._s, whole, self._title, how, report, bundle, notes)
         if isinstance(made.blocked, Refused):
-            made.blocked.hint = "mend the files, then the same line once more; dhis2 explain"
+            taken = any(conflict.code == TAKEN for conflict in report.conflicts)
+            other = "--by code  takes what has the same code for the same object; " if taken else ""
+            made.blocked.hint = f"{other}mend the files, then the same line once more; dhis2 explain"
         return made
 
     def _goes(self, write: Write) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dhis2sh.as_code import folder, planning, pulling, secret
 from dhis2sh.as_code.compared import COLUMNS, DifferenceRow, compare, told
@@ -22,6 +22,10 @@ Only = Annotated[
     Complete("types"),
 ]
 Without = Annotated[list[str], Doc("All but these, as --types names them."), Complete("types")]
+By = Annotated[
+    list[Literal["code", "name"]],
+    Doc("What the server has under another UID is found by this; without it a UID alone says which object is meant."),
+]
 HubUrl = Annotated[
     str | None, NotForAgents(), Doc("Ask this App Hub for apps from this machine; else the server asks its own.")
 ]
@@ -67,6 +71,7 @@ async def diff(
     *,
     types: Only = [],
     without: Without = [],
+    by: By = [],
     check: Annotated[bool, Doc("End with exit code 8 when there are differences.")] = False,
 ) -> Rows[DifferenceRow]:
     """List what a directory and the server have differently: object by object, property by property.
@@ -76,7 +81,7 @@ async def diff(
     API source: as of `instance pull`.
     """
     opened = folder.opened(directory, types, without)
-    found = await compare(await server_of(s, opened.scope.types), opened)
+    found = await compare(await server_of(s, opened.scope.types), opened, by)
     rows = Rows(found.rows(), columns=COLUMNS)
     for note in told(found):
         s.person.warn(note)
@@ -93,6 +98,7 @@ async def diff(
     examples=[
         "dhis2 instance apply country -p production --dry-run",
         "dhis2 instance apply country -p production --prune --secrets secrets.yaml",
+        "dhis2 instance apply country -p production --by code,name --dry-run",
     ],
 )
 async def apply(
@@ -101,6 +107,7 @@ async def apply(
     *,
     types: Only = [],
     without: Without = [],
+    by: By = [],
     prune: Annotated[bool, Doc("Delete what is in no file, of the types that the directory is about.")] = False,
     secrets: Annotated[
         Path | None,
@@ -119,4 +126,4 @@ async def apply(
     API source: `POST /api/metadata`, `/api/routes`, `/api/systemSettings`, `PUT /api/dataStore/{namespace}/{key}`, `POST /api/apps`.
     """
     opened = folder.opened(directory, types, without)
-    return await planning.plan(s, opened, secret.read(secrets), prune=prune, hub_url=hub_url)
+    return await planning.plan(s, opened, secret.read(secrets), prune=prune, hub_url=hub_url, by=by)

@@ -520,3 +520,53 @@ async def test_a_group_that_is_nowhere_is_left_out_of_sharing_and_told(small: Se
     assert plan.notes[0].startswith(
         "left out of sharing: the group abcdefghijk, which is in no file and not on the server: dataElements ["
     )
+
+
+# Other UIDs -------------------------------------------------------------------------------------------------------------
+
+
+async def test_what_has_the_same_code_is_the_same_object_with_by(small: Session, copy: Session):
+    """The same element and role were made by hand on both servers; legends, groups and the data store name them."""
+    legends = ["name=L", 'legends=[{"name": "low", "startValue": 0, "endValue": 5}]']
+    legend = (await do(small, "metadata create", type="legendSets", set=legends)).uids[0]
+    here = (await do(small, "metadata create", type="dataElements", set=[*ELEMENT, f"legendSets={legend}"])).uids[0]
+    group = ["name=Group", "shortName=Group", f"dataElements={here}"]
+    await do(small, "metadata create", type="dataElementGroups", set=group)
+    await do(small, "datastore set", namespace="app", key="conf", value=json.dumps({"element": here}))
+    there = (await do(copy, "metadata create", type="dataElements", set=[*ELEMENT, "name=Mine"])).uids[0]
+    await pull(small)
+
+    plan = await planned(copy, "instance apply", directory=D)
+    assert plan.blocked is not None and "E5003" in str(plan.blocked)
+    assert str(plan.blocked.hint).startswith("--by code  takes what has the same code for the same object")
+
+    before = await rows(copy, by=["code"])
+    assert {(row["change"], row["property"]) for row in before if row["id"] == there} == {
+        ("changed", "legendSets"), ("changed", "name"),
+    }  # fmt: skip
+    await do(copy, "instance apply", directory=D, by=["code"])
+    assert await rows(copy, by=["code"]) == []
+    (group,) = await call(
+        copy, "metadata list", type="dataElementGroups", filter=["name:eq:Group"], fields="dataElements"
+    )
+    assert group["dataElements"] == [{"id": there}]
+    assert await copy.client.get("dataStore/app/conf") == {"element": there}
+    done = await do(copy, "undo")
+    assert (done.failures, done.left) == ([], [])
+    assert await rows(copy, by=["code"]) == before
+
+
+async def test_two_files_that_stand_for_one_object_are_refused(small: Session, copy: Session):
+    await do(small, "metadata create", type="dataElements", set=ELEMENT)
+    uid = (await do(copy, "metadata create", type="dataElements", set=ELEMENT)).uids[0]
+    await pull(small, types=["dataElements"])
+    path = next(path for path in of("dataElements") if "code: TWICE" in path.read_text("utf-8"))
+    text = path.read_text("utf-8")
+    path.with_name("again.yaml").write_text(text.replace(path.name.split(".")[1], "abcdefghijk"), "utf-8")
+    with pytest.raises(UsageError, match=rf"stands for {uid} of the server too"):
+        await rows(copy, by=["code"])
+
+
+ELEMENT = [
+    "name=Twice", "shortName=Twice", "code=TWICE", "valueType=NUMBER", "domainType=AGGREGATE", "aggregationType=SUM",
+]  # fmt: skip
