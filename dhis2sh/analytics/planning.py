@@ -108,11 +108,13 @@ def _halves(question: Question) -> list[Question]:
     if not lists:
         return []
     name, items = max(lists.items(), key=lambda item: length_of(item[1]))
-    halves = (items[: len(items) // 2], items[len(items) // 2 :])
-    return [
-        Question(*({**of, name: half} if name in of else of for of in (question.dimensions, question.filters)))
-        for half in halves
-    ]
+    found: list[Question] = []
+    for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+        dimensions, filters = (
+            {**of, name: half} if name in of else of for of in (question.dimensions, question.filters)
+        )
+        found.append(Question(dimensions, filters))
+    return found
 
 
 def _data(items: Sequence[str], told: Sequence[str]) -> list[str]:
