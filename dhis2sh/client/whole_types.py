@@ -67,10 +67,10 @@ class WholeTypes:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        under_way = [*self._packs, *self._read.values()]
-        for task in under_way:
+        for task in (*self._read.values(), *self._packs):
             task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.gather(*self._read.values(), return_exceptions=True)
+        await asyncio.gather(*self._packs, return_exceptions=True)
 
     def __contains__(self, plural: str) -> bool:
         """Has somebody asked for it, or is it read ahead?"""
