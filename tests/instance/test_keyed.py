@@ -8,6 +8,9 @@ import pytest
 
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.session import Session
+from dhis2sh.show import render
+from dhis2sh.surfaces.mcp import results
+from dhis2sh.surfaces.output import formatted
 from tests.metadata.calls import call, do, planned
 
 THEME = {"namespace": "looks", "key": "theme"}
@@ -29,6 +32,9 @@ async def test_every_kind_of_json_comes_back_as_it_was(s: Session, value: str):
     await do(s, "datastore set", **THEME, value=value)
     (entry,) = (await call(s, "datastore export", namespace="looks"))["entries"].items()
     assert entry == ("theme", json.loads(value))
+    shown = await call(s, "datastore get", **THEME)
+    assert json.loads(formatted(shown, "json")) == json.loads(render.text(shown)) == json.loads(value)
+    assert results.of_verb(shown)["result"] == json.loads(value)
 
 
 async def test_a_namespace_goes_into_a_file_and_back(s: Session):
