@@ -1,13 +1,17 @@
 """The data store and the settings: set, compared, taken back; and nonsense that a server would take."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import NotFound, Refused, UsageError
+from dhis2sh.instance.settings import difference
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from tests.metadata.calls import call, do, planned
 
 THEME = {"namespace": "looks", "key": "theme"}
@@ -99,6 +103,27 @@ async def test_a_setting_that_there_is_not_is_no_empty_text(s: Session):
     """Recorded (inst-settings 15): `systemSettings?key=nope` is `{"nope": ""}`."""
     with pytest.raises(NotFound, match="there is no system setting 'applicationTitel'"):
         await settings(s, "applicationTitel")
+
+
+async def test_up_to_2_41_a_setting_without_a_value_is_in_no_list_and_can_be_set(s: Session, home: Path):
+    """Recorded (2.41, system-info): the list has 114 settings where a 2.42 has 148; an unknown one is 409 when it is set."""
+    open_store(home / "data" / "sandbox.db", version="2.41").close()
+    with pytest.raises(NotFound, match="has no value of a setting 'keyCustomCss': it is not set, or"):
+        await settings(s, "keyCustomCss")
+    await do(s, "system settings set", values=["keyCustomCss=a {}"])
+    assert await settings(s, "keyCustomCss") == {"keyCustomCss": "a {}"}
+    await do(s, "undo")
+    assert "keyCustomCss" not in await settings(s)
+    with pytest.raises(Refused, match=re.escape("Key(s) is not supported: keyNope")):
+        await do(s, "system settings set", values=["keyNope=1"])
+
+
+def test_what_is_not_set_is_no_difference_to_an_empty_text():
+    here: JsonObject = {"keyCustomCss": "", "keyFlag": "no", "minPasswordLength": 0, "globalShellEnabled": False}
+    assert difference(here, {"keyFlag": "se", "minPasswordLength": 0}) == [
+        {"setting": "globalShellEnabled", "here": False, "there": None},
+        {"setting": "keyFlag", "here": "no", "there": "se"},
+    ]
 
 
 async def test_a_password_is_never_shown_and_never_kept(s: Session):
