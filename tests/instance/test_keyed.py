@@ -50,6 +50,17 @@ async def test_a_namespace_goes_into_a_file_and_back(s: Session):
     assert [row["key"] for row in (await call(s, "datastore list", namespace="looks")).plain()] == ["a", "b", "c"]
 
 
+async def test_what_follows_a_dot_in_a_key_never_leads_to_another_key(s: Session):
+    """Recorded (inst-data-store 47): `DELETE /api/dataStore/bad.name-1` looks for `bad`."""
+    await do(s, "datastore set", namespace="my.looks", key="theme.v1", value="1")
+    assert [row["key"] for row in (await call(s, "datastore list", namespace="my.looks")).plain()] == ["theme.v1"]
+    await do(s, "datastore set", namespace="my.looks", key="theme.v1", value="2")
+    await do(s, "datastore set", namespace="my.looks", key="theme", value="3")
+    for verb, more in (("datastore set", {"value": "4"}), ("datastore delete", {})):
+        with pytest.raises(Refused, match=r"my.looks/theme.v1 is left as it is: .* write to 'theme'"):
+            await do(s, verb, namespace="my.looks", key="theme.v1", **more)
+
+
 async def test_what_is_not_there_is_told_with_what_is_near(s: Session):
     await do(s, "datastore set", **THEME, value="1")
     with pytest.raises(NotFound, match="there is no key 'them' in namespace 'looks'") as missing:
