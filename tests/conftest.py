@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 PROCESSES = {"subprocess", "pexpect", "Terminal", "NotebookClient", "distributed", "textual", "playwright"}
 """What a module of tests imports that starts processes, or acts on a screen."""
 
+LONG = (
+    "test_surfaces", "test_packages", "test_four_surfaces", "test_prompt", "test_live_on_sandbox", "test_examples",
+    "test_notebook", "test_every_type", "test_browser", "test_as_code", "test_pull", "test_entry", "test_build",
+    "test_killed", "test_killed_load", "test_seed", "test_plugins", "test_how_it_ends", "test_shell_start",
+)  # fmt: skip
+"""The files that take longest, by name."""
+
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
 
@@ -58,10 +65,12 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What a busy machine does to processes, terminals and browsers is no fault of the product: such tests are tried again.
+    """Long files come first: one that begins last keeps a single core busy while the others are idle.
 
+    What a busy machine does to processes, terminals and browsers is no fault of the product: such tests are tried again.
     All others have one try: a result that differs from run to run is a fault.
     """
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     for item in items:
         if isinstance(item, pytest.Function) and PROCESSES & vars(item.module).keys():
             item.add_marker(pytest.mark.flaky(reruns=2))
