@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import signal
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +58,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Without a catalogue every surface refuses to start: that is said once, and not by a thousand tests."""
+    """Without a catalogue every surface refuses to start: that is said once, and not by a thousand tests.
+
+    A shell's background has no Ctrl-C, and neither has what is started in it: the tests of Ctrl-C have one everywhere.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         manifest.stale()
     except Dhis2Error as error:
