@@ -10,14 +10,15 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dhis2sh.analytics import items as written
+from dhis2sh.analytics import made_of
 from dhis2sh.analytics.items import GROUPS, Question
+from dhis2sh.analytics.made_of import MadeOf
 from dhis2sh.analytics.pieces import Piece, ask
-from dhis2sh.client import reading
 from dhis2sh.client.limits import meanwhile
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
@@ -39,9 +40,10 @@ AT_ONCE = 4
 """Requests of one pull under way, within what the client lets go to the host."""
 LIMIT = "keyAnalyticsMaxLimit"
 """The server's setting of rows in one answer."""
+APPLIED = ("keyIgnoreAnalyticsApprovalYearThreshold", "keyAcceptanceRequiredForApproval")
+"""Settings that decide over numbers when they are asked, and not when the tables are built."""
 NEVER = "1970-01-01"
 """What a server says that has not built its tables by a job: nobody knows how old they are."""
-_TYPES = {"INDICATOR": "indicators", "PROGRAM_INDICATOR": "programIndicators", "DATA_ELEMENT": "dataElements"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ class Planned:
         cells: how many numbers there may be.
         limit: rows that the server gives at once.
         stamp: what the answers depend on besides the question; None where nobody knows.
-        changed: when the formulas and elements in question were changed: an answer from before is not theirs.
+        made_of: when what the data are made of was changed: an answer from before is not theirs.
         built: when the analytics tables were built.
     """
 
@@ -113,7 +115,7 @@ class Planned:
     limit: int
     stamp: str | None
     built: str | None
-    changed: Mapping[str, JsonValue]
+    made_of: MadeOf
 
     def cells_of(self, piece: Piece) -> int:
         """How many numbers a piece may have."""
@@ -148,7 +150,7 @@ class Planned:
             "dx": [*piece.data], "pe": [*piece.periods], "ou": [*piece.units],
             "dimensions": [*self.question.dimensions], "rest": {n: [*m] for n, m in rest.items()},
             "params": {name: str(value) for name, value in self.params.items()},
-            "changed": {uid: when for uid, when in self.changed.items() if not piece.data or uid in piece.data},
+            "made of": self.made_of.state(piece.data or self.members.of.get("dx", ())),
         }  # fmt: skip
         return digest(content)
 
@@ -186,29 +188,42 @@ async def planned(
     async with meanwhile(_server(s)) as telling:
         asked = await written.read(s, dimensions, filters)
         data = {item for item in (*asked.dimensions.get("dx", ()), *asked.filters.get("dx", ())) if is_uid(item)}
+        found = MadeOf(s)
         async with meanwhile(members(s, asked, params)) as told:
-            question, changed = await written.looked_for(s, asked, data)
+            question, rows = await written.looked_for(s, asked, data, made_of.FIELDS)
+            found.know(rows)
+            await found.follow([*question.dimensions.get("dx", ()), *question.filters.get("dx", ())])
             known = await told if question == asked else await members(s, question, params)
-        changed = {**changed, **await _changed(s, known, changed.keys())}
-        limit, info, me = await telling
-    return _cut_up(s, question, params, known, limit, info, me, changed)
+        await found.follow(known.of.get("dx", ()))  # what is in groups
+        told_of = await telling
+    return _cut_up(s, question, params, known, told_of, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What one answer may hold, how old the tables are, who asks, and what settings decide over numbers."""
+
+    limit: int
+    info: JsonObject
+    me: JsonValue
+    settings: JsonObject
 
 
 def _cut_up(
-    s: Session, question: Question, params: Mapping[str, Param], known: Members, limit: int, info: JsonObject,
-    me: JsonValue, changed: Mapping[str, JsonValue],
-) -> Planned:  # fmt: skip
+    s: Session, question: Question, params: Mapping[str, Param], known: Members, server: _Server, found: MadeOf
+) -> Planned:
+    info = server.info
     built = _text(info.get("lastAnalyticsTableSuccess"))
     if built is not None and built.startswith(NEVER):
         built = None
     stamp = None
     if built is not None:
         partly = _text(info.get("lastAnalyticsTablePartitionSuccess"))
-        stamp = digest([built, partly, s.profile.url, me])
+        stamp = digest([built, partly, info.get("revision"), s.profile.url, server.me, server.settings])
     axes = [known.of[name] if name in question.dimensions else () for name in ("dx", "pe", "ou")]
     cells = math.prod(len(axis or "1") for axis in axes) * _others(known, question)
-    pieces = list(cut(Piece(*axes), cells, limit))
-    return Planned(question, params, known, pieces, cells, limit, stamp, built, changed)
+    pieces = list(cut(Piece(*axes), cells, server.limit))
+    return Planned(question, params, known, pieces, cells, server.limit, stamp, built, found)
 
 
 def cut(whole: Piece, cells: int, limit: int) -> list[Piece]:
@@ -243,37 +258,28 @@ def _chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:
     return [items[first:last] for first, last in itertools.pairwise(bounds)]
 
 
-async def _server(s: Session) -> tuple[int, JsonObject, JsonValue]:
-    """What one answer may hold, how old the tables are, and who asks; fresh, since what was kept may be older than the tables."""
-    return await asyncio.gather(_limit(s), s.client.get_object("system/info"), _me(s))
+async def _server(s: Session) -> _Server:
+    """What is asked of a server besides the question; fresh, since what was kept may be older than the tables."""
+    settings, info, me = await asyncio.gather(_settings(s), s.client.get_object("system/info"), _me(s))
+    value = str(settings.get(LIMIT))
+    limit = (int(value) or CELLS) if value.isdigit() else LEAST_LIMIT  # 0 is no limit
+    return _Server(limit, info, me, {name: settings.get(name) for name in APPLIED})
 
 
-async def _limit(s: Session) -> int:
+async def _settings(s: Session) -> JsonObject:
     try:
-        value = await s.client.system.setting(LIMIT)
+        return await s.client.get_object("systemSettings")
     except (Refused, Forbidden, NotFound):
-        return LEAST_LIMIT
-    number = int(str(value)) if str(value).isdigit() else LEAST_LIMIT
-    return number or CELLS  # 0 is no limit
+        return {}
 
 
 async def _me(s: Session) -> JsonValue:
     """Who asks, and what they read: another user's answers are others."""
-    fields = "id,organisationUnits[id],dataViewOrganisationUnits[id],userGroups[id],userRoles[id]"
-    return await s.client.get_object("me", {"fields": fields})
-
-
-async def _changed(s: Session, known: Members, told: Collection[str]) -> dict[str, JsonValue]:
-    """When the formulas and elements in question were changed, but for those of which it is told: members of groups."""
-    found: dict[str, list[str]] = {}
-    for item in known.of.get("dx", ()):
-        kind = known.meta.items[item].dimension_item_type if item in known.meta.items else None
-        if is_uid(item) and kind in _TYPES and item not in told:
-            found.setdefault(_TYPES[kind], []).append(item)
-    several = await asyncio.gather(
-        *(reading.by_uid(s.client, plural, uids, fields="id,lastUpdated") for plural, uids in found.items())
+    fields = (
+        "id,organisationUnits[id],dataViewOrganisationUnits[id],userGroups[id],userRoles[id,lastUpdated],"
+        "catDimensionConstraints[id],cogsDimensionConstraints[id]"
     )
-    return {str(row["id"]): row.get("lastUpdated") for one in several for row in one.rows}
+    return await s.client.get_object("me", {"fields": fields})
 
 
 def _text(value: JsonValue) -> str | None:

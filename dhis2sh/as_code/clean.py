@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FIRST = ("id", "code", "name", "shortName", "description", "formName")
 LAST = ("attributeValues", "translations", "sharing")
 JOBS, ONCE = "jobConfigurations", "ONCE_ASAP"
+GROUPS = "userGroups"
 
 
 def is_managed(plural: str, raw: Row, job_types: Collection[str] = ()) -> bool:
@@ -86,6 +87,20 @@ def _shared(sharing: JsonObject) -> JsonObject:
     if groups:
         found["userGroups"] = {uid: {"access": groups[uid].get("access")} for uid in sorted(groups)}
     return found
+
+
+def strangers(body: Row, groups: Collection[str]) -> list[str]:
+    """The groups that the sharing of an object names and that are not among some."""
+    sharing = body.get("sharing")
+    named = sharing.get("userGroups") if isinstance(sharing, dict) else None
+    return [uid for uid in named if uid not in groups] if isinstance(named, dict) else []
+
+
+def shared_without(body: Row, gone: Collection[str]) -> JsonObject:
+    """An object whose sharing does not name some groups."""
+    sharing = cast("JsonObject", body["sharing"])
+    named = cast("JsonObject", sharing["userGroups"])
+    return {**body, "sharing": {**sharing, "userGroups": {uid: row for uid, row in named.items() if uid not in gone}}}
 
 
 def sharing_of(sharing: JsonObject, before: JsonObject | None) -> JsonObject:

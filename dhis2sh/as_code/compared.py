@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 from pydantic import BaseModel
 
 from dhis2sh.as_code.checking import check
-from dhis2sh.as_code.clean import adapted, sorted_keys
+from dhis2sh.as_code.clean import GROUPS, adapted, shared_without, sorted_keys, strangers
+from dhis2sh.as_code.counterparts import under
 from dhis2sh.as_code.scope import APPS, SETTINGS, STORE
 from dhis2sh.as_code.secret import hidden, open_ones
 from dhis2sh.as_code.server import Server, entry
@@ -19,13 +20,16 @@ from dhis2sh.dhis2.as_code import is_state
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, SAVED_BY
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.instance.app_changes import Listed
 from dhis2sh.metadata.bundles.diff import differs, empty
 from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models import facts
 from dhis2sh.redact import SECRET
 from dhis2sh.types import JsonValue
+from dhis2sh.words import listed
 
 if TYPE_CHECKING:
+    from dhis2sh.as_code.counterparts import Way
     from dhis2sh.as_code.scope import Scope
     from dhis2sh.as_code.yaml_text import Document
     from dhis2sh.metadata.bundles.adapting import Adapted, UnknownValue
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
 
 type Change = Literal["added", "changed", "removed"]
+SHOWN = 5
 COLUMNS = ("change", "type", "id", "name", "property", "before", "after", "file")
 
 
@@ -137,9 +142,11 @@ class Comparison:
         objects: in the directory, and not on the server, or otherwise there.
         only_there: on the server and in no file, UID and name by type.
         values: settings and keys of the data store.
-        apps: installed apps, by key: version in the directory and on the server.
+        apps: installed apps that differ, by key: what the directory says, and the version on the server.
+        listed: all apps that the directory says.
         changes: what was changed for another version of DHIS2; `left_out` types that it does not have.
         unknown: values that it does not know.
+        strangers: groups that sharing names and that are nowhere, with the objects.
         notes: what else was left out.
         same: how many objects are the same.
     """
@@ -147,10 +154,14 @@ class Comparison:
     objects: list[Object] = field(default_factory=list[Object])
     only_there: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     values: list[Value] = field(default_factory=list[Value])
-    apps: dict[str, tuple[str | None, str | None]] = field(default_factory=dict[str, tuple[str | None, str | None]])
+    apps: dict[str, tuple[Listed | None, str | None]] = field(
+        default_factory=dict[str, tuple[Listed | None, str | None]]
+    )
+    listed: Sequence[Listed] = ()
     changes: list[AdaptedProperty] = field(default_factory=lambda: [])
     left_out: Counter[str] = field(default_factory=Counter[str])
     unknown: list[UnknownValue] = field(default_factory=lambda: [])
+    strangers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     notes: list[str] = field(default_factory=list[str])
     same: int = 0
     stamps: dict[tuple[str, str], tuple[str | None, str | None]] = field(
@@ -180,18 +191,28 @@ class Comparison:
         for key, (said, there) in self.apps.items():
             change: Change = "added" if there is None else "removed" if said is None else "changed"
             found.append(
-                DifferenceRow(change=change, type=APPS, id=key, name=key, property="version", before=there, after=said)
-            )
+                DifferenceRow(
+                    change=change, type=APPS, id=key, name=key, property="version", before=there,
+                    after=said.version if said is not None else None,
+                )
+            )  # fmt: skip
         return sorted(found, key=lambda row: (row.type, row.name.lower(), row.id, row.property or ""))
 
 
-async def compare(server: Server, folder: Said) -> Comparison:
+async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Comparison:
     """Compare a directory with a server: each type is read, compared and let go.
+
+    Parameters:
+        by: objects that the server has under another UID are found by this; without any a UID alone says which it is.
 
     Raises `UsageError` with file and line for what cannot stand in a file.
     """
     found = Comparison()
+    if by:
+        folder = await under(server, folder, by)
+        found.notes += folder.notes
     source = source_of(folder.scope.version)
+    groups = {*server.groups, *(folder.objects(GROUPS) if GROUPS in folder.scope.types else ())}
     for number, plural in enumerate(folder.scope.types):
         server.s.person.progress("compare", number, len(folder.scope.types))
         documents = folder.objects(plural)
@@ -200,7 +221,7 @@ async def compare(server: Server, folder: Said) -> Comparison:
                 check(plural, document)
             found.left_out[plural] += len(documents)
             continue
-        await _compare_type(server, plural, documents, source.get(plural), found)
+        await _compare_type(server, plural, documents, source.get(plural), groups, found)
     server.s.person.progress("compare", len(folder.scope.types), len(folder.scope.types))
     if SETTINGS in folder.scope.also and (settings := folder.settings()) is not None:
         await _compare_settings(server, settings, found)
@@ -208,10 +229,16 @@ async def compare(server: Server, folder: Said) -> Comparison:
         await _compare_store(server, folder.entries(), found)
     if APPS in folder.scope.also and (apps := folder.apps()) is not None:
         await _compare_apps(server, apps, found)
+    found.notes += server.told()
     found.notes += [
         f"left out: {number:,} {plural}: this version does not have them"
         for plural, number in found.left_out.items()
         if number
+    ]
+    how = "left out of sharing" if server.all_groups else "in sharing, and nowhere that this account can see"
+    found.notes += [
+        f"{how}: the group {uid}, which is in no file and not on the server: {listed(names, SHOWN)}"
+        for uid, names in found.strangers.items()
     ]
     return found
 
@@ -223,11 +250,15 @@ def source_of(version: str) -> Mapping[str, Resource]:
 
 
 async def _compare_type(
-    server: Server, plural: str, documents: Mapping[str, Document], source: Resource | None, found: Comparison
+    server: Server,
+    plural: str,
+    documents: Mapping[str, Document],
+    source: Resource | None,
+    groups: Collection[str],
+    found: Comparison,
 ) -> None:
-    said: Adapted = adapted(
-        plural, (document.value for document in documents.values()), server.types, newer=server.newer
-    )
+    values = [_known(server, plural, document.value, groups, found) for document in documents.values()]
+    said: Adapted = adapted(plural, values, server.types, newer=server.newer)
     found.changes += said.changes
     found.unknown += said.unknown
     bodies, met = said.bundle.objects.get(plural, {}), set[str]()
@@ -255,6 +286,14 @@ async def _compare_type(
         if uid not in met:
             check(plural, documents[uid])
             found.objects.append(_object(plural, documents[uid], bodies[uid]))
+
+
+def _known(server: Server, plural: str, body: JsonObject, groups: Collection[str], found: Comparison) -> JsonObject:
+    """What a file says, without groups that are nowhere: a server would take them and say nothing."""
+    gone = strangers(body, groups)
+    for uid in gone:
+        found.strangers.setdefault(uid, []).append(f"{plural} [{body.get('id')}]")
+    return shared_without(body, gone) if gone and server.all_groups else body
 
 
 def stamp_of(raw: Row) -> tuple[str | None, str | None]:
@@ -356,19 +395,38 @@ async def _compare_store(server: Server, documents: Mapping[str, Document], foun
             found.notes.append(f"left out: {name}: an app keeps the namespace for itself")
         else:
             found.values.append(Value(STORE, name, document.where, None, document.value["value"], there=False))
-    found.notes += [f"left out: namespace {name}, which an app keeps for itself" for name in server.closed]
 
 
 async def _compare_apps(server: Server, document: Document, found: Comparison) -> None:
-    there = await server.apps()
-    for key in sorted({*there, *document.value}):
-        here, other = (_version(where.get(key)) if key in where else None for where in (document.value, there))
-        if here != other:
-            found.apps[key] = (here, other)
+    there, said = await server.apps(), {one.key: one for one in _listed(document)}
+    found.listed = [*said.values()]
+    for key in sorted({*there, *said}):
+        version = str(cast("JsonObject", there[key]).get("version") or "") if key in there else None
+        if (said[key].version if key in said else None) != version:
+            found.apps[key] = (said.get(key), version)
 
 
-def _version(app: JsonValue) -> str:
-    return str(app.get("version") or "") if isinstance(app, dict) else ""
+APP_KEYS = ("name", "version", "appHubId")
+
+
+def _listed(document: Document) -> Iterator[Listed]:
+    """The apps of a file. Raises `UsageError` with the line for what is no app."""
+    for key, app in document.value.items():
+        if not isinstance(app, dict):
+            raise UsageError(f"{document.at(key)}: {key} says no version", hint="version: '1.0.0' below its key")
+        for name, value in app.items():
+            if name not in APP_KEYS:
+                hint = did_you_mean(name, APP_KEYS) or ", ".join(APP_KEYS)
+                raise UsageError(f"{document.at(key, name)}: unknown: {name}", hint=hint)
+            if not isinstance(value, str):  # 1.10 without quotes would be 1.1
+                raise UsageError(
+                    f"{document.at(key, name)}: {name} is a text, and {value!r} is none",
+                    hint=f"{name}: '...', in quotes",
+                )
+        if not app.get("version"):
+            raise UsageError(f"{document.at(key)}: {key} says no version", hint="version: '1.0.0' below its key")
+        hub_id = app.get("appHubId")
+        yield Listed(key, str(app.get("name") or key), str(app["version"]), str(hub_id) if hub_id else None)
 
 
 def told(found: Comparison) -> list[str]:

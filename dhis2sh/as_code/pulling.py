@@ -79,7 +79,7 @@ async def pull(s: Session, root: Path, words: Sequence[str], without: Sequence[s
         if not overwrite:
             await asyncio.to_thread(_check_kept, root, [*changed, *gone])
         await asyncio.to_thread(_put, root, new, changed, gone)
-    notes = [f"left out: namespace {name}, which an app keeps for itself" for name in server.closed]
+    notes = server.told()
     if secrets:
         told = listed((f"{name} ({number:,})" for name, number in secrets.items()), SHOWN)
         notes.append(f"secrets are in no file, (secret) stands in their place: {told}")

@@ -42,21 +42,20 @@ class Scope:
         """As `instance.yaml` says it."""
         return {"format": FORMAT, "dhis2": self.version, "types": [*self.types], "also": [*self.also]}
 
-    def only(self, words: Sequence[str]) -> Scope:
-        """The part of it that somebody has named. Raises `UsageError` for what the directory is not about."""
-        words = [part for text in words for part in text.split(",") if part]
-        if not words:
-            return self
-        for word in words:
+    def only(self, words: Sequence[str], without: Sequence[str] = ()) -> Scope:
+        """The part of it that somebody has named, without what was named so. Raises `UsageError` for what it is not about."""
+        named, gone = ([part for text in texts for part in text.split(",") if part] for texts in (words, without))
+        for word in (*named, *gone):
             if word not in (*self.types, *self.also):
                 raise UsageError(
                     f"{MANIFEST} says nothing of '{word}'",
                     hint=did_you_mean(word, [*self.types, *self.also]) or f"dhis2 instance pull DIR --types {word}",
                 )
+        chosen = {*(named or (*self.types, *self.also))} - {*gone}
         return replace(
             self,
-            types=tuple(name for name in self.types if name in words),
-            also=tuple(name for name in self.also if name in words),
+            types=tuple(name for name in self.types if name in chosen),
+            also=tuple(name for name in self.also if name in chosen),
         )
 
 

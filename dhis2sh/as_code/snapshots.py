@@ -148,12 +148,12 @@ def _free(profile: Profile, name: str) -> str:
     return next(one for one in names if not (_folder(profile) / f"{one}{ENDING}").exists())
 
 
-async def take(s: Session, name: str | None, words: Sequence[str]) -> SnapshotRow:
+async def take(s: Session, name: str | None, words: Sequence[str], without: Sequence[str] = ()) -> SnapshotRow:
     """Keep how the server is now.
 
     Parameters:
         name: under which; the moment without it.
-        words: types and kinds; everything without any.
+        words: types and kinds; everything without any. `without` those to leave out.
 
     Raises `UsageError` for a name that is taken or none.
     """
@@ -166,7 +166,7 @@ async def take(s: Session, name: str | None, words: Sequence[str]) -> SnapshotRo
         raise UsageError(
             f"there is a snapshot '{name}' already", hint="another name, or none: it is called by the moment"
         )
-    about = await wanted(s, words, ())
+    about = await wanted(s, words, without)
     server = await server_of(s, about.types)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     row = SnapshotRow(
@@ -178,8 +178,8 @@ async def take(s: Session, name: str | None, words: Sequence[str]) -> SnapshotRo
             row.objects = await _fill(server, about, archive)
             archive.writestr(HEADER, json.dumps({"row": row.model_dump(), "scope": about.to_json()}))
         row.bytes = (await asyncio.to_thread(temporary.stat)).st_size
-    for namespace in server.closed:
-        s.person.warn(f"left out: namespace {namespace}, which an app keeps for itself")
+    for note in server.told():
+        s.person.warn(note)
     return row
 
 
@@ -220,11 +220,11 @@ def kept(profile: Profile) -> list[SnapshotRow]:
     return sorted(found, key=lambda row: (row.taken, row.name))
 
 
-def opened(profile: Profile, name: str | None, only: Sequence[str] = ()) -> Snapshot:
+def opened(profile: Profile, name: str | None, only: Sequence[str] = (), without: Sequence[str] = ()) -> Snapshot:
     """A snapshot of a profile by its name, the last one without it.
 
     Parameters:
-        only: types and kinds of it; all of it without.
+        only: types and kinds of it; all of it without any. `without` those that are left out of it.
 
     Raises `NotFound` with the nearest name, `UsageError` for one that is damaged, or of another server.
     """
@@ -244,7 +244,7 @@ def opened(profile: Profile, name: str | None, only: Sequence[str] = ()) -> Snap
             f"the snapshot '{chosen}' is of {found.row.server}, and '{profile.name}' is {profile.url} by now",
             hint="dhis2 snapshot take",
         )
-    return Snapshot(found.root, found.scope.only(only), found.row)
+    return Snapshot(found.root, found.scope.only(only, without), found.row)
 
 
 def _opened(path: Path) -> Snapshot:

@@ -66,7 +66,7 @@ class Source:
     def words(self) -> str:
         """Where from, in words."""
         if self.zip is not None:
-            return self.zip.file.name if len(self.zip.file.name) < 40 else "the zip that is kept"
+            return self.zip.file.name if self.zip.file.suffix else "the zip that is kept on this machine"
         return "the App Hub"
 
 
@@ -385,7 +385,7 @@ class Listed:
     key: str
     name: str
     version: str
-    hub_id: str | None
+    hub_id: str | None = None
 
 
 def read(file: Path) -> list[Listed]:
@@ -410,13 +410,29 @@ def read(file: Path) -> list[Listed]:
 
 
 async def restoring(s: Session, file: Path, hub: Hub, *, exact: bool, skip_missing: bool) -> Plan:
-    """The plan of bringing a server's apps to a list: zips beside the file first, then those kept here, then the hub.
+    """The plan of bringing a server's apps to a list, as `bringing`; the zips lie beside its file.
 
     Parameters:
         exact: apps that the list has not are removed.
         skip_missing: go on without what is not to be had; else the plan is blocked.
     """
-    wanted, there = read(file), {app.key: app for app in await installed(s) if not app.shipped}
+    wanted = read(file)
+    return await bringing(
+        s, wanted, file, hub, exact=exact, without=None if skip_missing else "--skip-missing goes on without it"
+    )
+
+
+async def bringing(
+    s: Session, wanted: Sequence[Listed], file: Path, hub: Hub, *, exact: bool, without: str | None
+) -> Plan:
+    """The plan of bringing a server's apps to a list: zips beside its file first, then those kept here, then the hub.
+
+    Parameters:
+        file: that holds the list.
+        exact: apps that the list has not are removed.
+        without: how one goes on without what is not to be had; None does, where the plan is blocked else.
+    """
+    there = {app.key: app for app in await installed(s) if not app.shipped}
     zips = [*_beside(file), *kept.files()]
     changes: list[AppChange] = []
     missing: list[str] = []
@@ -437,10 +453,10 @@ async def restoring(s: Session, file: Path, hub: Hub, *, exact: bool, skip_missi
     told = [*([f"{same:,} already right"] if same else []), *(f"not to be had: {what}" for what in missing)]
     made = plan(AppWriter(changes, what=APPS), f"bring {counted(len(changes), 'app')} to what {file.name} says",
                 [*told, *_notes(changes)])  # fmt: skip
-    if missing and not skip_missing:
+    if missing and without is not None:
         made.blocked = Refused(
             f"{listed(missing)}: no zip beside {file.name} or kept here, and no App Hub that can be reached has it",
-            hint="put the zip beside the file, name a hub with --hub-url, or go on without it: --skip-missing",
+            hint=f"put the zip beside {file.name}, or name a hub with --hub-url; {without}",
         )
     return made
 
@@ -472,10 +488,19 @@ async def _source(s: Session, entry: Listed, zips: Sequence[Path], hub: Hub) -> 
 @takes_back(AppWriter.name)
 async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What was installed is removed, what was updated or removed is installed again as it was, where that can be had."""
+    return await taken_back_of(s, entry, written(journal, entry), force=force)
+
+
+async def taken_back_of(s: Session, entry: Entry, all_: Sequence[Change], *, force: bool) -> Plan:
+    """The plan that brings apps back.
+
+    Parameters:
+        entry: what is taken back; all_: those of its changes that are meant, the last first.
+    """
     there = {app.key: app for app in await installed(s) if not app.shipped}
     changes: list[AppChange] = []
     notes: list[str] = []
-    for change in written(journal, entry):
+    for change in all_:
         key, name, app = str(change.uid), str(change.name), there.get(str(change.uid))
         expected = (change.after or {}).get("version")
         if (app.version if app else None) != expected and not force:

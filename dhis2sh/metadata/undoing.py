@@ -84,7 +84,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
     notes.settle({write.uid for write in gone.writes if write.after is None})
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
-    pairs = [*await with_owners(s, [write for write in pairs if write.after is not None]), *gone.writes]
+    pairs = _each_once(await with_owners(s, [write for write in pairs if write.after is not None]), gone.writes)
     plan = writes.plan(_title(entry), pairs, what="undone", bundle=_held(pairs), notes=[*notes.lines(), *gone.notes])
     plan.writer = TakingBack(
         "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
@@ -97,6 +97,28 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
             f"nothing of entry {entry.id} was taken back: {notes.stays[0]}", hint=_what_then(journal, entry)
         )
     return plan
+
+
+def _each_once(restored: Sequence[Write], going: Sequence[Write]) -> list[Write]:
+    """The writes of an undo: what is restored and has to let go of something that goes as well does both at once."""
+    found = {(write.plural, write.uid): write for write in restored}
+    rest: list[Write] = []
+    for write in going:
+        mine = found.get((write.plural, write.uid))
+        if mine is None or mine.before is None or mine.after is None or write.action != "update":
+            rest.append(write)
+            continue
+        before, after = write.changed()
+        left = {
+            name: (after or {}).get(name)
+            for name in {**(before or {}), **(after or {})}
+            if same(mine.after.get(name), mine.before.get(name))
+        }
+        if write.by_server:
+            rest += [write] if left else []
+        elif left:
+            found[write.plural, write.uid] = replace(mine, after={**mine.after, **left})
+    return [*found.values(), *rest]
 
 
 def _what_then(journal: Journal, entry: Entry) -> str:

@@ -391,6 +391,24 @@ def test_a_route_may_point_only_where_it_is_permitted(api: TestClient):
     assert api.get("/api/routes/nope/run").status_code == 404
 
 
+def test_what_is_secret_of_a_route_is_shown_to_nobody_however_it_came(api: TestClient):
+    route = {"name": "R", "url": "https://example.invalid/api"}
+    uid = api.post("/api/routes", json=route).json()["response"]["uid"]
+    auth = {"type": "api-headers", "headers": {"X-Key": "s3cret"}}
+    patch = [{"op": "add", "path": "/auth", "value": auth}]
+    kind = {"content-type": "application/json-patch+json"}
+    whole = {**route, "auth": auth, "authorities": [], "headers": {}}
+    ways = (
+        lambda: api.patch(f"/api/routes/{uid}", json=patch, headers=kind),
+        lambda: api.put(f"/api/routes/{uid}", json=whole),
+        lambda: api.post("/api/metadata", json={"routes": [{**whole, "id": uid}]}),
+    )
+    for write in ways:
+        answer = write()
+        assert answer.status_code == 200, answer.text
+        assert api.get(f"/api/routes/{uid}").json()["auth"] == {"type": "api-headers"}
+
+
 def test_an_app_is_installed_from_its_zip(api: TestClient):
     import io
     import json

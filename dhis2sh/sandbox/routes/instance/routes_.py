@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.reader import REDACTED
 from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
 from dhis2sh.sandbox.routes.metadata.writes import Api as Writes
@@ -77,7 +77,7 @@ class Api:
         self._check(sent, raw)
         sent["id"] = sent.get("id") or generate_uid()
         request.scope["path_params"] = {"plural": "routes"}
-        return self._kept(sent, self._writes.create(request, _whole(sent)))
+        return self._writes.create(request, _whole(sent))
 
     def replace(self, request: Request, raw: bytes) -> Response:
         """`PUT /api/routes/{uid}`."""
@@ -87,16 +87,7 @@ class Api:
         sent = parse_object(raw)
         self._check(sent, raw)
         request.scope["path_params"] = {"plural": "routes", "uid": uid}
-        return self._kept({**sent, "id": uid}, self._writes.replace(request, _whole(sent)))
-
-    def _kept(self, sent: JsonObject, answer: Response) -> Response:
-        """Keep a route's credentials apart from the object, which anybody may read who may read the route."""
-        auth = sent.get("auth")
-        if answer.status_code < 300 and isinstance(auth, dict):
-            with self.server.store.writing() as connection:
-                row = (sent["id"], json.dumps(auth))
-                connection.execute("INSERT OR REPLACE INTO route_secret VALUES (?, ?)", row)
-        return answer
+        return self._writes.replace(request, _whole(sent))
 
     def run(self, request: Request, raw: bytes) -> Response:
         """`/api/routes/{id or code}/run[/...]`: the request goes on to the route's address."""
@@ -143,18 +134,12 @@ class Api:
             raise Refused(502, "Bad Gateway") from None
 
 
-_SHOWN = ("type", "username", "clientId", "tokenUri", "scopes")
-"""What of a route's sign-in is shown; the rest is secret."""
 _USUAL: JsonObject = {"disabled": False, "headers": {}, "authorities": [], "responseTimeoutSeconds": 5}
 
 
 def _whole(sent: JsonObject) -> bytes:
-    """A route as it is stored: with what the server fills in, without secrets."""
-    auth = sent.get("auth")
-    shown: JsonObject = (
-        {"auth": {name: auth[name] for name in _SHOWN if name in auth}} if isinstance(auth, dict) else {}
-    )
-    return json.dumps({**_USUAL, **sent, **shown}).encode()
+    """A route with what the server fills in."""
+    return json.dumps({**_USUAL, **sent}).encode()
 
 
 def _unknown_sign_in(auth: JsonObject, raw: bytes) -> Refused:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, done, empty
 from dhis2sh.sandbox.http.bodies import media_type, parse_object, unsupported_type, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.instance.settings import CONFIDENTIAL, Settings
 from dhis2sh.sandbox.refused import Refused, unmet_parameters
 from dhis2sh.sandbox.routes.server import Server
