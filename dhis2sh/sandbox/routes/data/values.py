@@ -31,7 +31,7 @@ from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.types import JsonObject, JsonValue
