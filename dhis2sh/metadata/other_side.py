@@ -85,7 +85,7 @@ def way(
     join = _join_of(resource, prop)
     if join is not None:
         return f"dhis2 metadata {kebab(join.owner)} add-{join.verbs} --help"
-    if prop.target in MADE_BY_SERVER:
+    if prop.target is not None and prop.target in MADE_BY_SERVER:
         return MADE_BY_SERVER[prop.target].instead
     if keeper is None:
         return f"dhis2 metadata describe {resource.plural}"
@@ -275,11 +275,15 @@ def notes_of(found: Sequence[Dropped], types: Mapping[str, Resource]) -> list[st
     by_property: dict[tuple[str, str], list[Dropped]] = {}
     for one in found:
         by_property.setdefault((one.type, one.property), []).append(one)
-    return [
-        f"would be lost: {name} of {counted_objects(len(some), plural)} ({listed((one.uid for one in some), 3)}): "
-        f"{why(types[plural], types[plural].properties[name], types)}"
-        for (plural, name), some in by_property.items()
-    ]
+    notes: list[str] = []
+    for (plural, name), some in by_property.items():
+        resource = types[plural]
+        prop = resource.properties[name]
+        notes.append(
+            f"would be lost: {name} of {counted_objects(len(some), plural)} ({listed((one.uid for one in some), 3)}): "
+            f"{why(resource, prop, types)}; afterwards {way(resource, prop, types, some[0].uid, some[0].others)}"
+        )
+    return notes
 
 
 def without_other_side(bundle: Bundle, types: Mapping[str, Resource]) -> Bundle:

@@ -188,20 +188,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
     bundle = other_side.without_other_side(bundle, types)
     changes = await _compared(s, bundle, types, settings.strategy, report)
     notes = [*_notes(findings, settings, report), *other_side.notes_of(lost, types)]
-    planned = await validated(s, changes, title, settings, report, bundle, notes)
-    if lost and not settings.drop_dangling and planned.blocked is None:
-        planned.blocked = _lost(lost, types)
-    return planned
-
-
-def _lost(lost: Sequence[other_side.Dropped], types: Mapping[str, Resource]) -> UsageError:
-    first, resource = lost[0], types[lost[0].type]
-    prop = resource.properties[first.property]
-    way = other_side.way(resource, prop, types, first.uid, first.others)
-    return UsageError(
-        f"{other_side.notes_of(lost, types)[0]}; nothing was written",
-        hint=f"bring what keeps it too, or --drop-dangling leaves it out; then {way}",
-    )
+    return await validated(s, changes, title, settings, report, bundle, notes)
 
 
 async def validated(
