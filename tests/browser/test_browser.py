@@ -30,7 +30,6 @@ from dhis2sh.verbs.run import run
 from tests.browser.pictures import colours, distance
 from tests.browser.provider import PASSWORD, USER, Provider
 from tests.fakes.serve import served
-from tests.measuring import unmeasured
 
 pytest.importorskip("playwright", reason="the extra 'browser' is not installed")
 pytestmark = [
@@ -417,7 +416,7 @@ async def test_ctrl_c_closes_the_browser(server: Any, home: Path, tmp_path: Path
     ]
     given = {"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district"}
     process = subprocess.Popen(
-        words, env=unmeasured(**given), stderr=subprocess.PIPE, text=True, start_new_session=True
+        words, env={**os.environ, **given}, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
         assert await asyncio.to_thread(waits.wait, 90), "the page was never asked for"
