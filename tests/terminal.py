@@ -63,7 +63,7 @@ class Terminal:
             except (pexpect.TIMEOUT, pexpect.EOF):
                 return
 
-    def see(self, wanted: str, seconds: float = 20.0) -> str:
+    def see(self, wanted: str, seconds: float = 60.0) -> str:
         """Wait until a text is on the screen; returns the screen."""
         deadline = time.monotonic() + seconds
         while wanted not in self.text():
@@ -72,7 +72,7 @@ class Terminal:
         self.settle(0.1)
         return self.text()
 
-    def gone(self, unwanted: str, seconds: float = 20.0) -> str:
+    def gone(self, unwanted: str, seconds: float = 60.0) -> str:
         """Wait until a text is no longer on the screen; returns the screen."""
         deadline = time.monotonic() + seconds
         while unwanted in self.text():
@@ -80,7 +80,7 @@ class Terminal:
             self.settle(0.05)
         return self.text()
 
-    def ended(self, seconds: float = 10.0) -> bool:
+    def ended(self, seconds: float = 30.0) -> bool:
         """Has the program ended, or does it end soon?"""
         try:
             self.child.expect(pexpect.EOF, timeout=seconds)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -343,11 +344,10 @@ def press_fast(shown: Any, *keys: str) -> None:
 
 
 async def until(pilot: Any, done: Callable[[], bool]) -> None:
-    for _ in range(100):
-        await pilot.pause()
-        if done():
-            return
-    raise AssertionError("the form has not come so far")
+    deadline = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < deadline, "the form has not come so far"
+        await pilot.pause(0.01)
 
 
 def cell_in(shown: Any, element: str, combo: str = DEFAULT) -> Any:

@@ -60,7 +60,7 @@ class Kernel:
     async def until_idle(self, number: str) -> list[dict]:
         found: list[dict] = []
         while True:
-            message = await self.client.get_iopub_msg(timeout=30)
+            message = await self.client.get_iopub_msg(timeout=60)
             if message["parent_header"].get("msg_id") != number:
                 continue
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
@@ -71,7 +71,7 @@ class Kernel:
         """What the kernel offers at the end of a cell."""
         number = self.client.complete(code, len(code))
         while True:
-            message = await self.client.get_shell_msg(timeout=30)
+            message = await self.client.get_shell_msg(timeout=60)
             if message["parent_header"].get("msg_id") == number:
                 return message["content"]
 
@@ -94,7 +94,7 @@ async def test_a_kernel_completes_verbs_and_uids_and_shows_progress_in_the_cell(
 
     assert (await kernel.complete("metadata li"))["matches"] == ["list"]
     assert (await kernel.complete("%metadata list dataElements | where(valueType == 'NUM"))["matches"] == ["NUMBER"]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not (found := await kernel.complete("metadata get dataElements bcg"))["matches"]:
         assert time.monotonic() < deadline, "the name index did not fill"
         await asyncio.sleep(0.2)
@@ -130,7 +130,7 @@ async def test_u7_a_slow_server_shows_signs_of_life_in_the_cell_and_few_messages
         setting = f"import os; os.environ.update(DHIS2_URL='{server.url}', DHIS2_USERNAME='a', DHIS2_PASSWORD='b')"
         await kernel.run(f"{setting}\n%load_ext dhis2sh")
         number = kernel.client.execute("metadata list dataElements --filter name:eq:slow")
-        assert await asyncio.to_thread(server.asked.wait, 10)
+        assert await asyncio.to_thread(server.asked.wait, 60)
         await asyncio.sleep(2.5)
         await kernel.manager.interrupt_kernel()
         messages = await kernel.until_idle(number)
@@ -149,10 +149,10 @@ async def test_an_interrupted_cell_ends_its_request(kernel: Kernel) -> None:
             server.asked.clear()
             server.hung_up.clear()
             number = kernel.client.execute(line)
-            assert await asyncio.to_thread(server.asked.wait, 10)
+            assert await asyncio.to_thread(server.asked.wait, 60)
             began = time.monotonic()
             await kernel.manager.interrupt_kernel()
             await kernel.until_idle(number)
-            assert time.monotonic() - began < 3
-            assert await asyncio.to_thread(server.hung_up.wait, 5)
+            assert time.monotonic() - began < 10, "the server would never have answered"
+            assert await asyncio.to_thread(server.hung_up.wait, 60)
         server.shutdown()

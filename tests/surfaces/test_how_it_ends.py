@@ -75,9 +75,9 @@ def test_a_write_that_is_ended_from_outside_says_how_far_it_came(moody: Moody, h
         "--yes",
     ]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env={**os.environ}) as running:
-        assert moody.asked.wait(30)
+        assert moody.asked.wait(60)
         running.send_signal(how)
-        _, err = running.communicate(timeout=20)
+        _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert "0 of 3 done, 3 sent without an answer; dhis2 journal show 1, dhis2 undo 1" in err
     assert err.endswith("error: interrupted\n")
@@ -89,9 +89,9 @@ def test_hints_4_who_interrupts_the_planning_is_told_that_nothing_was_written(mo
     line = [sys.executable, "-m", "dhis2sh.surfaces.cli.main", "metadata", "rename", "dataElements", "--all"]
     line += ["--prefix", "X ", "--yes"]
     with subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env={**os.environ}) as running:
-        assert moody.asked.wait(30)
+        assert moody.asked.wait(60)
         running.send_signal(how)
-        _, err = running.communicate(timeout=20)
+        _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
     assert err.endswith("nothing was written: no plan was applied\nerror: interrupted\n")
 

@@ -57,7 +57,7 @@ async def over_http(home: Path, era: str, *words: str) -> AsyncIterator[Client]:
             yield client
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def free_port() -> int:
@@ -67,7 +67,7 @@ def free_port() -> int:
 
 
 async def listening(port: int) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
