@@ -238,15 +238,8 @@ class Upload:
 
 async def put(s: Session, file: Path, domain: Domain, uid: str, *, name: str | None = None) -> None:
     """Upload a file under a UID and wait until the server keeps it. Raises `BrokenAnswer` where it took another UID."""
-    try:
+    with _about(name or file.name):
         message = await s.client.files.upload(file, domain=domain, uid=uid, name=name)
-    except Refused as error:
-        if error.code == "E6101":
-            error.message = f"{name or file.name}: {error.message}"
-            error.hint = (
-                "servers take no programs, scripts, pages and style sheets, by type and ending: pack it into a zip"
-            )
-        raise
     if message.created_uid != uid:
         raise BrokenAnswer(
             f"the server keeps {file.name} as {message.created_uid}, not as {uid}",
