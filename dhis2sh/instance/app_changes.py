@@ -31,7 +31,7 @@ from dhis2sh.instance.apps import (
     server_version,
     zipped,
 )
-from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, title_of, written
+from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, written
 from dhis2sh.rows.tables import parse_yaml, read_text
 from dhis2sh.words import counted, listed
 
@@ -511,7 +511,7 @@ async def taken_back_of(s: Session, entry: Entry, all_: Sequence[Change], *, for
             changes.append(AppChange(key, name, app, source, _back_of(app, change)))
     if not changes:
         return nothing(entry, notes)
-    return plan(AppWriter(changes, what="undone"), title_of(entry), notes)
+    return plan(AppWriter(changes, what="undone"), entry.undo_title, notes)
 
 
 def _back_of(app: App | None, change: Change) -> Source | None:

@@ -21,7 +21,7 @@ from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.instance import file_resources, kept
 from dhis2sh.instance.file_resources import RESOURCES, Downloaded
-from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, title_of, written
+from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, written
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -288,7 +288,7 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
             changes.append(await (_unmade(s, str(change.uid)) if change.before is None else _made_again(s, change)))
         except NotFound as error:
             notes.append(f"{change.name}: {error.message}")
-    return plan(Documents(changes, what="undone"), title_of(entry), notes) if changes else nothing(entry, notes)
+    return plan(Documents(changes, what="undone"), entry.undo_title, notes) if changes else nothing(entry, notes)
 
 
 async def _unmade(s: Session, uid: str) -> Gone:

@@ -18,7 +18,7 @@ from dhis2sh.client.sending import accepted
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.instance import kept, keyed, settings
 from dhis2sh.instance.keyed import MISSING, SETTINGS, Keyed, KeyedValues
-from dhis2sh.instance.one_by_one import OneByOne, OneChange, nothing, title_of, written
+from dhis2sh.instance.one_by_one import OneByOne, OneChange, nothing, written
 from dhis2sh.instance.one_by_one import plan as plan_of
 from dhis2sh.rows.tables import parse_yaml, read_text
 from dhis2sh.words import counted, listed
@@ -380,7 +380,7 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
             changes.append(back)
     if not changes:
         return nothing(entry, notes)
-    return plan_of(Look(changes, what="undone"), title_of(entry), [*notes, *_notes(changes)])
+    return plan_of(Look(changes, what="undone"), entry.undo_title, [*notes, *_notes(changes)])
 
 
 async def _back(s: Session, change: Change) -> OneChange:

@@ -20,7 +20,7 @@ from dhis2sh.client import reading
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.sending import accepted
 from dhis2sh.errors import Dhis2Error, NotDhis2, NotFound, Refused, UsageError
-from dhis2sh.instance.one_by_one import title_of, written
+from dhis2sh.instance.one_by_one import written
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ async def plan_delete(s: Session, uids: Sequence[str]) -> Plan:
 @takes_back(NAME)
 async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """A token that was made is deleted, where it is there yet; one that was deleted never comes back."""
-    title, changes = title_of(entry), written(journal, entry)
+    title, changes = entry.undo_title, written(journal, entry)
     made = [str(change.uid) for change in changes if change.action == "create"]
     lost = [str(change.uid) for change in changes if change.action == "delete"]
     there = {str(row["id"]) for row in await tokens(s)}
