@@ -323,6 +323,6 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
     if objects:
         plans.append(await undoing.objects_of(s, journal, entry, objects, force=force))
     blocked = [plan.blocked for plan in plans]
-    made = together(f"undo entry {entry.id}: {entry.title}", plans, AsCode, "undone")
+    made = together(entry.undo_title, plans, AsCode, "undone")
     made.blocked = next((why for why in blocked if why is not None), None) if not made.steps else None
     return made

@@ -226,11 +226,11 @@ async def set_back_of(s: Session, entry: Entry, all_: Sequence[Change]) -> Plan:
     Parameters:
         entry: what is taken back; all_: those of its changes that are meant.
     """
-    title = f"undo entry {entry.id}: {entry.title}"
+    title = entry.undo_title
     changes: list[Keyed] = []
     lost: list[str] = []
     for change in all_:
-        if change.state not in {"done", "sent"} or change.uid is None:
+        if not change.written or change.uid is None:
             continue
         if change.before is not None and "value" not in change.before:
             lost.append(change.uid)

@@ -18,9 +18,9 @@ from dhis2sh.client.sending import accepted
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.instance import kept, keyed, settings
 from dhis2sh.instance.keyed import MISSING, SETTINGS, Keyed, KeyedValues
-from dhis2sh.instance.one_by_one import OneByOne, OneChange, nothing, title_of, written
+from dhis2sh.instance.one_by_one import OneByOne, OneChange, nothing, written
 from dhis2sh.instance.one_by_one import plan as plan_of
-from dhis2sh.rows.tables import parse_yaml
+from dhis2sh.rows.tables import parse_yaml, read_text
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -166,10 +166,7 @@ def read(file: Path) -> Wanted:
 
     Raises `NotFound`, `UsageError` for what it may not say, and for a file that does not lie beside it or below.
     """
-    try:
-        body = parse_yaml(file.read_text("utf-8"), str(file))
-    except OSError as error:
-        raise NotFound(f"{file} cannot be read: {error.strerror}", hint="check the path") from error
+    body = parse_yaml(read_text(file), str(file))
     known = ("settings", *LOGOS, "style")
     if not isinstance(body, dict) or not body:
         raise UsageError(f"{file} is no look", hint=f"it has some of: {', '.join(known)}")
@@ -383,7 +380,7 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
             changes.append(back)
     if not changes:
         return nothing(entry, notes)
-    return plan_of(Look(changes, what="undone"), title_of(entry), [*notes, *_notes(changes)])
+    return plan_of(Look(changes, what="undone"), entry.undo_title, [*notes, *_notes(changes)])
 
 
 async def _back(s: Session, change: Change) -> OneChange:
