@@ -167,7 +167,7 @@ async def take(s: Session, name: str | None, words: Sequence[str], without: Sequ
             f"there is a snapshot '{name}' already", hint="another name, or none: it is called by the moment"
         )
     about = await wanted(s, words, without)
-    server = await server_of(s, about.types)
+    server = await server_of(s, about)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     row = SnapshotRow(
         name=name, taken=moment.isoformat(timespec="milliseconds"), server=s.profile.url or "", version=str(await s.client.version()),

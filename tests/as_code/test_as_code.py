@@ -570,3 +570,77 @@ async def test_two_files_that_stand_for_one_object_are_refused(small: Session, c
 ELEMENT = [
     "name=Twice", "shortName=Twice", "code=TWICE", "valueType=NUMBER", "domainType=AGGREGATE", "aggregationType=SUM",
 ]  # fmt: skip
+
+
+# Members ----------------------------------------------------------------------------------------------------------------
+
+
+async def person(s: Session, username: str) -> str:
+    role = (await call(s, "metadata list", type="userRoles", fields="id"))[0]["id"]
+    body = {
+        "username": username,
+        "password": "District1!",
+        "firstName": "A",
+        "surname": "B",
+        "userRoles": [{"id": role}],
+    }
+    with effect_scope("write"):
+        return (await s.client.post("users", body))["response"]["uid"]
+
+
+async def test_members_of_groups_are_in_files_by_username_where_that_is_asked_for(small: Session, copy: Session):
+    anna, bob, other = await person(small, "anna"), await person(small, "bob"), await person(copy, "anna")
+    assert anna != other
+    await person(copy, "eve")
+    await do(small, "metadata create", type="userGroups", set=["name=Clerks", f"users={anna},{bob}"])
+    await pull(small, types=["userGroups"])
+    assert "users:" not in "".join(files().values())
+    await pull(small, types=["members"], overwrite=True)
+    (path,) = of("userGroups")
+    assert "users:\n  - anna\n  - bob\n" in path.read_text("utf-8")
+    assert await rows(small) == []
+
+    plan = await planned(copy, "instance apply", directory=D)
+    assert "left out of Clerks: no such account on this server: bob" in plan.notes
+    await do(copy, "instance apply", directory=D)
+    assert await usernames(copy) == ["anna"]
+    assert await rows(copy) == []
+
+    edit(path, "  - anna\n  - bob\n", "  - eve\n")
+    before = await rows(copy)
+    assert [(row["property"], row["before"], row["after"]) for row in before] == [("users", ["anna"], ["eve"])]
+    await do(copy, "instance apply", directory=D, types=["userGroups"])
+    assert (await usernames(copy), await rows(copy)) == (["eve"], [])
+    await do(copy, "undo")
+    assert await rows(copy) == before
+
+    edit(path, "users:\n  - eve\n", "")  # a file that says nothing of them changes nothing
+    assert await rows(copy) == []
+    edit(path, "name: ", "users: [1]\nname: ")
+    with pytest.raises(UsageError, match="1 is no username"):
+        await rows(copy)
+
+
+async def usernames(s: Session) -> list[str]:
+    (group,) = await call(s, "metadata list", type="userGroups", fields="users[username]")
+    return sorted(one["username"] for one in group["users"])
+
+
+# What no file says ------------------------------------------------------------------------------------------------------
+
+
+async def test_a_pull_ends_with_what_it_has_left_out(small: Session):
+    uids = [
+        (await do(small, "jobs create", name=name, type="DATA_INTEGRITY", cron="0 0 3 * * ?")).uids[0] for name in "AB"
+    ]
+    with effect_scope("write"):
+        await small.client.post("scheduler/queues/Night", {"cronExpression": "0 0 4 * * ?", "sequence": uids})
+    await do(small, "files documents upload-url", url="https://example.org", name="Manual")
+    await do(small, "apps add", file=zip_of("One", "1.0", Path("zips")))
+    await do(small, "metadata create", type="userGroups", set=["name=Clerks"])
+    assert (await pull(small)).notes == [
+        "who belongs to groups is in no file; --types members adds it, by username",
+        "left out: queues of jobs: Night; dhis2 jobs queues lists them",
+        "left out: 1 document; dhis2 files documents list",
+        "apps of no App Hub: One; an apply elsewhere wants their zips beside apps.yaml",
+    ]
