@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan
+from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, ReportedByType
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import PlanStep, Writer, WriteSummary
@@ -117,7 +118,12 @@ def together(title: str, plans: Sequence[Plan], kind: type[Together], what: str)
     notes = list(dict.fromkeys(note for plan in plans for note in plan.notes))
     some = [plan for plan in plans if plan.writer is not None and plan.steps]
     writer = kind(what, [cast("Writer", plan.writer) for plan in some], [len(plan.steps) for plan in some], notes)
-    report = next((plan.report for plan in some if plan.report is not None), None)
+    reported = next((plan for plan in some if plan.report is not None), None)
+    report = None if reported is None else reported.report
+    if isinstance(report, ReportedByType):
+        report = report.beside(
+            Counter((step.action, step.type) for plan in some if plan is not reported for step in plan.steps)
+        )
     blocked = next((plan.blocked for plan in plans if plan.blocked is not None), None)
     return Plan(
         title, steps, notes=notes, writer=writer, report=report, blocked=blocked, asks=any(plan.asks for plan in plans),

@@ -11,6 +11,7 @@ from dhis2sh.as_code.pulling import Pulled
 from dhis2sh.client.requests import effect_scope
 from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, UsageError
 from dhis2sh.instance import kept
+from dhis2sh.metadata.bundles.report import ImportReport
 from dhis2sh.session import Session
 from tests.instance.zips import app
 from tests.metadata.calls import call, do, planned
@@ -124,6 +125,19 @@ async def test_changes_are_told_property_by_property_applied_and_taken_back(smal
     assert await rows(small) == []
     await do(small, "undo")
     assert await rows(small) == found
+
+
+async def test_everything_that_will_be_written_is_in_the_table(small: Session, copy: Session) -> None:
+    await route(small)
+    await do(small, "datastore set", namespace="looks", key="theme", value="3")
+    await pull(small)
+    plan = await planned(copy, "instance apply", directory=D)
+    report = plan.report
+    assert isinstance(report, ImportReport)
+    assert report.beside({}).line() == report.line()
+    table = {row.type: row.create + row.update + row.delete for row in report.types}
+    assert {"routes", "dataStore"} <= table.keys()
+    assert sum(table.values()) == len(plan.steps)
 
 
 @pytest.mark.parametrize("plural", ["dataSets", "optionSets"])

@@ -58,6 +58,17 @@ async def test_a_job_that_is_run_is_followed_to_its_end(s: Session):
         assert done.note.startswith("TEST completed after")
 
 
+async def test_a_build_of_the_analytics_tables_is_seen_by_who_looks_for_it(s: Session):
+    """A server keeps when it was in its settings (`system info`): the doctor finds nothing then."""
+    await do(s, "jobs create", name="Tables", type="ANALYTICS_TABLE", cron="0 0 2 * * ?")
+    asked = await do(s, "jobs run", job="Tables")
+    assert asked.note.startswith("it ")
+    await do(s, "jobs run", job="Tables", watch=True)
+    assert not [row for row in await call(s, "doctor server") if row.check == "analytics-old"]
+    info = await s.client.get_object("system/info")
+    assert str(info["lastAnalyticsTableRuntime"]).startswith("00:00:")
+
+
 @pytest.mark.parametrize("version", ["2.41", "2.42", "2.44"])
 async def test_a_job_that_has_run_since_is_no_edited_one_and_its_creation_is_taken_back(
     s: Session, nation_home: Path, version: str

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, cast
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.analytics import answer as answers
 from dhis2sh.sandbox.data.conflicts import Summary
 from dhis2sh.sandbox.data.imports import Importer, Options
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.reader import REDACTED
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.analytics.aggregate import engine_of

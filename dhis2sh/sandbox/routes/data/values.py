@@ -13,7 +13,6 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data import approval, export, formats, locks, values
@@ -23,6 +22,7 @@ from dhis2sh.sandbox.data.model import Model, read_period, reference
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import unpacked, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.metadata import value_types
 from dhis2sh.sandbox.refused import Refused, not_imitated, unmet_parameters

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, cast
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, done
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.http.params import boolean, date, integer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.instance.entries import MISSING, at, columns, ordered, parse_filter, row
 from dhis2sh.sandbox.java.moments import now

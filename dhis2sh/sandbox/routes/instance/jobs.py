@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.http.answers import answer, done, empty
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.moments import now, text_of
 from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, CRON_GRACE, next_run
 from dhis2sh.sandbox.jobs.service import JOB_TYPES, Progress, Stage

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.reader import REDACTED
 from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
 from dhis2sh.sandbox.routes.metadata.writes import Api as Writes
