@@ -73,13 +73,12 @@ class Said(Protocol):
         ...
 
 
-class DifferenceRow(BaseModel):
-    """One difference.
+class OneDifference(BaseModel):
+    """One difference between two states of an instance.
 
     Parameters:
-        change: `added` is only in the directory, `removed` only on the server, `changed` one property of what both have.
-        before, after: what the server has, and what the directory says.
-        file: where the directory says it.
+        change: `added` is only in the second, `removed` only in the first, `changed` one property of what both have.
+        before, after: what the first and what the second says.
     """
 
     change: Change
@@ -89,6 +88,15 @@ class DifferenceRow(BaseModel):
     property: str | None = None
     before: JsonValue = None
     after: JsonValue = None
+
+
+class DifferenceRow(OneDifference):
+    """One difference: before is the server, after the directory.
+
+    Parameters:
+        file: where the directory says it.
+    """
+
     file: str | None = None
 
 
