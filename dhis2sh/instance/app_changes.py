@@ -14,7 +14,7 @@ from dhis2sh import paths
 from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
-from dhis2sh.dhis2.app_versions import is_newer
+from dhis2sh.dhis2.app_versions import is_newer, suits
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.instance import kept
 from dhis2sh.instance.apps import (
@@ -476,6 +476,10 @@ async def _source(s: Session, entry: Listed, zips: Sequence[Path], hub: Hub) -> 
         version = next((one for one in versions if one.version == entry.version), None)
         if version is None:
             return None
+        server = await server_version(s)
+        if not suits(server, version.least, version.most):
+            told = f"{entry.name} {version.version} is for DHIS2 {version.range}"
+            s.person.warn(f"{told}, and the server is {'.'.join(map(str, server))}")
         return await _from_hub(hub, entry.hub_id, version)
     except Dhis2Error as error:
         s.person.warn(f"{entry.name}: {error.message}")
