@@ -244,11 +244,12 @@ async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Compa
         for plural, number in found.left_out.items()
         if number
     ]
-    how = "left out of sharing" if server.all_groups else "in sharing, and nowhere that this account can see"
-    found.notes += [
-        f"{how}: the group {uid}, which is in no file and not on the server: {listed(names, SHOWN)}"
-        for uid, names in found.strangers.items()
-    ]
+    which = (
+        "left out of sharing: the group {}, which is in no file and not on the server: {}"
+        if server.all_groups
+        else "sharing names the group {}, which is in no file and which this account does not see on the server: {}"
+    )
+    found.notes += [which.format(uid, listed(names, SHOWN)) for uid, names in found.strangers.items()]
     return found
 
 
