@@ -87,7 +87,9 @@ async def pull(s: Session, root: Path, words: Sequence[str], without: Sequence[s
     if secrets:
         told = listed((f"{name} ({number:,})" for name, number in secrets.items()), SHOWN)
         notes.append(f"secrets are in no file, (secret) stands in their place: {told}")
-    return Pulled(directory=str(root), files=counts, written=len(changed), removed=len(gone), same=same, notes=notes)
+    written = sum(name != MANIFEST for name in changed)  # it is about the files, and none of those that are counted
+    same -= written == len(changed)
+    return Pulled(directory=str(root), files=counts, written=written, removed=len(gone), same=same, notes=notes)
 
 
 async def _in_no_file(

@@ -228,7 +228,7 @@ async def dropped(client: Client, bundle: Bundle, types: Mapping[str, Resource])
             (uid, prop.name): others
             for uid, body in objects.items()
             for prop in of_other_side(resource, body)
-            if is_kept_elsewhere(prop) and prop.name not in OF_READER
+            if is_kept_elsewhere(prop) and prop.name not in OF_READER and prop.target not in MADE_BY_SERVER
             if (others := _not_in_bundle(bundle, resource, prop, uid, body.get(prop.name), types))
         }
         props = [resource.properties[name] for name in dict.fromkeys(name for _, name in missing)]

@@ -229,3 +229,16 @@ async def test_a_second_job_of_that_name_is_refused_with_the_line_that_changes_t
     with pytest.raises(UsageError, match="there is a job 'Nightly' already") as refused:
         await planned(s, "jobs create", **MADE)
     assert "dhis2 jobs update Nightly" in str(refused.value.hint)
+
+
+async def test_the_undo_of_a_run_names_the_write_before_it(s: Session):
+    """A run cannot be taken back; the job that was made before it can."""
+    await do(s, "jobs create", **MADE)
+    for _ in range(2):
+        await do(s, "jobs run", job="Nightly")
+    plan = await planned(s, "undo")
+    assert plan.blocked is not None
+    assert plan.blocked.hint is not None
+    assert plan.blocked.hint.startswith("dhis2 undo 1  takes back the write before it: ")
+    await do(s, "undo", id=1, force=True)
+    assert await jobs(s) == {}

@@ -124,3 +124,21 @@ def test_who_keeps_a_property_is_known_of_every_type(version: str) -> None:
         "categoryCombos.categoryOptionCombos", "categoryOptions.categoryOptionCombos", "dataElements.dataSetElements",
         "programs.userRoles",
     }  # fmt: skip
+
+
+async def test_what_a_server_makes_itself_is_no_loss_and_a_package_is_told_of_the_rest(
+    country: Session, tmp_path: Path
+) -> None:
+    [combo] = (await country.client.list_page("categoryCombos", {"filter": "name:ne:default", "pageSize": 1})).rows
+    body = await country.client.get_object(f"categoryCombos/{combo['id']}", {"fields": ":owner"})
+    file = tmp_path / "bundle.json"
+    file.write_text(json.dumps({"categoryCombos": [{**body, "categoryOptionCombos": [{"id": "cocElsewhe1"}]}]}))
+    plan = await planned(country, "metadata import", file=file)
+    assert not plan.steps
+    assert not any("would be lost" in note for note in plan.notes)
+
+    new = {"id": "dePackage01", "name": "Packed", "shortName": "Packed", "valueType": "NUMBER", "domainType": "AGGREGATE",
+           "aggregationType": "SUM", "dataElementGroups": [{"id": "deGroupGone"}]}  # fmt: skip
+    file.write_text(json.dumps({"package": {"name": "P"}, "dataElements": [new]}))
+    plan = await planned(country, "metadata package install", file=file)
+    assert any(note.startswith("would be lost: dataElementGroups of 1 data element") for note in plan.notes)
