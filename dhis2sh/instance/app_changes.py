@@ -14,8 +14,8 @@ from dhis2sh import paths
 from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
-from dhis2sh.dhis2.app_versions import is_newer
-from dhis2sh.errors import Dhis2Error, Refused, UsageError
+from dhis2sh.dhis2.app_versions import is_newer, suits
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.instance import kept
 from dhis2sh.instance.apps import (
     APPS,
@@ -187,16 +187,16 @@ async def way_back(s: Session, app: App, hub: Hub) -> Source | None:
     if app.hub_id is None:
         return None
     try:
-        return await _at_hub(hub, app.hub_id, app.version)
+        version = await _at_hub(hub, app.hub_id, app.version)
+        return await _from_hub(hub, app.hub_id, version) if version is not None else None
     except Dhis2Error:  # no hub that can be reached has it: the plan says so
         return None
 
 
-async def _at_hub(hub: Hub, app: str, version: str) -> Source | None:
+async def _at_hub(hub: Hub, app: str, version: str) -> HubVersion | None:
     """A version of an app by its UUID, where the hub has it."""
     versions = [HubVersion.of(row) for row in await hub.versions(app)]
-    found = next((one for one in versions if one.version == version), None)
-    return await _from_hub(hub, app, found) if found is not None else None
+    return next((one for one in versions if one.version == version), None)
 
 
 def _notes(changes: Sequence[AppChange]) -> list[str]:
@@ -472,7 +472,14 @@ async def _source(s: Session, entry: Listed, zips: Sequence[Path], hub: Hub) -> 
     if entry.hub_id is None:
         return None
     try:
-        return await _at_hub(hub, entry.hub_id, entry.version)
+        version = await _at_hub(hub, entry.hub_id, entry.version)
+        if version is None:
+            return None
+        server = await server_version(s)
+        if not suits(server, version.least, version.most):
+            told = f"{entry.name} {version.version} is for DHIS2 {version.range}"
+            s.person.warn(f"{told}, and the server is {'.'.join(map(str, server))}")
+        return await _from_hub(hub, entry.hub_id, version)
     except Dhis2Error as error:
         s.person.warn(f"{entry.name}: {error.message}")
         return None
