@@ -15,7 +15,7 @@ from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.dhis2.app_versions import is_newer, suits
-from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.instance import kept
 from dhis2sh.instance.apps import (
     APPS,

@@ -18,7 +18,7 @@ from dhis2sh.client.sending import accepted
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.instance import kept, keyed, settings
 from dhis2sh.instance.keyed import MISSING, SETTINGS, Keyed
-from dhis2sh.instance.one_by_one import OneByOne, OneChange, nothing, title_of, written
+from dhis2sh.instance.one_by_one import OneByOne, OneChange, nothing, written
 from dhis2sh.instance.one_by_one import plan as plan_of
 from dhis2sh.rows.tables import parse_yaml, read_text
 from dhis2sh.words import counted, listed
