@@ -353,6 +353,8 @@ async def _compare_settings(server: Server, document: Document, found: Compariso
             )
         if any(open_ones({name: value})):
             raise UsageError(f"{document.at(name)}: a secret does not stand in a file", hint=f"{name}: '{SECRET}'")
+        if name not in there and value == "":
+            continue  # up to 2.41 a server lists no setting without a value
         if name not in there:
             hint = did_you_mean(name, [*there])
             if hint is not None and value != SECRET:

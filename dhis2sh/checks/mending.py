@@ -211,17 +211,17 @@ async def plan(s: Session, names: Sequence[str], *, again: bool = False) -> Plan
             f"what {wrong[0].name} finds only a person can put right",
             hint=f"dhis2 doctor {wrong[0].area} {wrong[0].name}",
         )
-    look = await examining.look_of(s)
-    found, left = await examining.found_by(look, probes)
-    for text in left:
-        s.person.warn(text)
-    found = {name: some for name, some in found.items() if some}
-    agreed = _Agreed()
-    if names:
-        for name, some in found.items():
-            await agreed.take(look, name, some)
-    else:
-        await _walk(look, agreed, found, {} if again else kept.left(s.profile))
+    async with examining.looking(s, probes) as look:
+        found, left = await examining.found_by(look, probes)
+        for text in left:
+            s.person.warn(text)
+        found = {name: some for name, some in found.items() if some}
+        agreed = _Agreed()
+        if names:
+            for name, some in found.items():
+                await agreed.take(look, name, some)
+        else:
+            await _walk(look, agreed, found, {} if again else kept.left(s.profile))
     return await _planned(s, agreed)
 
 

@@ -119,14 +119,14 @@ async def plan(
     runs: list[JsonObject] = [
         {
             "ou": unit, "startDate": start.isoformat(), "endDate": end.isoformat(), "notification": notify, "persist": True,
-            "maxResults": violations.MOST, **({"validationRuleGroupId": group} if group else {}),
+            "maxResults": violations.MOST, **({"vrg": group} if group else {}),
         }
         for unit in units
         for group in (groups or [""])
     ]  # fmt: skip
     steps = [
         PlanStep(
-            "run", "validation rules", uid=str(run["ou"]), name=str(run.get("validationRuleGroupId") or "all rules"),
+            "run", "validation rules", uid=str(run["ou"]), name=str(run.get("vrg") or "all rules"),
             detail=f"from {start} to {end}",
         )
         for run in runs

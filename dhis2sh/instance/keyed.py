@@ -104,6 +104,8 @@ class KeyedValues(PlainWriter):
         if change.place == SETTINGS and change.after is not MISSING:
             method, target, body = "POST", SETTINGS, cast("JsonValue", {change.key: change.after})
         content = None if isinstance(body, Missing) else _bytes(body)
+        if change.place == STORE:
+            await _unmistakable(s, change.key)
         answer = await s.client.write(method, target, content, content_type="application/json")
         accepted(answer)
         done = await self.look_back(s, part)
@@ -141,8 +143,36 @@ def _bytes(value: JsonValue) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
+async def _unmistakable(s: Session, key: str) -> None:
+    """Raise `Refused` for a key of the store that a server could take for another one that is there.
+
+    Of the last part of an address a server may take what follows a dot for a file's ending: `DELETE /api/dataStore/a.b` looks
+    for `a` (recorded, inst-data-store 47).
+    """
+    namespace, _, name = key.partition("/")
+    if "." not in name:
+        return
+    try:
+        there = await readable(s, namespace)
+    except NotFound:
+        return
+    meant = {name.partition(".")[0], name.rpartition(".")[0]} & {*there}
+    if meant:
+        raise Refused(
+            f"{key} is left as it is: a server may take what follows the dot for a file's ending, and write to '{meant.pop()}'",
+            hint="a key without a dot",
+        )
+
+
 async def held(s: Session, place: Place, key: str) -> Held:
     """What is under a key now. Raises `Forbidden` for a namespace that is an app's."""
+    namespace, _, name = key.partition("/")
+    if place == STORE and "." in name:
+        try:
+            if name not in await readable(s, namespace):
+                return MISSING  # the address could give another key's value
+        except NotFound:
+            return MISSING
     try:
         body = await s.client.get(address(place, key))
     except NotFound:
@@ -218,8 +248,10 @@ async def set_back_of(s: Session, entry: Entry, all_: Sequence[Change]) -> Plan:
 
 async def readable(s: Session, namespace: str) -> list[str]:
     """The keys of a namespace. Raises `NotFound`, and `Forbidden` with a way on for one that is an app's own."""
+    path = address(STORE, namespace)
     try:
-        body = await s.client.get(address(STORE, namespace))
+        # at the end of an address a server may take what follows a dot for a file's ending
+        body = await s.client.get(f"{path}/keys" if "." in namespace else path)
     except Forbidden as error:
         error.hint = "an app keeps this namespace for itself"
         raise

@@ -29,6 +29,7 @@ class Version:
         maintenance_says_done: `/api/maintenance/*` answers 200 with a message, else 204.
         idle_progress: the status for the progress of a job that does not run.
         unknown_setting: the status for a system setting that there is not.
+        unset_settings: settings without a value and without a default are in no list.
         routes_anywhere: a route may point at any address, else at https only.
         acceptances_apart: acceptances are at `/api/dataAcceptances`, else below `/api/dataApprovals`.
         sorts_by_case: lists without `order` sort their names by character, else without regard to case.
@@ -71,6 +72,7 @@ class Version:
     maintenance_says_done: bool = False
     idle_progress: int = 500
     unknown_setting: int = 404
+    unset_settings: bool = False
     routes_anywhere: bool = False
     acceptances_apart: bool = False
     sorts_by_case: bool = False
@@ -105,7 +107,7 @@ class Version:
 
 _OLD = Version(
     "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
-    imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
+    imports_by_code=True, idle_progress=200, unknown_setting=409, unset_settings=True, routes_anywhere=True, acceptances_apart=True,
     sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
     value_authors=False, stored_by=("trackedEntity", "enrollment", "event"), followup=True,
     translates_unasked=True, cuts_filters=False, one_enrollment=True, older_entity_grids=True, aligned_cells=True,

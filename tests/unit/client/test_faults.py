@@ -27,6 +27,7 @@ from dhis2sh.errors import (
     ServerFault,
     SignInError,
     TimedOut,
+    TooLong,
     Unreachable,
     UsageError,
 )
@@ -93,7 +94,7 @@ FAULTS: dict[str, tuple[Script, type[Dhis2Error], str, str]] = {
         "again in 99 s",
     ),
     "an address that is too long": (
-        says("414 URI Too Long", b"<html>", **HTML), Refused, "too long for the server", "max_url",
+        says("414 URI Too Long", b"<html>", **HTML), TooLong, "too long for the server", "max_url",
     ),
     "an address that is not there": (
         says("404 Not Found", b"<title>Not Found</title>", **HTML), NotFound, "no such address", "profile show",
@@ -347,6 +348,19 @@ class Long:
         if len(str(request.url)) > 2000:
             return Response("<title>414</title>", status_code=414, media_type="text/html")
         return JSONResponse({"rows": [[request.url.path]]})
+
+
+@pytest.mark.parametrize(("status", "length", "long"), [(400, 3_000, True), (400, 30, False), (431, 30, True)])
+async def test_an_address_that_is_too_long_is_told_apart_from_a_bad_one(status: int, length: int, long: bool):
+    """Tomcat says 400 without a word of DHIS2's: less of the same would do."""
+
+    async def handler(request: Request) -> Response:
+        return Response("<h1>Bad Request</h1>", status_code=status, media_type="text/html")
+
+    async with client_of(handler, max_url=100_000) as client:
+        with pytest.raises(Refused) as told:
+            await client.get("analytics", {"dimension": "x" * length})
+    assert isinstance(told.value, TooLong) == long
 
 
 async def test_a_long_address_goes_as_an_alias_where_the_version_has_it():
