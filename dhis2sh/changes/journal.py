@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -50,6 +51,7 @@ ADDED = {
 """Columns that a journal of an earlier version lacks."""
 
 
+_MD5 = re.compile(r'"md5": ?"([0-9a-f]{32})"')
 LARGEST = 64 * 1024 * 1024
 """Bytes of a journal beyond which the oldest writes are forgotten."""
 WRITTEN: frozenset[State] = frozenset({"done", "sent"})
@@ -357,6 +359,27 @@ class Journal:
         with self._writing() as connection:
             connection.execute("VACUUM")
 
+    def files(self, numbers: Sequence[int] | None = None) -> set[str]:
+        """The MD5 sums of files that changes name.
+
+        Parameters:
+            numbers: what was there before these entries, and is kept for who takes them back; of all entries, and what
+                came after too, without it.
+        """
+        if not self.path.is_file():
+            return set()
+        with self._reading() as connection:
+            rows = connection.execute("SELECT entry, before, after FROM change").fetchall()
+        wanted = None if numbers is None else {*numbers}
+        texts = [
+            text
+            for entry, before, after in rows
+            if wanted is None or entry in wanted
+            for text in ((before, after) if wanted is None else (before,))
+            if text
+        ]
+        return {found for text in texts for found in _MD5.findall(text)}
+
     def loads(self) -> set[str]:
         """The names of the loads of which a part may still be taken back."""
         if not self.path.is_file():
@@ -442,6 +465,11 @@ def of(profile: str) -> Journal:
     """The journal of a profile by its name."""
     name = profile.replace(":", "%3A")  # of `sandbox:NAME`; a colon is no part of a file's name on every system
     return Journal(paths.data_dir() / "journal" / f"{name}.db")
+
+
+def every() -> list[Journal]:
+    """The journals of all profiles of this machine."""
+    return [Journal(path) for path in sorted((paths.data_dir() / "journal").glob("*.db"))]
 
 
 def forget(profile: str) -> int:
