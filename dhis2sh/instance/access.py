@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.client import reading, schema
-from dhis2sh.client.limits import gather_bounded
+from dhis2sh.client import schema
+from dhis2sh.client.whole_types import WholeTypes
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.instance.people import GROUPS, USERS
@@ -30,7 +30,8 @@ type Problem = Literal[
     "unknown group",
     "empty group",
 ]
-AT_ONCE = 4
+FIELDS = "id,displayName,sharing"
+"""What is looked at of a type that is shared."""
 WITHOUT_ENTRY = frozenset({"sqlViews", "routes"})
 """Types whose data nobody enters: their data access is for seeing rows and using what they lead to."""
 SYSTEM = frozenset({"XXXXXSystem", "system-process"})
@@ -76,11 +77,20 @@ class Known:
     complete: bool
 
 
-async def known(s: Session) -> Known:
+async def read_of(s: Session, types: Sequence[str] = ()) -> dict[str, str]:
+    """What `found_in` looks at: the fields of each type, by plural. Parameters and errors as of `audit`."""
+    return {
+        **{resource.plural: FIELDS for resource in await _shared(s, types)},
+        USERS: "id,username,disabled",
+        GROUPS: f"{FIELDS},users[id]",
+    }
+
+
+async def known(s: Session, read: WholeTypes) -> Known:
     """Who there is."""
     me = await s.client.system.me()
-    users = await reading.all_of(s.client, USERS, fields="id,username,disabled")
-    groups = await reading.all_of(s.client, GROUPS, fields="id,displayName,users[id]")
+    users = await read.rows(USERS)
+    groups = await read.rows(GROUPS)
     return Known(
         str(me.id),
         {str(row["id"]): str(row.get("username")) for row in users},
@@ -99,8 +109,15 @@ async def audit(s: Session, types: Sequence[str]) -> AsyncIterator[list[Finding]
 
     Raises `UsageError` for a type that is not shared.
     """
+    async with WholeTypes(s.client, await read_of(s, types)) as read:
+        async for found in found_in(s, read, types):
+            yield found
+
+
+async def found_in(s: Session, read: WholeTypes, types: Sequence[str] = ()) -> AsyncIterator[list[Finding]]:
+    """What `audit` finds in what is read ahead; `read_of` says what that is."""
     resources = await _shared(s, types)
-    there = await known(s)
+    there = await known(s, read)
     if not types:
         yield [
             Finding(
@@ -109,13 +126,9 @@ async def audit(s: Session, types: Sequence[str]) -> AsyncIterator[list[Finding]
             )
             for uid in sorted(there.empty)
         ]  # fmt: skip
-
-    async def one(resource: Resource) -> list[Finding]:
-        rows = await reading.all_of(s.client, resource.plural, fields="id,displayName,sharing")
-        return [finding for row in rows for finding in of_object(resource, row, there)]
-
-    async for found in gather_bounded((one(resource) for resource in resources), AT_ONCE):
-        if found:
+    for resource in resources:
+        rows = await read.rows(resource.plural)
+        if found := [finding for row in rows for finding in of_object(resource, row, there)]:
             yield found
 
 

@@ -311,4 +311,4 @@ async def stays(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
     )
     if not journal.changes(entry.id):
         why_not = NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
-    return Plan(f"undo entry {entry.id}: {entry.title}", blocked=why_not)
+    return Plan(entry.undo_title, blocked=why_not)

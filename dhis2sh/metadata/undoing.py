@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 ACTIONS = {"create", "update", "delete", "also update", "also delete"}
-WRITTEN = {"done", "sent"}
 NOT_EDITED = SET_BY_SERVER | OF_RUNS
 """What is another one although nobody has edited the object."""
 NOT_COMPARED = NOT_EDITED | {"version"}
@@ -66,7 +65,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
     notes = Notes()
     metadata: list[Change] = []
     for change in all_:
-        if change.state not in WRITTEN:
+        if not change.written:
             continue
         if change.action in ACTIONS and change.uid is not None:
             metadata.append(change)
@@ -85,7 +84,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
     pairs = _each_once(await with_owners(s, [write for write in pairs if write.after is not None]), gone.writes)
-    plan = writes.plan(_title(entry), pairs, what="undone", bundle=_held(pairs), notes=[*notes.lines(), *gone.notes])
+    plan = writes.plan(entry.undo_title, pairs, what="undone", bundle=_held(pairs), notes=[*notes.lines(), *gone.notes])
     plan.writer = TakingBack(
         "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
         changes=metadata,
@@ -126,7 +125,7 @@ def _what_then(journal: Journal, entry: Entry) -> str:
     before = (
         f"; dhis2 undo {other.id}  takes back the write before"
         for other in journal.entries()
-        if other.id < entry.id and other.undone_by is None and other.undoes is None and WRITTEN & other.states.keys()
+        if other.id < entry.id and other.undoable
     )
     return f"dhis2 undo {entry.id} --force{next(before, '')}"
 
@@ -218,16 +217,12 @@ async def nothing(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     """The plan of an entry that nobody knows how to take back: it says of what, and is blocked."""
     notes = Notes()
     for change in journal.changes(entry.id):
-        if change.state in WRITTEN:
+        if change.written:
             notes.add(NO_WAY, f"{change.action} {change.type} {change.name or ''}".rstrip())
     for part in journal.parts(entry.id):
         if part.refused < part.count:
             notes.add(NO_WAY, f"rows {part.first + 1:,} to {part.first + part.count:,}")
-    return Plan(_title(entry), notes=notes.lines(), blocked=_refusal(entry))
-
-
-def _title(entry: Entry) -> str:
-    return f"undo entry {entry.id}: {entry.title}"
+    return Plan(entry.undo_title, notes=notes.lines(), blocked=_refusal(entry))
 
 
 def _refusal(entry: Entry) -> Refused:

@@ -93,14 +93,14 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 
     files, db = plan.payload
     store, ours = _open(s, db)
-    summary, left_out, values = WriteSummary("sandbox"), list[str](), 0
+    summary, left_out, values, new = WriteSummary("sandbox"), list[str](), 0, 0
     try:
         for number, path in enumerate(files):
             s.person.progress(f"load {path.name}", number, len(files))
             report = await asyncio.to_thread(load_file, store, path)
             summary.created += report.created
             summary.updated += report.updated
-            values += report.data_values
+            values, new = values + report.data_values, new + report.new_values
             left_out += report.left_out
     finally:
         if ours:
@@ -108,7 +108,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     if not ours:
         s.written(None, sandbox_profile(s.sandbox))
     if values and not (summary.created or summary.updated):
-        summary.what, summary.updated, values = "data values", values, 0
+        summary.what, summary.created, summary.updated, values = "data values", new, values - new, 0
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary

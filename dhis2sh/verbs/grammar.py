@@ -315,7 +315,21 @@ def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb 
     left_over = re.search(r"unexpected extra argument\(?s?\)? \((.*)\)", text)
     if left_over is not None and words[-1:]:
         return _unquoted(verb_words, left_over[1], arguments, verb)
-    return UsageError(text, hint=f"dhis2 {verb_words} --help")
+    return UsageError(f"{text}{_meant_by(text, verb)}", hint=f"dhis2 {verb_words} --help")
+
+
+def _meant_by(text: str, verb: Verb | None) -> str:
+    """What is to be given where an argument is missing: its help, behind what Typer says."""
+    missing = re.match(r"Missing argument '([^']+?)(?:\.\.\.)?'", text)
+    params = verb.params if verb is not None and missing is not None else ()
+    wanted = missing[1].strip("[]{}").replace("-", "_").lower() if missing is not None else ""
+    found = next(
+        (param.help for param in params if not param.option and param.name.rstrip("_").lower() == wanted), None
+    )
+    if not found:
+        return ""
+    said = found if found[1:2].isupper() else f"{found[:1].lower()}{found[1:]}"
+    return f": {said.rstrip('.')}"
 
 
 def _no_verb(section: str, words: Sequence[str]) -> UsageError:

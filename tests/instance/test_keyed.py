@@ -11,6 +11,9 @@ from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.instance.settings import difference
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
+from dhis2sh.show import render
+from dhis2sh.surfaces.mcp import results
+from dhis2sh.surfaces.output import formatted
 from dhis2sh.types import JsonObject
 from tests.metadata.calls import call, do, planned
 
@@ -33,6 +36,9 @@ async def test_every_kind_of_json_comes_back_as_it_was(s: Session, value: str):
     await do(s, "datastore set", **THEME, value=value)
     (entry,) = (await call(s, "datastore export", namespace="looks"))["entries"].items()
     assert entry == ("theme", json.loads(value))
+    shown = await call(s, "datastore get", **THEME)
+    assert json.loads(formatted(shown, "json")) == json.loads(render.text(shown)) == json.loads(value)
+    assert results.of_verb(shown)["result"] == json.loads(value)
 
 
 async def test_a_namespace_goes_into_a_file_and_back(s: Session):
@@ -145,3 +151,13 @@ async def test_a_password_is_never_shown_and_never_kept(s: Session):
     assert (await settings(s, "keyEmailPassword"))["keyEmailPassword"] in {"(secret)", None}
     shown = await call(s, "journal show")
     assert "Geheim" not in str(shown.plain())
+
+
+@pytest.mark.parametrize("line", ["customize apply", "apps restore", "datastore import", "datastore set"])
+async def test_a_file_that_is_no_text_or_not_there_is_said(s: Session, line: str):
+    Path("latin.json").write_bytes('{"namespace": "Größe"}'.encode("cp1252"))
+    name, more = ("from_", THEME) if line == "datastore set" else ("file", {})
+    with pytest.raises(UsageError, match="not UTF-8"):
+        await planned(s, line, **{name: Path("latin.json")}, **more)
+    with pytest.raises(NotFound, match=r"nothing\.json"):
+        await planned(s, line, **{name: Path("nothing.json")}, **more)

@@ -11,10 +11,11 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import reading, schema
-from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS, VARIABLES, Usage, Use
+from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS, VARIABLES, Usage
 from dhis2sh.dhis2.cascades import DELETED_WITH, HELD_WHILE, REFUSED_WHILE, TAKEN_OUT_BEFORE
 from dhis2sh.dhis2.ordering import groups_of_types, leaves_first
 from dhis2sh.dhis2.properties import NOT_FOLLOWED, PEOPLE, SHARING
+from dhis2sh.dhis2.references import LAYERS
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.usage import data_values
 from dhis2sh.metadata.write import OWNED, Write, called
@@ -24,10 +25,6 @@ from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
-
-ATTRIBUTES = "attributes"
-LAYERS = "mapViews"
-"""Rows that stay when one of the things goes that they refer to."""
 
 
 @dataclass(slots=True)
@@ -57,8 +54,6 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
     with_it = {str(item["id"]) for items in parts.values() for item in items}
     usage = Usage(s.client, types)
     users = await usage.referring({plural: [*some] for plural, some in going.items()}) if everything else {}
-    for use in await _with_attributes(usage, objects.get(ATTRIBUTES, ()), types):
-        users.setdefault(use.type, set()).add(use.uid)
     for kind, some in users.items():
         rows = await writes.read_objects(s, kind, sorted(some - everything), missing_is_fine=True)
         for row in rows:
@@ -78,16 +73,6 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
         found.notes += await _named(usage, everything, holding)
         found.notes += await _with_values(s, objects)
     return found
-
-
-async def _with_attributes(usage: Usage, attributes: Sequence[JsonObject], types: Mapping[str, Resource]) -> list[Use]:
-    """The objects that have values of some attributes: no path of a schema leads from them."""
-    fields = {
-        plural: "id,name,attributeValues"
-        for plural, resource in types.items()
-        if resource.metadata and any(item.get(f"{resource.singular}Attribute") for item in attributes)
-    }
-    return await usage.through({str(item["id"]) for item in attributes}, fields) if fields else []
 
 
 # What goes with it ------------------------------------------------------------------------------------------------------
@@ -157,7 +142,7 @@ def _pruned(value: JsonValue, gone: Collection[str], name: str) -> JsonValue:
 
 
 def _about(item: JsonValue, gone: Collection[str], name: str) -> bool:
-    """Does an item of a list go: what is referred to, or a row that refers to it?"""
+    """Does an item of a list go: what is referred to, or a row that refers to it? Layers of a map stay without it."""
     if not isinstance(item, dict):
         return False
     return _leads(item, gone) or (
