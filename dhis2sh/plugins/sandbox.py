@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from dhis2sh.changes import job_folders, journal
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import UsageError
+from dhis2sh.instance import kept
 from dhis2sh.profiles import sandbox_file, sandbox_profile
 from dhis2sh.rows.rows import Text
 from dhis2sh.sandbox.data.values import count
@@ -169,9 +170,12 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     if profile:
         s.written(None, sandbox_profile(s.sandbox))
-    forgotten = journal.forget(profile) if profile else 0
+    forgotten = 0
     if profile:
+        files = kept.of_profile(profile)
+        forgotten = journal.forget(profile)
         job_folders.forget(profile)
+        kept.forget(files)
     note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
     return WriteSummary(f"sandbox {path}", deleted=1, note=note)
 

@@ -319,17 +319,13 @@ def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb 
 
 
 def _meant_by(text: str, verb: Verb | None) -> str:
-    """What is to be given where an argument is missing: its help, behind what Typer says."""
-    missing = re.match(r"Missing argument '([^']+?)(?:\.\.\.)?'", text)
-    params = verb.params if verb is not None and missing is not None else ()
-    wanted = missing[1].strip("[]{}").replace("-", "_").lower() if missing is not None else ""
-    found = next(
-        (param.help for param in params if not param.option and param.name.rstrip("_").lower() == wanted), None
-    )
-    if not found:
+    """What is to be given where an argument or option is missing: its help, behind what Typer says."""
+    missing = re.match(r"Missing (?:argument|option) '([^' ]+?)(?:\.\.\.)?[' ]", text)
+    if verb is None or missing is None:
         return ""
-    said = found if found[1:2].isupper() else f"{found[:1].lower()}{found[1:]}"
-    return f": {said.rstrip('.')}"
+    wanted = missing[1].strip("[]{}").removeprefix("--").replace("-", "_").lower()
+    said = next((param.help for param in verb.params if param.name.strip("_").lower() == wanted), "").rstrip(".")
+    return f": {said if said[1:2].isupper() else f'{said[:1].lower()}{said[1:]}'}" if said else ""
 
 
 def _no_verb(section: str, words: Sequence[str]) -> UsageError:

@@ -36,8 +36,11 @@ async def test_an_update_says_the_command_that_works_and_takes_what_is_so_alread
     [held] = one["dataElementGroups"]
     same = await planned(country, "metadata update", type="dataElements", uid=one["id"], set=[f"dataElementGroups={held['id']}"])  # fmt: skip
     assert not same.steps
-    with pytest.raises(UsageError, match="kept by the data element groups"):
+    with pytest.raises(UsageError, match="kept by the data element groups") as refused:
         await planned(country, "metadata update", type="dataElements", uid=one["id"], set=["dataElementGroups=[]"])
+    assert refused.value.hint == (
+        f"dhis2 metadata data-element-groups remove {held['id']} {one['id']} --property dataElements"
+    )
 
 
 @pytest.mark.parametrize(
