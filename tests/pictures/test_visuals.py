@@ -186,6 +186,43 @@ async def test_a_scatter_has_a_point_for_each_unit(s: Session):
     assert "2 of 3 have only one of the two numbers" in " ".join(chart.notes)
 
 
+async def test_an_outlier_table_has_the_servers_rows_under_its_own_headers(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """Identifiers stay out, numbers are numbers, and the search is the one that the definition says."""
+    uid = await saved(
+        s, "OUTLIER_TABLE", [axis("dx", "deStock0001")], [axis("pe", "202501")], [axis("ou", "ouNation001")],
+        outlierAnalysis={"enabled": True, "outlierMethod": "STANDARD_Z_SCORE", "thresholdFactor": 2.0},
+    )  # fmt: skip
+    asked: list[dict[str, Any]] = []
+    get = type(s.client).get
+
+    async def answered(client: Any, path: str, params: Any = None, **more: Any) -> Any:
+        if path != "analytics/outlierDetection":
+            return await get(client, path, params, **more)
+        asked.append(params)
+        names = ("dx", "dxname", "ounamehierarchy", "value", "zscore", "bound")
+        headers = [{"name": name, "column": name.upper()} for name in names]
+        rows = [
+            ["deStock0001", "Stock", "/Nation", "900", "3.5", ""],
+            ["deStock0001", "Stock", "/Nation", "high", "2", None],
+        ]
+        return more["model"].model_validate({"headers": headers, "rows": rows})
+
+    monkeypatch.setattr(type(s.client), "get", answered)
+    table = (await drawn(s, uid)).drawn
+    assert isinstance(table, Pivot)
+    assert asked == [
+        {"dx": "deStock0001", "pe": "202501", "ou": "ouNation001", "algorithm": "Z_SCORE", "threshold": "2.0"}
+    ]
+    assert table.corner == ("DXNAME",)
+    assert [[cell.value for cell in row] for row in table.cells] == [[900.0, 3.5, None], ["high", 2.0, None]]
+
+
+async def test_an_outlier_table_without_units_names_what_it_lacks(s: Session):
+    uid = await saved(s, "OUTLIER_TABLE", [axis("dx", "deStock0001")], [axis("pe", "202501")], [])
+    with pytest.raises(UsageError, match="'A picture' says no organisation unit"):
+        await drawn(s, uid)
+
+
 async def test_values_have_the_colours_of_their_classes(s: Session):
     legends = {"id": "lsClasses01", "name": "Classes", "legends": [
         {"id": "leLow000001", "name": "Low", "startValue": 0, "endValue": 40, "color": "#ff0000"},
