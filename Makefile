@@ -33,7 +33,8 @@ demo: $(DEMO_READY) ## set up and open the shell on the sandbox; without a termi
 	@$(BIN)/python examples/tour.py
 
 test: setup ## all tests with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=xml
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
+	@$(BIN)/coverage xml --quiet
 	@$(BIN)/python tests/coverage_gate.py
 
 check: types lint ## format, lint, types, import contracts, dependencies, no edit of what is generated
