@@ -54,6 +54,8 @@ ADDED = {
 _MD5 = re.compile(r'"md5": ?"([0-9a-f]{32})"')
 LARGEST = 64 * 1024 * 1024
 """Bytes of a journal beyond which the oldest writes are forgotten."""
+WRITTEN: frozenset[State] = frozenset({"done", "sent"})
+"""States of what was written, or may have been."""
 KEPT = 100
 """So many of the newest writes are never forgotten by themselves."""
 
@@ -79,6 +81,11 @@ class Change:
     after: JsonObject | None
     state: State
     reason: str | None
+
+    @property
+    def written(self) -> bool:
+        """Was it written, or may it have been?"""
+        return self.state in WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +130,16 @@ class Entry:
     writer: str = OBJECTS
     bulk: int = 0
     states: dict[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def undo_title(self) -> str:
+        """What the plan that takes it back is called."""
+        return f"undo entry {self.id}: {self.title}"
+
+    @property
+    def undoable(self) -> bool:
+        """Has it written something, is it no undo itself, and has nobody taken it back?"""
+        return self.undone_by is None and self.undoes is None and bool(WRITTEN & self.states.keys())
 
 
 class Journal:
@@ -291,8 +308,7 @@ class Journal:
     def entry(self, number: int | None = None) -> Entry:
         """One write by its number; the newest one that can be taken back without it. Raises `NotFound`."""
         for entry in self.entries():
-            undoable = entry.undone_by is None and entry.undoes is None and {"done", "sent"} & set(entry.states)
-            if entry.id == number or (number is None and undoable):
+            if entry.id == number or (number is None and entry.undoable):
                 return entry
         what = f"no entry {number}" if number is not None else "nothing to take back"
         raise NotFound(f"the journal has {what}", hint="dhis2 journal list")

@@ -346,6 +346,6 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
         plans.append(await switching.switched_back(s, entry, switches))
     if objects:
         plans.append(await undoing.objects_of(s, journal, entry, objects, force=force))
-    made = together(f"undo entry {entry.id}: {entry.title}", plans, Mended, "undone")
+    made = together(entry.undo_title, plans, Mended, "undone")
     made.blocked = next((plan.blocked for plan in plans if plan.blocked is not None), None) if not made.steps else None
     return made

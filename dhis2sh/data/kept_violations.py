@@ -143,4 +143,4 @@ async def stays(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
     """What a run has kept cannot be told from what was kept before; the plan says so."""
     why = f"entry {entry.id} cannot be taken back: what it found cannot be told from what was kept before"
     hint = "dhis2 validation results  shows what is kept, and by which rule"
-    return Plan(f"undo entry {entry.id}: {entry.title}", blocked=Refused(why, hint=hint))
+    return Plan(entry.undo_title, blocked=Refused(why, hint=hint))

@@ -102,6 +102,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         if not taking.given:
             raise NotFound(f"{load.what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
         job = taking.finish()
+        await taking.look_below()
     except BaseException:
         taking.drop()
         raise
@@ -120,7 +121,7 @@ class _Taking:
     """Rows on their way into a job: each is checked, and its cell is known by the row that named it first."""
 
     def __init__(self, s: Session, target: Target, load: Load, *, by_set: bool) -> None:
-        self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
+        self._s, self._url, self._target, self._load, self._by_set = s, s.profile.url, target, load, by_set
         self._preparing = Preparing(s.profile.name, min(load.size, ROWS_BY_SET) if by_set else load.size)
         self.refused = RefusedRows(self._preparing.path / jobs.REFUSED, load.unread, load.rejected)
         self._checker = Checker(target, deleting=load.strategy == "DELETE", by_date=load.by_date)
@@ -262,9 +263,15 @@ class _Taking:
     def _refuse_totals(self) -> None:
         """Rows of units above those of other rows: a total would be counted once more with what it is the sum of."""
         self.refused.names = self._target.names()
-        for place, like, text, reason in self._totals.found(self._seen, several_levels=self._load.several_levels):
+        for place, like, text, reason in [*self._totals.found(self._seen, several_levels=self._load.several_levels)]:
+            self._seen.pop(cell_of(like, self._target.default), None)
             if (row := self._preparing.withdraw(place, like)) is not None:
                 self.refused.add(place, {**row, "orgUnit": text}, reason)
+
+    async def look_below(self) -> None:
+        """See whether what is sent is a total of what the server has; what is deleted is none."""
+        if self._load.strategy != "DELETE" and self._preparing.rows:
+            await self._totals.look_below(self._s, self._seen)
 
     def drop(self) -> None:
         """Nothing of it is wanted."""

@@ -34,8 +34,8 @@ FIELDS = "id,displayName,sharing"
 """What is looked at of a type that is shared."""
 WITHOUT_ENTRY = frozenset({"sqlViews", "routes"})
 """Types whose data nobody enters: their data access is for seeing rows and using what they lead to."""
-SYSTEM = "XXXXXSystem"
-"""The server itself, as an owner of what it has made (recorded)."""
+SYSTEM = frozenset({"XXXXXSystem", "system-process"})
+"""The server itself, as an owner of what it has made: from 2.42 on, and up to 2.41 (recorded)."""
 DATA_WRITE, META_WRITE = 3, 1
 """Where in an access string the letters for writing data and for writing the object itself stands."""
 
@@ -177,7 +177,7 @@ def _people(sharing: Mapping[str, JsonValue], there: Known, found: _Make, line: 
         return
     owner = sharing.get("owner")
     mine = f"dhis2 metadata update {line} --set sharing.owner={there.me}"
-    if isinstance(owner, str) and owner not in there.users and owner != SYSTEM:
+    if isinstance(owner, str) and owner not in there.users and owner not in SYSTEM:
         yield found("no owner", f"its owner {owner} is no user any more", mine)
     elif isinstance(owner, str) and owner in there.disabled:
         yield found("owner disabled", f"its owner {there.users[owner]} is disabled", mine)

@@ -152,8 +152,8 @@ async def switched_back(s: Session, entry: Entry, all_: Sequence[Change]) -> Pla
     Parameters:
         entry: what is taken back; all_: those of its changes that are meant.
     """
-    title = f"undo entry {entry.id}: {entry.title}"
-    changes = [change for change in all_ if change.state in {"done", "sent"} and change.uid]
+    title = entry.undo_title
+    changes = [change for change in all_ if change.written and change.uid]
     if not changes:
         return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
     switch = _SWITCHES[changes[0].type]

@@ -54,8 +54,7 @@ async def undo(
 def _earlier(journal: Journal, entry: Entry) -> str | None:
     """The command that takes back the write before one that cannot be; None where there is none."""
     for other in journal.entries():
-        written = other.undone_by is None and other.undoes is None and {"done", "sent"} & set(other.states)
-        earlier = other.id < entry.id and written and other.url == entry.url
+        earlier = other.id < entry.id and other.undoable and other.url == entry.url
         if earlier and (way_back(other) or _installed(other)) is not undoing.nothing:
             return _way_of(other)
     return None

@@ -26,6 +26,7 @@ from dhis2sh.errors import Dhis2Error, NotFound, Refused, TooLong, Unreachable, 
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
+from tests.measuring import unmeasured
 from tests.metadata.calls import call
 from tests.shared import needs_shared, shared
 
@@ -440,13 +441,7 @@ async def test_both_names_of_the_verb_give_the_same(s: Session):
 
 def pulling(home: Path, url: str, out: Path) -> subprocess.Popen[bytes]:
     """`dhis2 pull` in a process of its own, a request for every two cells."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DHIS2", "COV"))}
-    environment |= {
-        "DHIS2SH_HOME": str(home),
-        "DHIS2_URL": url,
-        "DHIS2_USERNAME": "admin",
-        "DHIS2_PASSWORD": "district",
-    }
+    environment = unmeasured(DHIS2SH_HOME=str(home), DHIS2_URL=url, DHIS2_USERNAME="admin", DHIS2_PASSWORD="district")
     code = (
         "import sys; from dhis2sh.analytics import planning; planning.FEW = 1; planning.CELLS = 2; planning.AT_ONCE = 2;"
         "from dhis2sh.surfaces.cli.main import run; sys.exit(run(sys.argv[1:]))"

@@ -151,3 +151,13 @@ async def test_a_password_is_never_shown_and_never_kept(s: Session):
     assert (await settings(s, "keyEmailPassword"))["keyEmailPassword"] in {"(secret)", None}
     shown = await call(s, "journal show")
     assert "Geheim" not in str(shown.plain())
+
+
+@pytest.mark.parametrize("line", ["customize apply", "apps restore", "datastore import", "datastore set"])
+async def test_a_file_that_is_no_text_or_not_there_is_said(s: Session, line: str):
+    Path("latin.json").write_bytes('{"namespace": "Größe"}'.encode("cp1252"))
+    name, more = ("from_", THEME) if line == "datastore set" else ("file", {})
+    with pytest.raises(UsageError, match="not UTF-8"):
+        await planned(s, line, **{name: Path("latin.json")}, **more)
+    with pytest.raises(NotFound, match=r"nothing\.json"):
+        await planned(s, line, **{name: Path("nothing.json")}, **more)

@@ -29,10 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Deletion:
-    """The changes of a deletion, those that a server makes by itself too, and what the user should know."""
+    """The changes of a deletion, those that a server makes by itself too, and what the user should know.
+
+    Parameters:
+        held: by UID what a server is certain not to delete, and what uses it.
+    """
 
     writes: list[Write] = field(default_factory=list[Write])
     notes: list[str] = field(default_factory=list[str])
+    held: dict[str, str] = field(default_factory=dict[str, str])
 
 
 async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> Deletion:
@@ -169,10 +174,30 @@ def _in_use(found: Deletion, going: Mapping[str, Collection[str]], types: Mappin
         certain = f"{plural}.{name}" in refused
         if certain:  # nothing happens to them: the server refuses
             found.writes = [write for write in found.writes if write not in some]
+            found.held |= _held(plural, some, set(chain.from_iterable(going.values())))
         then = "the server refuses (E4030)" if certain else "if the server refuses"
         shown = listed((write.called for write in some), 3)
         notes.append(f"in use: {name} of {len(some):,} {plural} ({shown}); {then}, change or delete those first")
     return notes
+
+
+def _held(plural: str, some: Sequence[Write], going: Collection[str]) -> dict[str, str]:
+    """What the objects of a type keep from being deleted, and which of them do."""
+    users: dict[str, list[str]] = {}
+    for write in some:
+        for uid in {*_led_to(write.changed()[0])}.intersection(going):
+            users.setdefault(uid, []).append(write.called)
+    return {uid: f"{len(held):,} {plural}: {listed(held, 3)}" for uid, held in users.items()}
+
+
+def _led_to(value: JsonValue) -> Iterator[str]:
+    """The UIDs of all that a value refers to, on whatever level."""
+    if isinstance(value, dict):
+        if isinstance(uid := value.get("id"), str):
+            yield uid
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from _led_to(item)
 
 
 async def _named(usage: Usage, uids: Collection[str], variables: Sequence[str]) -> list[str]:

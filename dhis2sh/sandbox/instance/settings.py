@@ -15,9 +15,12 @@ CONFIDENTIAL = {"keyEmailPassword", "keyRemoteInstancePassword", "recaptchaSecre
 """Settings that are shown to nobody but who may do everything, and that no list has."""
 
 
-def defaults(name: str = "settings") -> JsonObject:
-    """Every setting with its default; the default's type is the setting's."""
-    return cast("JsonObject", fact(name))
+def defaults(minor: int) -> JsonObject:
+    """Every setting of the system with its default, as a version has them; the default's type is the setting's."""
+    usual = cast("JsonObject", fact("settings"))
+    other = cast("JsonObject", cast("JsonObject", fact("settings_by_version")).get(str(minor)) or {})
+    gone = cast("list[str]", other.get("gone") or [])
+    return {key: value for key, value in usual.items() if key not in gone} | cast("JsonObject", other.get("new") or {})
 
 
 class Settings:
@@ -31,7 +34,7 @@ class Settings:
     def __init__(self, store: Store, user: str = "") -> None:
         self.store = store
         self.user = user
-        self.known = defaults("user_settings" if user else "settings")
+        self.known = cast("JsonObject", fact("user_settings")) if user else defaults(store.version.minor)
 
     def knows(self, key: str) -> bool:
         """Is there such a setting?"""

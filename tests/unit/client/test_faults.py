@@ -104,7 +104,8 @@ FAULTS: dict[str, tuple[Script, type[Dhis2Error], str, str]] = {
 
 @pytest.mark.parametrize(("script", "error", "says_", "hint"), FAULTS.values(), ids=FAULTS)
 async def test_a_fault_is_one_line_and_the_next_command(script: Script, error: type[Dhis2Error], says_: str, hint: str):
-    async with wire(script) as url, client_at(url, read_timeout=0.05) as client:
+    patience = 0.05 if error is TimedOut else 60  # what does answer is waited for, however busy the machine is
+    async with wire(script) as url, client_at(url, read_timeout=patience) as client:
         with pytest.raises(Dhis2Error, match=says_) as caught:
             await client.get("me")
     assert type(caught.value) is error
@@ -313,7 +314,7 @@ async def test_a_wait_that_is_cancelled_takes_no_place():
             with pytest.raises(asyncio.CancelledError):
                 await task
         with pytest.raises(TimedOut, match=r"no answer within 0\.02 s"):
-            await two.get("me", timeout=0.02, total_timeout=1.0)
+            await two.get("me", timeout=0.02, total_timeout=60.0)
 
 
 async def test_only_the_last_requests_are_remembered():

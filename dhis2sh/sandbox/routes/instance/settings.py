@@ -76,8 +76,11 @@ class Api:
         text = raw.decode() if value is None else value
         if value is None and not text:
             if settings.user or self.server.store.version.unknown_setting == 409:
-                raise Refused(409, "Value must be specified as query param or as payload", "E1004")
+                code = "E1004" if settings.user else None
+                raise Refused(409, "Value must be specified as query param or as payload", code)
             raise unmet_parameters()
+        if not settings.fits(key, text) and self.server.store.version.unknown_setting == 409:
+            raise Refused(400, f'For input string: "{text}"')
         if not settings.fits(key, text):
             raise Refused(400, f"Not a valid value for setting {key}: {text}", "E1003")
         locale = request.query_params.get("locale") or ""
