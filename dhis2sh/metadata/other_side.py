@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.schema import types_of
-from dhis2sh.dhis2.properties import AUTHORS, OF_READER
+from dhis2sh.dhis2.properties import AUTHORS, NAMES, OF_READER
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata.collections import JOINS, Join
 from dhis2sh.metadata.comparing import ids
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 UNMAPPED = frozenset(
-    {"aggregationType", "allItems", "attributeValues", "code", "description", "dimension", "dimensionType", "favorites",
-     "formName", "legendSet", "legendSets", "name", "queryMods", "sharing", "shortName", "translations"}
+    {"aggregationType", "allItems", "attributeValues", "code", "description", "dimension", "dimensionItemType",
+     "dimensionType", "favorites", "formName", "legendSet", "legendSets", "name", "queryMods", "sharing", "shortName", "translations"}
 )  # fmt: skip
 """What all types inherit and not each one stores; in the facts of such a type they are neither owned nor persisted."""
 MEMBERS_OF_GROUPS = "dhis2 user-group members"
@@ -155,6 +155,13 @@ async def check(
     Raises `UsageError` that tells every property that a server would drop, with the way that works.
     """
     wanted = {prop.name: prop for item in objects for prop in of_other_side(resource, item)}
+    if before:  # what a server only shows, such as the axes of a chart, says nothing where it is as it was
+        wanted |= {
+            name: prop
+            for item in objects
+            for name in item
+            if (prop := resource.properties.get(name)) and not prop.owner
+        }
     if not wanted:
         return
     there = await _there(s.client, resource, [str(item["id"]) for item in before], list(wanted.values()))
@@ -166,6 +173,9 @@ async def check(
                 continue
             value, now = item.pop(name), there.get(str(item["id"]), {}).get(name)
             if _same(value, now):
+                continue
+            if not (is_kept_elsewhere(prop) or is_unmapped(prop)):
+                item[name] = value
                 continue
             problems.setdefault(name, []).append(labels[number] if labels else "")
             this = str(item["id"]) if before else str(item.get("name") or item.get("username") or "")
@@ -203,9 +213,14 @@ def _same(value: JsonValue, now: JsonValue) -> bool:
     """Does a value say what is so already, or nothing?"""
     if value in (None, "", [], {}) and now in (None, "", [], {}):
         return True
-    if isinstance(value, list) and isinstance(now, list):
-        return ids(value) == ids(now) and bool(ids(now))
+    if isinstance(value, list) and isinstance(now, list) and value and all(map(_is_plain, [*value, *now])):
+        return ids(value).keys() == ids(now).keys()  # a file may say the names too
     return value == now
+
+
+def _is_plain(item: JsonValue) -> bool:
+    """Is an item a reference and nothing more?"""
+    return isinstance(item, dict) and "id" in item and item.keys() <= NAMES
 
 
 # Bundles ----------------------------------------------------------------------------------------------------------------

@@ -145,3 +145,23 @@ async def test_what_a_server_makes_itself_is_no_loss_and_a_package_is_told_of_th
     file.write_text(json.dumps({"package": {"name": "P"}, "dataElements": [new]}))
     plan = await planned(country, "metadata package install", file=file)
     assert any(note.startswith("would be lost: dataElementGroups of 1 data element") for note in plan.notes)
+
+
+@pytest.mark.parametrize("type", ["dataElements", "indicators", "visualizations", "organisationUnits", "dashboards"])
+async def test_an_object_with_all_that_a_server_shows_goes_back_as_it_is(
+    country: Session, tmp_path: Path, type: str
+) -> None:
+    [row] = (await country.client.list_page(type, {"fields": ":all", "pageSize": 1})).rows
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps([row]))
+    plan = await planned(country, "metadata update", type=type, from_=file)
+    assert not plan.steps, plan.steps
+
+
+async def test_what_only_is_shown_and_shall_be_otherwise_is_sent(country: Session, tmp_path: Path) -> None:
+    [row] = (await country.client.list_page("visualizations", {"fields": "id,columns", "pageSize": 1})).rows
+    columns = [{"id": "dx", "dimension": "dx", "items": [{"id": "deStock0001"}]}]
+    file = tmp_path / "one.json"
+    file.write_text(json.dumps([{"id": row["id"], "columns": columns}]))
+    [step] = (await planned(country, "metadata update", type="visualizations", from_=file)).steps
+    assert (step.after or {})["columns"] == columns
