@@ -202,32 +202,32 @@ async def person(s: Session, username: str) -> str:
 
 
 async def test_members_of_groups_are_in_files_by_username_where_that_is_asked_for(small: Session, copy: Session):
-    anna, bob, other = await person(small, "anna"), await person(small, "bob"), await person(copy, "anna")
+    anna, robert, other = await person(small, "anna"), await person(small, "robert"), await person(copy, "anna")
     assert anna != other
-    await person(copy, "eve")
-    await do(small, "metadata create", type="userGroups", set=["name=Clerks", f"users={anna},{bob}"])
+    await person(copy, "evelyn")
+    await do(small, "metadata create", type="userGroups", set=["name=Clerks", f"users={anna},{robert}"])
     await pull(small, types=["userGroups"])
     assert "users:" not in "".join(files().values())
     await pull(small, types=["members"], overwrite=True)
     (path,) = of("userGroups")
-    assert "users:\n  - anna\n  - bob\n" in path.read_text("utf-8")
+    assert "users:\n  - anna\n  - robert\n" in path.read_text("utf-8")
     assert await rows(small) == []
 
     plan = await planned(copy, "instance apply", directory=D)
-    assert "left out of Clerks: no such account on this server: bob" in plan.notes
+    assert "left out of Clerks: no such account on this server: robert" in plan.notes
     await do(copy, "instance apply", directory=D)
     assert await usernames(copy) == ["anna"]
     assert await rows(copy) == []
 
-    edit(path, "  - anna\n  - bob\n", "  - eve\n")
+    edit(path, "  - anna\n  - robert\n", "  - evelyn\n")
     before = await rows(copy)
-    assert [(row["property"], row["before"], row["after"]) for row in before] == [("users", ["anna"], ["eve"])]
+    assert [(row["property"], row["before"], row["after"]) for row in before] == [("users", ["anna"], ["evelyn"])]
     await do(copy, "instance apply", directory=D, types=["userGroups"])
-    assert (await usernames(copy), await rows(copy)) == (["eve"], [])
+    assert (await usernames(copy), await rows(copy)) == (["evelyn"], [])
     await do(copy, "undo")
     assert await rows(copy) == before
 
-    edit(path, "users:\n  - eve\n", "")  # a file that says nothing of them changes nothing
+    edit(path, "users:\n  - evelyn\n", "")  # a file that says nothing of them changes nothing
     assert await rows(copy) == []
     edit(path, "name: ", "users: [1]\nname: ")
     with pytest.raises(UsageError, match="1 is no username"):
