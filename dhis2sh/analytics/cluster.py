@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh.analytics.items import Question
 from dhis2sh.analytics.naming import Names
-from dhis2sh.analytics.outputs import folder_of, write_partitions
+from dhis2sh.analytics.outputs import check_folder_not_emptied, folder_of, write_partitions
 from dhis2sh.analytics.pieces import Piece, ask, too_much
 from dhis2sh.analytics.planning import AT_ONCE, Planned
 from dhis2sh.analytics.pulling import MOST_CUTS
@@ -139,7 +139,7 @@ class Cluster:
         if done.rows is not None:
             self.rows += done.rows
             return
-        halves: Sequence[Piece] = piece.cut() if depth < MOST_CUTS else ()
+        halves: Sequence[Piece] = plan.halves(piece) if depth < MOST_CUTS else ()
         if not halves:
             raise Dhis2Error(
                 "a piece is too much for the server and cannot be cut", hint="fewer items, periods or units"
@@ -177,6 +177,7 @@ async def on_cluster(
             shared = await client.scatter(Shared(names, plan.places), broadcast=True)
             work = Cluster(client, plan, s.profile, inside.absolute(), by, shared, uuid.uuid4().hex[:8])
             await _all(s, work, plan)
+            check_folder_not_emptied(path, work.rows)
             return work.rows, work.asked
         except dask.KilledWorker as error:
             raise Dhis2Error(

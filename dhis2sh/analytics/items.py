@@ -19,6 +19,7 @@ from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
+    from dhis2sh.types import Row
 
 DATA = ("dataElements", "indicators", "programIndicators")
 """What a name in `dx` may be of."""
@@ -83,20 +84,20 @@ async def read(s: Session, dimensions: Sequence[str], filters: Sequence[str]) ->
     return asked
 
 
-async def looked_for(s: Session, asked: Question, texts: Iterable[str]) -> tuple[Question, Mapping[str, str]]:
-    """The question with some of its data looked for, and when they were changed, by UID. Errors as of `question_of`.
+async def looked_for(s: Session, asked: Question, texts: Iterable[str], fields: str = "") -> tuple[Question, list[Row]]:
+    """The question with some of its data looked for, and their objects. Errors as of `question_of`.
 
     Parameters:
         texts: UIDs among its data. One that is none after all may be a code or a name.
+        fields: what is wanted of the objects.
     """
-    hits = await names.among(s, DATA, sorted(texts)) if texts else {}
+    hits = await names.among(s, DATA, sorted(texts), fields=fields) if texts else {}
 
     def uids(of: Mapping[str, list[str]]) -> dict[str, list[str]]:
         found = {name: [hits[i].uid if name == "dx" and i in hits else i for i in items] for name, items in of.items()}
         return {name: list(dict.fromkeys(items)) for name, items in found.items()}
 
-    changed = {hit.uid: hit.changed for hit in hits.values() if hit.changed is not None}
-    return Question(uids(asked.dimensions), uids(asked.filters)), changed
+    return Question(uids(asked.dimensions), uids(asked.filters)), [hit.row for hit in hits.values() if hit.row]
 
 
 _CALLED = {"dx": "data (dx)", "pe": "time (pe)", "ou": "organisation units (ou)"}

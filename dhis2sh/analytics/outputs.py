@@ -51,8 +51,8 @@ def target_of(path: Path) -> Target:
         raise UsageError(f"{path}: nothing is written as '.{ending}'", hint=f"{known}, or a folder for Parquet files")
     if kind is not None and path.is_dir():
         raise UsageError(f"{path} is a folder", hint="name a file")
-    if kind is None and path.exists() and not (path / MARK).exists() and (path.is_file() or any(path.iterdir())):
-        raise UsageError(f"{path} is there already, and is no folder of a pull", hint="choose another --out")
+    if kind is None:
+        check_ours(path)
     if not path.absolute().parent.is_dir():
         raise UsageError(f"there is no folder {path.parent}", hint="make it, or choose another --out")
     found: Kind = kind if kind is not None else "folder"
@@ -77,7 +77,9 @@ async def write(stream: Stream[Row], target: Target, tables: Tables) -> int:
                 return count
         case "folder":
             with folder_of(target.path) as inside:
-                return await sinks.write_stream(stream, Partitions(inside, tables.by))
+                count = await sinks.write_stream(stream, Partitions(inside, tables.by))
+                check_folder_not_emptied(target.path, count)
+                return count
         case _:
             make: Callable[[Path], Writer] = partial(file_writer, target.format)
             if target.kind == "duckdb":
@@ -91,21 +93,38 @@ async def write(stream: Stream[Row], target: Target, tables: Tables) -> int:
 # Folders of Parquet files ------------------------------------------------------------------------------------------
 
 
+def check_ours(path: Path) -> None:
+    """Raise `UsageError` for a place that a folder of a pull must not take: a file, and a folder that holds something else."""
+    if path.exists() and not (path / MARK).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UsageError(f"{path} is there already, and is no folder of a pull", hint="choose another --out")
+
+
+def check_folder_not_emptied(path: Path, count: int) -> None:
+    """As `check_not_emptied`, for a folder of Parquet files."""
+    for file in () if count else path.glob("**/*.parquet"):
+        check_not_emptied(file, count)
+
+
 class folder_of:  # noqa: N801  (a context manager, as `text_file` is)
     """A new folder beside a path, moved there when the block ends well. Raises `Dhis2Error` for what cannot be written.
 
     Parameters:
-        path: the folder to be; one of an earlier pull is replaced.
+        path: the folder to be; one of an earlier pull is replaced, any other is left as it is.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._new = path.with_name(f".{path.name}.new")
+        self._new, self._old = path.with_name(f".{path.name}.new"), path.with_name(f".{path.name}.old")
 
     def __enter__(self) -> Path:
-        shutil.rmtree(self._new, ignore_errors=True)
+        for left in (self._new, self._old):
+            check_ours(left)
         try:
+            if (self._old / MARK).exists() and not self._path.exists():
+                self._old.rename(self._path)  # a pull was killed between the two
+            shutil.rmtree(self._new, ignore_errors=True)
             self._new.mkdir()
+            (self._new / MARK).mkdir()
         except OSError as error:
             raise Dhis2Error(
                 f"{self._path} cannot be written: {error.strerror}", hint="choose another --out"
@@ -120,13 +139,16 @@ class folder_of:  # noqa: N801  (a context manager, as `text_file` is)
                     f"{self._path} cannot be written: {error.strerror}", hint="make room on the disk"
                 ) from error
             return
-        (self._new / MARK).mkdir(exist_ok=True)
-        old = self._path.with_name(f".{self._path.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
+        try:
+            check_ours(self._path)  # a pull may take hours
+        except UsageError:
+            shutil.rmtree(self._new, ignore_errors=True)
+            raise
+        shutil.rmtree(self._old, ignore_errors=True)
         if self._path.exists():
-            self._path.rename(old)
+            self._path.rename(self._old)
         self._new.rename(self._path)
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(self._old, ignore_errors=True)
 
 
 class Partitions(Writer):

@@ -10,17 +10,19 @@ import hashlib
 import itertools
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dhis2sh.analytics import items as written
+from dhis2sh.analytics import made_of
 from dhis2sh.analytics.items import GROUPS, Question
-from dhis2sh.analytics.pieces import Piece, ask
-from dhis2sh.client import reading
+from dhis2sh.analytics.made_of import MadeOf
+from dhis2sh.analytics.pieces import Piece, ask, length_of
+from dhis2sh.client.data_values import LONGEST
 from dhis2sh.client.limits import meanwhile
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
+from dhis2sh.errors import Forbidden, NotFound, Refused, TooLong, UsageError
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -39,9 +41,10 @@ AT_ONCE = 4
 """Requests of one pull under way, within what the client lets go to the host."""
 LIMIT = "keyAnalyticsMaxLimit"
 """The server's setting of rows in one answer."""
+APPLIED = ("keyIgnoreAnalyticsApprovalYearThreshold", "keyAcceptanceRequiredForApproval")
+"""Settings that decide over numbers when they are asked, and not when the tables are built."""
 NEVER = "1970-01-01"
 """What a server says that has not built its tables by a job: nobody knows how old they are."""
-_TYPES = {"INDICATOR": "indicators", "PROGRAM_INDICATOR": "programIndicators", "DATA_ELEMENT": "dataElements"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +62,7 @@ class Members:
 
 async def members(s: Session, question: Question, params: Mapping[str, Param]) -> Members:
     """What a question is about, with no value asked for. Raises `Refused`, and `UsageError` for a dimension that is empty."""
-    whole = Piece((), (), ())
-    grid = await ask(s, question, whole, {**params, "skipData": True, "includeMetadataDetails": True})
-    meta = grid.meta_data
+    meta = await _told(s, question, {**params, "skipData": True, "includeMetadataDetails": True})
     found: dict[str, tuple[str, ...]] = {}
     for name, items in (question.dimensions | question.filters).items():
         told = meta.dimensions.get(name)
@@ -76,6 +77,44 @@ async def members(s: Session, question: Question, params: Mapping[str, Param]) -
         else:
             found[name] = tuple(items)
     return Members(found, meta)
+
+
+async def _told(s: Session, question: Question, params: Mapping[str, Param]) -> AnalyticsMetaData:
+    """What a server says of a question, which is asked in parts where it is too long for an address."""
+    halves = _halves(question)
+    if (
+        not halves
+        or length_of(item for items in (question.dimensions | question.filters).values() for item in items) <= LONGEST
+    ):
+        try:
+            return (await ask(s, question, Piece((), (), ()), params)).meta_data
+        except TooLong:
+            if not halves:
+                raise
+    first, second = await asyncio.gather(*(_told(s, half, params) for half in halves))
+    first.items |= second.items
+    for name, more in second.dimensions.items():
+        first.dimensions[name] = list(dict.fromkeys([*first.dimensions.get(name, ()), *more]))
+    return first
+
+
+def _halves(question: Question) -> list[Question]:
+    """A question in two by its longest list of what stands for itself alone; none where there is no such list."""
+    lists = {
+        name: items
+        for name, items in (question.dimensions | question.filters).items()
+        if len(items) > 1 and (name in {"dx", "pe"} or all(map(is_uid, items)))
+    }
+    if not lists:
+        return []
+    name, items = max(lists.items(), key=lambda item: length_of(item[1]))
+    found: list[Question] = []
+    for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+        dimensions, filters = (
+            {**of, name: half} if name in of else of for of in (question.dimensions, question.filters)
+        )
+        found.append(Question(dimensions, filters))
+    return found
 
 
 def _data(items: Sequence[str], told: Sequence[str]) -> list[str]:
@@ -101,7 +140,7 @@ class Planned:
         cells: how many numbers there may be.
         limit: rows that the server gives at once.
         stamp: what the answers depend on besides the question; None where nobody knows.
-        changed: when the formulas and elements in question were changed: an answer from before is not theirs.
+        made_of: when what the data are made of was changed: an answer from before is not theirs.
         built: when the analytics tables were built.
     """
 
@@ -113,7 +152,7 @@ class Planned:
     limit: int
     stamp: str | None
     built: str | None
-    changed: Mapping[str, JsonValue]
+    made_of: MadeOf
 
     def cells_of(self, piece: Piece) -> int:
         """How many numbers a piece may have."""
@@ -137,6 +176,17 @@ class Planned:
 
         return Piece(short("dx", piece.data), short("pe", piece.periods), short("ou", piece.units))
 
+    def halves(self, piece: Piece) -> list[Piece]:
+        """A piece in two; in more where half of the units that one word stood for are too many for an address."""
+        return [one for half in piece.cut() for one in self._short(half)]
+
+    def _short(self, piece: Piece) -> list[Piece]:
+        sent, whole = self.asked(piece), short_of(self.question)
+        sent = Piece(sent.data or whole.data, sent.periods or whole.periods, sent.units or whole.units)
+        if sum(map(length_of, (sent.data, sent.periods, sent.units))) <= LONGEST:
+            return [piece]
+        return cut(piece, self.cells_of(piece), self.limit, sent)
+
     def key(self, piece: Piece) -> str:
         """A digest of what a piece asks for."""
         rest = {
@@ -148,7 +198,7 @@ class Planned:
             "dx": [*piece.data], "pe": [*piece.periods], "ou": [*piece.units],
             "dimensions": [*self.question.dimensions], "rest": {n: [*m] for n, m in rest.items()},
             "params": {name: str(value) for name, value in self.params.items()},
-            "changed": {uid: when for uid, when in self.changed.items() if not piece.data or uid in piece.data},
+            "made of": self.made_of.state(piece.data or self.members.of.get("dx", ())),
         }  # fmt: skip
         return digest(content)
 
@@ -158,6 +208,11 @@ class Planned:
         order += [name for name in self.question.dimensions if name not in order]
         sizes = (counted(len(self.members.of[name]), *_WORDS.get(name, (f"of {name}", f"of {name}"))) for name in order)
         return f"{' x '.join(sizes)} = {counted(self.cells, 'cell')}"
+
+
+def short_of(question: Question) -> Piece:
+    """The items of a question as they were given."""
+    return Piece(*(tuple(question.dimensions.get(name, ())) for name in ("dx", "pe", "ou")))
 
 
 _WORDS = {"dx": ("item", "items"), "pe": ("period", "periods"), "ou": ("unit", "units")}
@@ -186,52 +241,89 @@ async def planned(
     async with meanwhile(_server(s)) as telling:
         asked = await written.read(s, dimensions, filters)
         data = {item for item in (*asked.dimensions.get("dx", ()), *asked.filters.get("dx", ())) if is_uid(item)}
+        found = MadeOf(s)
         async with meanwhile(members(s, asked, params)) as told:
-            question, changed = await written.looked_for(s, asked, data)
+            question, rows = await written.looked_for(s, asked, data, made_of.FIELDS)
+            found.know(rows)
+            await found.follow([*question.dimensions.get("dx", ()), *question.filters.get("dx", ())])
             known = await told if question == asked else await members(s, question, params)
-        changed = {**changed, **await _changed(s, known, changed.keys())}
-        limit, info, me = await telling
-    return _cut_up(s, question, params, known, limit, info, me, changed)
+        await found.follow(known.of.get("dx", ()))  # what is in groups
+        told_of = await telling
+    return _cut_up(s, question, params, known, told_of, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    """What one answer may hold, how old the tables are, who asks, and what settings decide over numbers."""
+
+    limit: int
+    info: JsonObject
+    me: JsonValue
+    settings: JsonObject
 
 
 def _cut_up(
-    s: Session, question: Question, params: Mapping[str, Param], known: Members, limit: int, info: JsonObject,
-    me: JsonValue, changed: Mapping[str, JsonValue],
-) -> Planned:  # fmt: skip
+    s: Session, question: Question, params: Mapping[str, Param], known: Members, server: _Server, found: MadeOf
+) -> Planned:
+    info = server.info
     built = _text(info.get("lastAnalyticsTableSuccess"))
     if built is not None and built.startswith(NEVER):
         built = None
     stamp = None
     if built is not None:
         partly = _text(info.get("lastAnalyticsTablePartitionSuccess"))
-        stamp = digest([built, partly, s.profile.url, me])
+        stamp = digest([built, partly, info.get("revision"), s.profile.url, server.me, server.settings])
     axes = [known.of[name] if name in question.dimensions else () for name in ("dx", "pe", "ou")]
     cells = math.prod(len(axis or "1") for axis in axes) * _others(known, question)
-    pieces = list(cut(Piece(*axes), cells, limit))
-    return Planned(question, params, known, pieces, cells, limit, stamp, built, changed)
+    beside = [item for name, items in question.dimensions.items() if name not in _WORDS for item in items]
+    beside += [item for items in question.filters.values() for item in items]
+    pieces = cut(Piece(*axes), cells, server.limit, short_of(question), LONGEST - length_of(beside))
+    return Planned(question, params, known, pieces, cells, server.limit, stamp, built, found)
 
 
-def cut(whole: Piece, cells: int, limit: int) -> list[Piece]:
+def cut(whole: Piece, cells: int, limit: int, short: Piece | None = None, room: int = LONGEST) -> list[Piece]:
     """A piece in those that are asked for: by time first, then by data, then by units.
+
+    Units that one word stands for stay together, as many as the server gives: named one by one they make an address that no server takes.
 
     Parameters:
         cells: of the whole; limit: rows that the server gives at once.
+        short: what stands for all of each in an address, such as LEVEL-4; the items themselves without it.
+        room: characters of an address that there are for them.
     """
-    room = min(limit, CELLS, max(FEW, math.ceil(cells / AT_ONCE)))
+    short = short or whole
+    most = min(limit, CELLS, max(FEW, math.ceil(cells / AT_ONCE)))
     data, periods, units = (len(axis or "1") for axis in (whole.data, whole.periods, whole.units))
     each = max(1, cells // (data * periods * units))
-    sizes = [1, 1, 1]
-    sizes[2] = min(units, max(1, room // each))
-    if sizes[2] == units:
-        sizes[0] = min(data, max(1, room // (each * units)))
-    if sizes[0] == data:
-        sizes[1] = min(periods, max(1, room // (each * units * data)))
+    together = len(short.units) < units and units * each <= limit
+    left = room - _longest(whole.data) - _longest(whole.periods)
+    by_units = _fitting(whole.units, short.units, units if together else most // each, left)
+    by_data = by_periods = 1
+    if by_units == units:
+        room -= length_of(short.units)
+        by_data = _fitting(whole.data, short.data, most // (each * units), room)
+        if by_data == data:
+            room -= length_of(short.data)
+            by_periods = _fitting(whole.periods, short.periods, most // (each * units * data), room)
     return [
         Piece(tuple(some_data), tuple(some_periods), tuple(some_units))
-        for some_periods in _chunks(whole.periods, sizes[1])
-        for some_data in _chunks(whole.data, sizes[0])
-        for some_units in _chunks(whole.units, sizes[2])
+        for some_periods in _chunks(whole.periods, by_periods)
+        for some_data in _chunks(whole.data, by_data)
+        for some_units in _chunks(whole.units, by_units)
     ]
+
+
+def _fitting(items: Sequence[str], short: Sequence[str], wanted: int, room: int) -> int:
+    """How many items of a dimension are asked for at once: as many as wanted, if the address has room for them."""
+    there = len(items or "1")
+    if wanted >= there and length_of(short) <= room:
+        return there
+    return max(1, min(there, wanted, room // _longest(items)))
+
+
+def _longest(items: Sequence[str]) -> int:
+    """Characters of an address that one item takes at most."""
+    return length_of([max(items, key=len, default="")])
 
 
 def _chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:
@@ -243,37 +335,28 @@ def _chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:
     return [items[first:last] for first, last in itertools.pairwise(bounds)]
 
 
-async def _server(s: Session) -> tuple[int, JsonObject, JsonValue]:
-    """What one answer may hold, how old the tables are, and who asks; fresh, since what was kept may be older than the tables."""
-    return await asyncio.gather(_limit(s), s.client.get_object("system/info"), _me(s))
+async def _server(s: Session) -> _Server:
+    """What is asked of a server besides the question; fresh, since what was kept may be older than the tables."""
+    settings, info, me = await asyncio.gather(_settings(s), s.client.get_object("system/info"), _me(s))
+    value = str(settings.get(LIMIT))
+    limit = (int(value) or CELLS) if value.isdigit() else LEAST_LIMIT  # 0 is no limit
+    return _Server(limit, info, me, {name: settings.get(name) for name in APPLIED})
 
 
-async def _limit(s: Session) -> int:
+async def _settings(s: Session) -> JsonObject:
     try:
-        value = await s.client.system.setting(LIMIT)
+        return await s.client.get_object("systemSettings")
     except (Refused, Forbidden, NotFound):
-        return LEAST_LIMIT
-    number = int(str(value)) if str(value).isdigit() else LEAST_LIMIT
-    return number or CELLS  # 0 is no limit
+        return {}
 
 
 async def _me(s: Session) -> JsonValue:
     """Who asks, and what they read: another user's answers are others."""
-    fields = "id,organisationUnits[id],dataViewOrganisationUnits[id],userGroups[id],userRoles[id]"
-    return await s.client.get_object("me", {"fields": fields})
-
-
-async def _changed(s: Session, known: Members, told: Collection[str]) -> dict[str, JsonValue]:
-    """When the formulas and elements in question were changed, but for those of which it is told: members of groups."""
-    found: dict[str, list[str]] = {}
-    for item in known.of.get("dx", ()):
-        kind = known.meta.items[item].dimension_item_type if item in known.meta.items else None
-        if is_uid(item) and kind in _TYPES and item not in told:
-            found.setdefault(_TYPES[kind], []).append(item)
-    several = await asyncio.gather(
-        *(reading.by_uid(s.client, plural, uids, fields="id,lastUpdated") for plural, uids in found.items())
+    fields = (
+        "id,organisationUnits[id],dataViewOrganisationUnits[id],userGroups[id],userRoles[id,lastUpdated],"
+        "catDimensionConstraints[id],cogsDimensionConstraints[id]"
     )
-    return {str(row["id"]): row.get("lastUpdated") for one in several for row in one.rows}
+    return await s.client.get_object("me", {"fields": fields})
 
 
 def _text(value: JsonValue) -> str | None:

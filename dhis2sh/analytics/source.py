@@ -43,6 +43,7 @@ class Numbers:
 
     def __init__(self, s: Session, plan: Planned) -> None:
         self._s, self.plan = s, plan
+        self._keys: dict[Piece, str] = {}
 
     @property
     def stamp(self) -> str | None:
@@ -56,7 +57,9 @@ class Numbers:
 
     def key(self, part: Piece) -> str:
         """A digest of a piece."""
-        return self.plan.key(part)
+        if (key := self._keys.get(part)) is None:
+            key = self._keys[part] = self.plan.key(part)
+        return key
 
     def size(self, part: Piece) -> int:
         """The cells of a piece."""
@@ -70,4 +73,4 @@ class Numbers:
 
     async def smaller(self, part: Piece) -> Sequence[Piece]:
         """A piece in two."""
-        return part.cut()
+        return self.plan.halves(part)

@@ -88,6 +88,20 @@ def _shared(sharing: JsonObject) -> JsonObject:
     return found
 
 
+def strangers(body: Row, groups: Collection[str]) -> list[str]:
+    """The groups that the sharing of an object names and that are not among some."""
+    sharing = body.get("sharing")
+    named = sharing.get("userGroups") if isinstance(sharing, dict) else None
+    return [uid for uid in named if uid not in groups] if isinstance(named, dict) else []
+
+
+def shared_without(body: Row, gone: Collection[str]) -> JsonObject:
+    """An object whose sharing does not name some groups."""
+    sharing = cast("JsonObject", body["sharing"])
+    named = cast("JsonObject", sharing["userGroups"])
+    return {**body, "sharing": {**sharing, "userGroups": {uid: row for uid, row in named.items() if uid not in gone}}}
+
+
 def sharing_of(sharing: JsonObject, before: JsonObject | None) -> JsonObject:
     """The sharing of a file as a server takes it; who owns the object and what single people may do stays."""
     groups = cast("Mapping[str, JsonObject]", sharing.get("userGroups") or {})

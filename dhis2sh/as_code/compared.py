@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.as_code import members
 from dhis2sh.as_code.checking import check
-from dhis2sh.as_code.clean import adapted, sorted_keys
-from dhis2sh.as_code.scope import APPS, SETTINGS, STORE
+from dhis2sh.as_code.clean import adapted, shared_without, sorted_keys, strangers
+from dhis2sh.as_code.counterparts import under
+from dhis2sh.as_code.scope import APPS, GROUPS, SETTINGS, STORE
 from dhis2sh.as_code.secret import hidden, open_ones
 from dhis2sh.as_code.server import Server, entry
+from dhis2sh.as_code.yaml_text import Document
 from dhis2sh.dhis2.as_code import is_state
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, SAVED_BY
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.instance.app_changes import Listed
 from dhis2sh.metadata.bundles.diff import differs, empty
 from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models import facts
-from dhis2sh.redact import SECRET
+from dhis2sh.redact import SECRET, is_secret
 from dhis2sh.types import JsonValue
+from dhis2sh.words import listed
 
 if TYPE_CHECKING:
+    from dhis2sh.as_code.counterparts import Way
     from dhis2sh.as_code.scope import Scope
-    from dhis2sh.as_code.yaml_text import Document
     from dhis2sh.metadata.bundles.adapting import Adapted, UnknownValue
     from dhis2sh.metadata.bundles.report import AdaptedProperty
     from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, Row
 
 type Change = Literal["added", "changed", "removed"]
+SHOWN = 5
 COLUMNS = ("change", "type", "id", "name", "property", "before", "after", "file")
 
 
@@ -67,13 +73,12 @@ class Said(Protocol):
         ...
 
 
-class DifferenceRow(BaseModel):
-    """One difference.
+class OneDifference(BaseModel):
+    """One difference between two states of an instance.
 
     Parameters:
-        change: `added` is only in the directory, `removed` only on the server, `changed` one property of what both have.
-        before, after: what the server has, and what the directory says.
-        file: where the directory says it.
+        change: `added` is only in the second, `removed` only in the first, `changed` one property of what both have.
+        before, after: what the first and what the second says.
     """
 
     change: Change
@@ -83,6 +88,15 @@ class DifferenceRow(BaseModel):
     property: str | None = None
     before: JsonValue = None
     after: JsonValue = None
+
+
+class DifferenceRow(OneDifference):
+    """One difference: before is the server, after the directory.
+
+    Parameters:
+        file: where the directory says it.
+    """
+
     file: str | None = None
 
 
@@ -137,9 +151,11 @@ class Comparison:
         objects: in the directory, and not on the server, or otherwise there.
         only_there: on the server and in no file, UID and name by type.
         values: settings and keys of the data store.
-        apps: installed apps, by key: version in the directory and on the server.
+        apps: installed apps that differ, by key: what the directory says, and the version on the server.
+        listed: all apps that the directory says.
         changes: what was changed for another version of DHIS2; `left_out` types that it does not have.
         unknown: values that it does not know.
+        strangers: groups that sharing names and that are nowhere, with the objects.
         notes: what else was left out.
         same: how many objects are the same.
     """
@@ -147,10 +163,14 @@ class Comparison:
     objects: list[Object] = field(default_factory=list[Object])
     only_there: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     values: list[Value] = field(default_factory=list[Value])
-    apps: dict[str, tuple[str | None, str | None]] = field(default_factory=dict[str, tuple[str | None, str | None]])
+    apps: dict[str, tuple[Listed | None, str | None]] = field(
+        default_factory=dict[str, tuple[Listed | None, str | None]]
+    )
+    listed: Sequence[Listed] = ()
     changes: list[AdaptedProperty] = field(default_factory=lambda: [])
     left_out: Counter[str] = field(default_factory=Counter[str])
     unknown: list[UnknownValue] = field(default_factory=lambda: [])
+    strangers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     notes: list[str] = field(default_factory=list[str])
     same: int = 0
     stamps: dict[tuple[str, str], tuple[str | None, str | None]] = field(
@@ -180,18 +200,28 @@ class Comparison:
         for key, (said, there) in self.apps.items():
             change: Change = "added" if there is None else "removed" if said is None else "changed"
             found.append(
-                DifferenceRow(change=change, type=APPS, id=key, name=key, property="version", before=there, after=said)
-            )
+                DifferenceRow(
+                    change=change, type=APPS, id=key, name=key, property="version", before=there,
+                    after=said.version if said is not None else None,
+                )
+            )  # fmt: skip
         return sorted(found, key=lambda row: (row.type, row.name.lower(), row.id, row.property or ""))
 
 
-async def compare(server: Server, folder: Said) -> Comparison:
+async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Comparison:
     """Compare a directory with a server: each type is read, compared and let go.
+
+    Parameters:
+        by: objects that the server has under another UID are found by this; without any a UID alone says which it is.
 
     Raises `UsageError` with file and line for what cannot stand in a file.
     """
     found = Comparison()
+    if by:
+        folder = await under(server, folder, by)
+        found.notes += folder.notes
     source = source_of(folder.scope.version)
+    groups = {*server.groups, *(folder.objects(GROUPS) if GROUPS in folder.scope.types else ())}
     for number, plural in enumerate(folder.scope.types):
         server.s.person.progress("compare", number, len(folder.scope.types))
         documents = folder.objects(plural)
@@ -200,7 +230,7 @@ async def compare(server: Server, folder: Said) -> Comparison:
                 check(plural, document)
             found.left_out[plural] += len(documents)
             continue
-        await _compare_type(server, plural, documents, source.get(plural), found)
+        await _compare_type(server, plural, documents, source.get(plural), groups, found)
     server.s.person.progress("compare", len(folder.scope.types), len(folder.scope.types))
     if SETTINGS in folder.scope.also and (settings := folder.settings()) is not None:
         await _compare_settings(server, settings, found)
@@ -208,11 +238,18 @@ async def compare(server: Server, folder: Said) -> Comparison:
         await _compare_store(server, folder.entries(), found)
     if APPS in folder.scope.also and (apps := folder.apps()) is not None:
         await _compare_apps(server, apps, found)
+    found.notes += server.told()
     found.notes += [
         f"left out: {number:,} {plural}: this version does not have them"
         for plural, number in found.left_out.items()
         if number
     ]
+    which = (
+        "left out of sharing: the group {}, which is in no file and not on the server: {}"
+        if server.all_groups
+        else "sharing names the group {}, which is in no file and which this account does not see on the server: {}"
+    )
+    found.notes += [which.format(uid, listed(names, SHOWN)) for uid, names in found.strangers.items()]
     return found
 
 
@@ -223,14 +260,20 @@ def source_of(version: str) -> Mapping[str, Resource]:
 
 
 async def _compare_type(
-    server: Server, plural: str, documents: Mapping[str, Document], source: Resource | None, found: Comparison
+    server: Server,
+    plural: str,
+    documents: Mapping[str, Document],
+    source: Resource | None,
+    groups: Collection[str],
+    found: Comparison,
 ) -> None:
-    said: Adapted = adapted(
-        plural, (document.value for document in documents.values()), server.types, newer=server.newer
-    )
+    values = [_known(server, plural, document.value, groups, found) for document in documents.values()]
+    said: Adapted = adapted(plural, values, server.types, newer=server.newer)
     found.changes += said.changes
     found.unknown += said.unknown
     bodies, met = said.bundle.objects.get(plural, {}), set[str]()
+    if plural == GROUPS and server.usernames is not None:
+        documents = {uid: _with_members(server.usernames, one, bodies[uid], found) for uid, one in documents.items()}
     async for page in server.pages(plural):
         for raw, clean in page:
             uid = str(raw["id"])
@@ -255,6 +298,27 @@ async def _compare_type(
         if uid not in met:
             check(plural, documents[uid])
             found.objects.append(_object(plural, documents[uid], bodies[uid]))
+
+
+def _known(server: Server, plural: str, body: JsonObject, groups: Collection[str], found: Comparison) -> JsonObject:
+    """What a file says, without groups that are nowhere: a server would take them and say nothing."""
+    gone = strangers(body, groups)
+    for uid in gone:
+        found.strangers.setdefault(uid, []).append(f"{plural} [{body.get('id')}]")
+    return shared_without(body, gone) if gone and server.all_groups else body
+
+
+def _with_members(usernames: Mapping[str, str], document: Document, body: JsonObject, found: Comparison) -> Document:
+    """The file of a group, its members checked and set aside: those with an account become a property of what is said."""
+    names = members.said(document)
+    if names is None:
+        return document
+    known = {*usernames.values()}
+    if unknown := [name for name in names if name not in known]:
+        found.notes.append(f"left out of {label(body)}: no such account on this server: {listed(unknown, SHOWN)}")
+    body[members.USERS] = [name for name in names if name in known]
+    value = {name: item for name, item in document.value.items() if name != members.USERS}
+    return Document(document.where, value, document.lines)
 
 
 def stamp_of(raw: Row) -> tuple[str | None, str | None]:
@@ -285,7 +349,7 @@ def differences(
     found: dict[str, tuple[JsonValue, JsonValue]] = {}
     for name in sorted({*there, *said}):
         before, after = there.get(name), said.get(name)
-        if name == "sharing":
+        if name == "sharing" or (plural, name) == (GROUPS, members.USERS):
             if after is not None and before != after:
                 found[name] = (before, after)
         elif name not in said and (nothing(before) or (source is not None and name not in source.properties)):
@@ -314,11 +378,18 @@ async def _compare_settings(server: Server, document: Document, found: Compariso
             )
         if any(open_ones({name: value})):
             raise UsageError(f"{document.at(name)}: a secret does not stand in a file", hint=f"{name}: '{SECRET}'")
+        if name not in there and value == "":
+            continue  # up to 2.41 a server lists no setting without a value
         if name not in there:
             hint = did_you_mean(name, [*there])
             if hint is not None and value != SECRET:
                 raise UsageError(f"{document.at(name)}: there is no setting '{name}'", hint=hint)
-            found.notes.append(f"left out: setting {name}: this server does not have it")
+            why = (
+                "a server gives it to nobody: dhis2 system settings set"
+                if is_secret(name)
+                else "this server does not have it"
+            )
+            found.notes.append(f"left out: setting {name}: {why}")
             continue
         before = there[name]
         if not nothing(before) and not nothing(value) and _kind(before) != _kind(value):
@@ -356,19 +427,38 @@ async def _compare_store(server: Server, documents: Mapping[str, Document], foun
             found.notes.append(f"left out: {name}: an app keeps the namespace for itself")
         else:
             found.values.append(Value(STORE, name, document.where, None, document.value["value"], there=False))
-    found.notes += [f"left out: namespace {name}, which an app keeps for itself" for name in server.closed]
 
 
 async def _compare_apps(server: Server, document: Document, found: Comparison) -> None:
-    there = await server.apps()
-    for key in sorted({*there, *document.value}):
-        here, other = (_version(where.get(key)) if key in where else None for where in (document.value, there))
-        if here != other:
-            found.apps[key] = (here, other)
+    there, said = await server.apps(), {one.key: one for one in _listed(document)}
+    found.listed = [*said.values()]
+    for key in sorted({*there, *said}):
+        version = str(cast("JsonObject", there[key]).get("version") or "") if key in there else None
+        if (said[key].version if key in said else None) != version:
+            found.apps[key] = (said.get(key), version)
 
 
-def _version(app: JsonValue) -> str:
-    return str(app.get("version") or "") if isinstance(app, dict) else ""
+APP_KEYS = ("name", "version", "appHubId")
+
+
+def _listed(document: Document) -> Iterator[Listed]:
+    """The apps of a file. Raises `UsageError` with the line for what is no app."""
+    for key, app in document.value.items():
+        if not isinstance(app, dict):
+            raise UsageError(f"{document.at(key)}: {key} says no version", hint="version: '1.0.0' below its key")
+        for name, value in app.items():
+            if name not in APP_KEYS:
+                hint = did_you_mean(name, APP_KEYS) or ", ".join(APP_KEYS)
+                raise UsageError(f"{document.at(key, name)}: unknown: {name}", hint=hint)
+            if not isinstance(value, str):  # 1.10 without quotes would be 1.1
+                raise UsageError(
+                    f"{document.at(key, name)}: {name} is a text, and {value!r} is none",
+                    hint=f"{name}: '...', in quotes",
+                )
+        if not app.get("version"):
+            raise UsageError(f"{document.at(key)}: {key} says no version", hint="version: '1.0.0' below its key")
+        hub_id = app.get("appHubId")
+        yield Listed(key, str(app.get("name") or key), str(app["version"]), str(hub_id) if hub_id else None)
 
 
 def told(found: Comparison) -> list[str]:

@@ -1,7 +1,7 @@
 """Which file of a directory holds what: found and checked, so that a slip is told with file and line before anything is sent.
 
     instance.yaml                          what the directory is about
-    settings.yaml   apps.yaml              system settings; which apps are installed
+    settings.yaml   apps.yaml              system settings; which apps are installed, whose zips may lie beside it
     metadata/dataElements/bcg-doses.fbfJHSPpUQD.yaml
     dataStore/NAMESPACE/KEY.yaml
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dhis2sh.as_code.yaml_text import Document
     from dhis2sh.types import Row
 
-METADATA, ENDING = "metadata", ".yaml"
+METADATA, ENDING, ZIP = "metadata", ".yaml", ".zip"
 SETTINGS_FILE, APPS_FILE = f"{SETTINGS}{ENDING}", f"{APPS}{ENDING}"
 OURS = (MANIFEST, SETTINGS_FILE, APPS_FILE, METADATA, STORE)
 LONGEST = 60
@@ -105,11 +105,11 @@ class Folder:
         return yaml_text.read(read_text(path), str(path.relative_to(self.root)))
 
 
-def opened(root: Path, only: Sequence[str] = ()) -> Folder:
+def opened(root: Path, only: Sequence[str] = (), without: Sequence[str] = ()) -> Folder:
     """A directory, its names looked through.
 
     Parameters:
-        only: types and kinds of it; all of it without.
+        only: types and kinds of it; all of it without any. `without` those that are left out of it.
 
     Raises `NotFound` for no such directory, `UsageError` for what cannot stand in it.
     """
@@ -131,13 +131,13 @@ def opened(root: Path, only: Sequence[str] = ()) -> Folder:
                 if known
                 else did_you_mean(folder.name, types) or "dhis2 metadata types",
             )
-    return Folder(root, found.only(only))
+    return Folder(root, found.only(only, without))
 
 
 def _check_names(root: Path) -> None:
     """Raise `UsageError` for what looks like one of ours and is not: nobody would notice that it is not read."""
     for path in sorted(root.iterdir()):
-        if path.name in OURS or path.name.startswith("."):
+        if path.name in OURS or path.name.startswith(".") or path.suffix == ZIP:
             continue
         stem = path.name.lower().removesuffix(".yml").removesuffix(ENDING)
         meant = next((name for name in OURS if name.removesuffix(ENDING).lower() == stem), None)

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from dhis2sh.as_code import members
 from dhis2sh.as_code.clean import sharing_of
 from dhis2sh.as_code.compared import SETTINGS, STORE, Comparison, Object, Said, Value, compare, told
+from dhis2sh.as_code.folder import APPS_FILE
+from dhis2sh.as_code.scope import GROUPS
 from dhis2sh.as_code.secret import Secrets, places
 from dhis2sh.as_code.server import server_of
 from dhis2sh.changes.plan import PartDone, Plan
@@ -17,8 +20,11 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.dhis2.references import references
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
-from dhis2sh.instance import keyed, settings
+from dhis2sh.instance import app_changes, keyed, settings
+from dhis2sh.instance.app_hub import Hub
+from dhis2sh.instance.apps import APPS
 from dhis2sh.instance.keyed import MISSING, Held, Keyed
+from dhis2sh.instance.one_by_one import written
 from dhis2sh.metadata import looked, undoing, writes
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.bundle import Bundle
@@ -32,6 +38,7 @@ from dhis2sh.redact import SECRET
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
+    from dhis2sh.as_code.counterparts import Way
     from dhis2sh.as_code.server import Server
     from dhis2sh.changes.journal import Entry, Journal
     from dhis2sh.changes.plan import Part
@@ -40,8 +47,9 @@ if TYPE_CHECKING:
 
 WHAT, NAME = "instance", "instance"
 ROUTES = "routes"
-GROUPS = "userGroups"
 PLACES = (keyed.SETTINGS, keyed.STORE)
+TAKEN = "E5003"
+"""Another object has a code or name that only one may have."""
 SHOWN = 5
 
 
@@ -68,40 +76,61 @@ class Going(Objects):
         return replace(told_, done=[*gone, *told_.done], deleted=told_.deleted + len(gone))
 
 
-async def plan(s: Session, folder: Said, secrets: Secrets, *, prune: bool, title: str = "") -> Plan:
+async def plan(
+    s: Session,
+    folder: Said,
+    secrets: Secrets,
+    *,
+    prune: bool,
+    title: str = "",
+    hub_url: str | None = None,
+    by: Sequence[Way] = (),
+) -> Plan:
     """The plan that makes a server what a directory says, or a snapshot.
 
     Parameters:
+        by: as of `compare`.
+        hub_url: the App Hub that is asked from this machine for apps; without it the server asks its own.
         title: one line that says what will happen; the directory's name without it.
         secrets: those that were given; the others somebody at a terminal is asked for.
         prune: delete what is in no file, of the types and namespaces that the directory is about.
 
     Raises `UsageError` with file and line for what cannot stand in a file.
     """
-    server = await server_of(s, folder.scope.types)
-    found = await compare(server, folder)
+    server = await server_of(s, folder.scope)
+    found = await compare(server, folder, by)
     title = title or f"apply {folder.root.name or folder.root}"
-    return await _Applying(s, server, folder, found, secrets, title, prune=prune).plan()
+    hub = Hub(s.client, hub_url)
+    return await _Applying(s, server, folder, found, secrets, title, hub, prune=prune).plan()
 
 
 class _Applying:
     """One directory on its way to one server."""
 
     def __init__(
-        self, s: Session, server: Server, folder: Said, found: Comparison, secrets: Secrets, title: str, *, prune: bool
+        self,
+        s: Session,
+        server: Server,
+        folder: Said,
+        found: Comparison,
+        secrets: Secrets,
+        title: str,
+        hub: Hub,
+        *,
+        prune: bool,
     ) -> None:
         self._s, self._server, self._folder = s, server, folder
         self._found, self._secrets, self._prune = found, secrets, prune
-        self._title = title
+        self._title, self._hub = title, hub
 
     async def plan(self) -> Plan:
-        """Metadata first, what goes behind it, then settings and the data store."""
+        """Metadata first, what goes behind it, then settings and the data store, then apps."""
         writes_ = [await self._write(one) for one in self._found.objects]
         metadata = await self._metadata([write for write in writes_ if write.plural != ROUTES])
         routes = [self._alone(write) for write in writes_ if write.plural == ROUTES]
         gone = await self._gone(writes_) if self._prune else Plan(self._title)
         values = await self._values()
-        whole = together(self._title, [metadata, *routes, gone, *values], AsCode, WHAT)
+        whole = together(self._title, [metadata, *routes, gone, *values, *await self._apps()], AsCode, WHAT)
         whole.notes = list(dict.fromkeys([*told(self._found), *whole.notes, *self._left()]))
         cast("AsCode", whole.writer).notes = whole.notes
         whole.blocked = self._trouble() or whole.blocked
@@ -121,6 +150,8 @@ class _Applying:
         if isinstance(sharing := filled.get("sharing"), dict):
             there = raw.get("sharing")
             filled["sharing"] = sharing_of(sharing, there if isinstance(there, dict) else None)
+        if one.plural == GROUPS and members.USERS in filled:
+            filled[members.USERS] = members.as_references(filled[members.USERS], raw, self._server.usernames or {})
         if one.raw is None:
             return Write(one.plural, None, filled)
         after: JsonObject = copy.deepcopy(raw)
@@ -147,11 +178,13 @@ class _Applying:
             bundle.add(write.plural, cast("JsonObject", write.after))
         findings = await check(self._s.client, bundle, types)
         whole = [write for write in await with_owners(self._s, ordered) if not (write.by_server and self._goes(write))]
-        notes = [*findings.notes(ways=False), *words_of(whole), *await self._strangers(bundle)]
+        notes = [*findings.notes(ways=False), *words_of(whole)]
         how = importing.Settings(include_sharing=True)
         made = await importing.validated(self._s, whole, self._title, how, report, bundle, notes)
         if isinstance(made.blocked, Refused):
-            made.blocked.hint = "mend the files, then the same line once more; dhis2 explain"
+            taken = any(conflict.code == TAKEN for conflict in report.conflicts)
+            other = "--by code  takes what has the same code for the same object; " if taken else ""
+            made.blocked.hint = f"{other}mend the files, then the same line once more; dhis2 explain"
         return made
 
     def _goes(self, write: Write) -> bool:
@@ -161,23 +194,6 @@ class _Applying:
     def _alone(self, write: Write) -> Plan:
         """A route by its own address: there a server checks where it leads, and keeps its secrets."""
         return writes.plan(self._title, [write])
-
-    async def _strangers(self, bundle: Bundle) -> list[str]:
-        """Groups that sharing names and that are nowhere: a server would take them and say nothing."""
-        named: dict[str, list[str]] = {}
-        for plural, body in bundle:
-            for ref in references(self._server.types[plural], body, self._server.types):
-                if ref.path == "sharing.userGroups":
-                    named.setdefault(ref.uid, []).append(f"{plural} [{body['id']}]")
-        new = bundle.objects.get(GROUPS, {})
-        asked = [uid for uid in named if uid not in new]
-        rows = await writes.read_objects(self._s, GROUPS, asked, fields="id", missing_is_fine=True) if asked else []
-        there = {str(row["id"]) for row in rows}
-        return [
-            f"sharing names the group {uid}, which is in no file and not on the server: {listed(named[uid])}"
-            for uid in asked
-            if uid not in there
-        ]
 
     async def _gone(self, changes: Sequence[Write]) -> Plan:
         """The plan of deleting what is in no file; what a file refers to stays, and blocks."""
@@ -252,22 +268,29 @@ class _Applying:
         after = await self._secrets.fill(self._s, f"{one.kind}/{one.key}", one.after, server)
         return Keyed(keyed.STORE, one.key, one.before if one.there else none, after)
 
+    async def _apps(self) -> list[Plan]:
+        """Apps in the versions that the directory says; those that it has not go with `--prune`."""
+        if not any(said is not None or self._prune for said, _ in self._found.apps.values()):
+            return []
+        file = self._folder.root / APPS_FILE
+        wanted = [one for one in self._found.listed if one.key in self._found.apps or self._prune]
+        return [
+            await app_changes.bringing(
+                self._s, wanted, file, self._hub, exact=self._prune, without="--without apps brings the rest"
+            )
+        ]
+
     # What is said of it -----------------------------------------------------------------------------------------------
 
     def _left(self) -> list[str]:
         """What this apply leaves as it is."""
         notes: list[str] = []
         only = sum(map(len, self._found.only_there.values())) + sum(not one.said for one in self._found.values)
+        only += sum(said is None for said, _ in self._found.apps.values())
         if only and not self._prune:
             notes.append(
                 f"{counted(only, 'object')} on the server {'is' if only == 1 else 'are'} in no file and {'stays' if only == 1 else 'stay'}; --prune deletes them"
             )
-        if self._found.apps:
-            told_ = [
-                f"{key} {said or 'none'} (the server has {there or 'none'})"
-                for key, (said, there) in self._found.apps.items()
-            ]
-            notes.append(f"apps are not installed by an apply: {listed(told_, SHOWN)}; dhis2 apps add installs them")
         unused = sorted({*self._secrets.given} - self._secrets.used)
         if unused:
             notes.append(f"secrets that nothing asked for: {listed(unused, SHOWN)}")
@@ -291,16 +314,19 @@ class _Applying:
 
 @takes_back(NAME)
 async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
-    """Metadata as before, and settings and keys of the data store; one plan."""
+    """Apps, settings, keys of the data store and metadata as before, in one plan."""
     changes = journal.changes(entry.id)
+    apps = [change for change in written(journal, entry) if change.type == APPS]
     values = [change for change in changes if change.type in PLACES]
-    objects = [change for change in changes if change.type not in PLACES]
+    objects = [change for change in changes if change.type not in {*PLACES, APPS}]
     plans: list[Plan] = []
+    if apps:
+        plans.append(await app_changes.taken_back_of(s, entry, apps, force=force))
     if values:
         plans.append(await keyed.set_back_of(s, entry, values))
     if objects:
         plans.append(await undoing.objects_of(s, journal, entry, objects, force=force))
     blocked = [plan.blocked for plan in plans]
-    made = together(f"undo entry {entry.id}: {entry.title}", plans, AsCode, "undone")
+    made = together(entry.undo_title, plans, AsCode, "undone")
     made.blocked = next((why for why in blocked if why is not None), None) if not made.steps else None
     return made

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 MANIFEST = "instance.yaml"
 FORMAT = 1
-SETTINGS, STORE, APPS = "settings", "dataStore", "apps"
-KINDS = (SETTINGS, STORE, APPS)
-"""What a directory may hold beside metadata."""
+SETTINGS, STORE, APPS, MEMBERS = "settings", "dataStore", "apps", "members"
+USUAL = (SETTINGS, STORE, APPS)
+KINDS = (*USUAL, MEMBERS)
+"""What a directory may hold beside metadata; of `MEMBERS` (who belongs to groups) only where it is asked for."""
+GROUPS = "userGroups"
 KEYS = ("format", "dhis2", "types", "also")
 
 
@@ -42,21 +44,23 @@ class Scope:
         """As `instance.yaml` says it."""
         return {"format": FORMAT, "dhis2": self.version, "types": [*self.types], "also": [*self.also]}
 
-    def only(self, words: Sequence[str]) -> Scope:
-        """The part of it that somebody has named. Raises `UsageError` for what the directory is not about."""
-        words = [part for text in words for part in text.split(",") if part]
-        if not words:
-            return self
-        for word in words:
+    def only(self, words: Sequence[str], without: Sequence[str] = ()) -> Scope:
+        """The part of it that somebody has named, without what was named so. Raises `UsageError` for what it is not about."""
+        named, gone = ([part for text in texts for part in text.split(",") if part] for texts in (words, without))
+        for word in (*named, *gone):
             if word not in (*self.types, *self.also):
                 raise UsageError(
                     f"{MANIFEST} says nothing of '{word}'",
                     hint=did_you_mean(word, [*self.types, *self.also]) or f"dhis2 instance pull DIR --types {word}",
                 )
+        chosen = _with_groups({*(named or (*self.types, *self.also))})
+        if GROUPS in chosen and MEMBERS in self.also:
+            chosen.add(MEMBERS)
+        chosen -= {*gone}
         return replace(
             self,
-            types=tuple(name for name in self.types if name in words),
-            also=tuple(name for name in self.also if name in words),
+            types=tuple(name for name in self.types if name in chosen),
+            also=tuple(name for name in self.also if name in chosen),
         )
 
 
@@ -106,7 +110,7 @@ async def wanted(s: Session, words: Sequence[str], without: Sequence[str]) -> Sc
     """
     version = await s.client.version()
     known = possible((await schema.resources_of(s.client)).values())
-    chosen = await _named(s, words, known) if words else {*known, *KINDS}
+    chosen = _with_groups(await _named(s, words, known)) if words else {*known, *USUAL}
     chosen -= await _named(s, without, known)
     return Scope(
         f"{version.major}.{version.minor}",
@@ -129,3 +133,8 @@ async def _named(s: Session, words: Sequence[str], known: Sequence[str]) -> set[
             )
         found.add(plural)
     return found
+
+
+def _with_groups(chosen: set[str]) -> set[str]:
+    """Members stand in the files of their groups."""
+    return chosen | {GROUPS} if MEMBERS in chosen else chosen

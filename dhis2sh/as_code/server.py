@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.as_code.clean import JOBS, adapted, is_managed, sorted_keys
+from dhis2sh.as_code import members
+from dhis2sh.as_code.clean import JOBS, adapted, is_managed, shared_without, sorted_keys, strangers
+from dhis2sh.as_code.scope import GROUPS, MEMBERS
 from dhis2sh.as_code.secret import hidden
 from dhis2sh.client import reading, schema
 from dhis2sh.dhis2.as_code import is_state
@@ -16,13 +19,16 @@ from dhis2sh.instance import data_store, jobs, settings
 from dhis2sh.instance.apps import installed
 from dhis2sh.metadata import write
 from dhis2sh.redact import SECRET, is_secret
+from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
+    from dhis2sh.as_code.scope import Scope
     from dhis2sh.client.requests import Param
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
+SHOWN = 5
 AT_ONCE = 1000
 """Objects that are asked for in one request."""
 
@@ -34,12 +40,19 @@ class Server:
     Parameters:
         types: of its version, by plural.
         newer: it is newer than the newest that is known here.
+        groups: its groups of users, as far as this account sees them; `all_groups` whether that is all there are.
     """
 
     s: Session
     types: Mapping[str, Resource]
     newer: bool
     job_types: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    all_groups: bool = False
+    usernames: Mapping[str, str] | None = None
+    """By UID, where files say who belongs to groups."""
+    gone: Counter[str] = field(default_factory=Counter[str])
+    """Groups that are gone and that sharing still names, with the number of objects: no file says them."""
     closed: list[str] = field(default_factory=list[str])
     """Namespaces that belong to an app, which nobody else may read."""
 
@@ -49,9 +62,27 @@ class Server:
         async with aclosing(self._lists(plural, params)) as pages:
             async for rows in pages:
                 some = {str(row["id"]): row for row in rows if is_managed(plural, row, self.job_types)}
-                found = adapted(plural, map(_without_access, some.values()), self.types, newer=self.newer)
+                found = adapted(plural, map(self._plain, some.values()), self.types, newer=self.newer)
                 clean = found.bundle.objects.get(plural, {})
+                if plural == GROUPS and self.usernames is not None:
+                    for uid, body in clean.items():
+                        body[members.USERS] = members.named(some[uid], self.usernames)
                 yield [(raw, clean[uid]) for uid, raw in some.items()]
+
+    def _plain(self, row: Row) -> Row:
+        """An object without what of it depends on who reads it, and without groups that are gone."""
+        body = {name: value for name, value in row.items() if name != "access"}
+        gone = strangers(body, self.groups) if self.all_groups else ()
+        self.gone.update(gone)
+        return shared_without(body, gone) if gone else body
+
+    def told(self) -> list[str]:
+        """What of the server is in no file, in words."""
+        gone = [f"{uid} ({counted(number, 'object')})" for uid, number in self.gone.items()]
+        return [
+            *(f"left out: namespace {name}, which an app keeps for itself" for name in self.closed),
+            *([f"left out of sharing: groups that are gone: {listed(gone, SHOWN)}"] if gone else []),
+        ]
 
     async def _lists(self, plural: str, params: dict[str, Param]) -> AsyncGenerator[list[Row]]:
         """The pages of a type. A type that this account may not list is told with the way around it."""
@@ -106,21 +137,22 @@ class Server:
         return {str(row["id"]): str(row["name"]) for rows in lists for row in rows if isinstance(row.get("name"), str)}
 
 
-def _without_access(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name != "access"}
-
-
 def entry(namespace: str, key: str, value: JsonValue) -> JsonObject:
     """A key of the data store as its file has it."""
     return {"namespace": namespace, "key": key, "value": sorted_keys(hidden(value))}
 
 
-async def server_of(s: Session, plurals: Sequence[str]) -> Server:
+async def server_of(s: Session, scope: Scope) -> Server:
     """The server of a session.
 
     Parameters:
-        plurals: the types that matter.
+        scope: what matters of it.
     """
     types = await schema.types_of(s.client)
-    known = frozenset(await jobs.job_types(s)) if JOBS in plurals else frozenset[str]()
-    return Server(s, types, (await s.client.version()).newer_than_known, known)
+    known = frozenset(await jobs.job_types(s)) if JOBS in scope.types else frozenset[str]()
+    groups = frozenset(str(row["id"]) for row in await reading.all_of(s.client, GROUPS, fields="id"))
+    whole = (await s.client.system.me()).may("ALL")
+    found = Server(s, types, (await s.client.version()).newer_than_known, known, groups, whole)
+    if MEMBERS in scope.also:
+        found.usernames = await members.people(s)
+    return found

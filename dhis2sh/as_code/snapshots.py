@@ -19,13 +19,22 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel
 
 from dhis2sh import paths
-from dhis2sh.as_code.compared import APPS, SETTINGS, STORE, Change, Comparison, differences, source_of, stamp_of
+from dhis2sh.as_code.compared import (
+    APPS,
+    SETTINGS,
+    STORE,
+    Change,
+    Comparison,
+    OneDifference,
+    differences,
+    source_of,
+    stamp_of,
+)
 from dhis2sh.as_code.scope import Scope, wanted
 from dhis2sh.as_code.server import Server, entry, server_of
 from dhis2sh.as_code.yaml_text import Document
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
-from dhis2sh.types import JsonValue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,22 +69,13 @@ class SnapshotRow(BaseModel):
         return f"{self.name}: {self.objects:,} objects of {self.server} (DHIS2 {self.version}), {self.bytes:,} bytes"
 
 
-class ChangedSince(BaseModel):
-    """One thing that is not as it was.
+class ChangedSince(OneDifference):
+    """One thing that is not as it was: before is then, after is now.
 
     Parameters:
-        change: `added` was not there, `removed` is gone, `changed` one property.
-        before, after: then and now.
         at, by: when the object was saved last and by whom; of what is gone nobody knows.
     """
 
-    change: Change
-    type: str
-    id: str
-    name: str
-    property: str | None = None
-    before: JsonValue = None
-    after: JsonValue = None
     at: str | None = None
     by: str | None = None
 
@@ -148,12 +148,12 @@ def _free(profile: Profile, name: str) -> str:
     return next(one for one in names if not (_folder(profile) / f"{one}{ENDING}").exists())
 
 
-async def take(s: Session, name: str | None, words: Sequence[str]) -> SnapshotRow:
+async def take(s: Session, name: str | None, words: Sequence[str], without: Sequence[str] = ()) -> SnapshotRow:
     """Keep how the server is now.
 
     Parameters:
         name: under which; the moment without it.
-        words: types and kinds; everything without any.
+        words: types and kinds; everything without any. `without` those to leave out.
 
     Raises `UsageError` for a name that is taken or none.
     """
@@ -166,8 +166,8 @@ async def take(s: Session, name: str | None, words: Sequence[str]) -> SnapshotRo
         raise UsageError(
             f"there is a snapshot '{name}' already", hint="another name, or none: it is called by the moment"
         )
-    about = await wanted(s, words, ())
-    server = await server_of(s, about.types)
+    about = await wanted(s, words, without)
+    server = await server_of(s, about)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     row = SnapshotRow(
         name=name, taken=moment.isoformat(timespec="milliseconds"), server=s.profile.url or "", version=str(await s.client.version()),
@@ -178,8 +178,8 @@ async def take(s: Session, name: str | None, words: Sequence[str]) -> SnapshotRo
             row.objects = await _fill(server, about, archive)
             archive.writestr(HEADER, json.dumps({"row": row.model_dump(), "scope": about.to_json()}))
         row.bytes = (await asyncio.to_thread(temporary.stat)).st_size
-    for namespace in server.closed:
-        s.person.warn(f"left out: namespace {namespace}, which an app keeps for itself")
+    for note in server.told():
+        s.person.warn(note)
     return row
 
 
@@ -220,11 +220,11 @@ def kept(profile: Profile) -> list[SnapshotRow]:
     return sorted(found, key=lambda row: (row.taken, row.name))
 
 
-def opened(profile: Profile, name: str | None, only: Sequence[str] = ()) -> Snapshot:
+def opened(profile: Profile, name: str | None, only: Sequence[str] = (), without: Sequence[str] = ()) -> Snapshot:
     """A snapshot of a profile by its name, the last one without it.
 
     Parameters:
-        only: types and kinds of it; all of it without.
+        only: types and kinds of it; all of it without any. `without` those that are left out of it.
 
     Raises `NotFound` with the nearest name, `UsageError` for one that is damaged, or of another server.
     """
@@ -244,7 +244,7 @@ def opened(profile: Profile, name: str | None, only: Sequence[str] = ()) -> Snap
             f"the snapshot '{chosen}' is of {found.row.server}, and '{profile.name}' is {profile.url} by now",
             hint="dhis2 snapshot take",
         )
-    return Snapshot(found.root, found.scope.only(only), found.row)
+    return Snapshot(found.root, found.scope.only(only, without), found.row)
 
 
 def _opened(path: Path) -> Snapshot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, cast, overload, runtime_checkable
 
 from dhis2sh.changes.in_words import contents, differences
 from dhis2sh.errors import Dhis2Error
@@ -117,6 +117,15 @@ class Reported(Protocol):
 
     def line(self) -> str:
         """The record in words."""
+        ...
+
+
+@runtime_checkable
+class ReportedByType(Reported, Protocol):
+    """The report of a plan that says how many objects of each type there are."""
+
+    def beside(self, counts: Counts) -> Reported:
+        """The same report with what else is written in the same plan."""
         ...
 
 

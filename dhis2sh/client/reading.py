@@ -39,12 +39,18 @@ class Objects(NamedTuple):
     missing: list[str]
 
 
-def in_lists(settings: ConnectionSettings, property: str, values: Iterable[str]) -> Iterator[str]:
+def in_lists(
+    settings: ConnectionSettings, property: str, values: Iterable[str], beside: Sequence[str] = ()
+) -> Iterator[str]:
     """Filters for a property (`id`, `program.id`, `code`) that has one of some values, each short enough for an address.
+
+    Parameters:
+        settings: of the server; property, values: what is compared.
+        beside: what else stands in the address, where it is more than usual.
 
     Raises `UsageError` for a value that the server would cut.
     """
-    room = settings.max_url - BESIDE
+    room = settings.max_url - BESIDE - sum(len(quote(text, safe="")) + len("=true&") for text in beside)
     part: list[str] = []
     size = 0
     for value in values:
@@ -107,6 +113,12 @@ async def all_of(
     return (await client.list_page(address_of(plural), params, key=plural)).rows
 
 
+async def deepest_level(client: Requests) -> int:
+    """The level of organisation units below which there is none."""
+    page = await client.list_page("organisationUnitLevels", {"fields": "level", "order": "level:desc", "pageSize": 1})
+    return int(str(page.rows[0]["level"])) if page.rows else 1
+
+
 async def pointing_to(
     client: Requests, plural: str, property: str, uids: Iterable[str], *, fields: str | Sequence[str] = ":owner"
 ) -> list[Row]:
@@ -135,10 +147,11 @@ async def of_any_type(
         fields: which properties.
         types: only these plurals; all without any.
     """
+    types = list(types)
     params: dict[str, Param] = {"fields": fields, **dict.fromkeys(types, True)}
     asked = (
         client.get_object("metadata", {**params, "filter": text})
-        for text in in_lists(client.settings, "id", dict.fromkeys(uids))
+        for text in in_lists(client.settings, "id", dict.fromkeys(uids), (fields, *types))
     )
     found: dict[str, list[Row]] = {}
     async for body in gather_bounded(asked, CONCURRENCY):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
+from dhis2sh.data.history import in_zone, zone_of
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import NotFound
 from dhis2sh.show.heat import Heat
@@ -125,13 +126,19 @@ def _day(value: JsonValue) -> str:
 async def _registered(
     s: Session, data_set: str, periods: Sequence[str], roots: Sequence[str]
 ) -> dict[tuple[str, str], str | None]:
-    """The day of each registration; of several attribute option combinations the last one."""
+    """The day of each registration where the server is; of several attribute option combinations the last one.
+
+    It is written as that day (recorded); a moment that names a zone may be of another one.
+    """
     query = {"dataSet": data_set, "period": list(periods), "orgUnit": list(roots), "children": True}
+    rows = [row for row in await registrations(s, query) if row.get("completed") is not False]
+    moments = any(len(str(row.get("date") or "")) > len("2025-01-31") for row in rows)
+    zone = zone_of((await s.client.system.info()).get("serverTimeZoneId")) if moments else None
     found: dict[tuple[str, str], str | None] = {}
-    for row in await registrations(s, query):
-        if row.get("completed") is not False:
-            key = (str(row["period"]), str(row["organisationUnit"]))
-            found[key] = max(_day(row.get("date")), found.get(key) or "")
+    for row in rows:
+        key = (str(row["period"]), str(row["organisationUnit"]))
+        day = _day(in_zone(str(row["date"]), zone)) if row.get("date") else ""
+        found[key] = max(day, found.get(key) or "")
     return found
 
 

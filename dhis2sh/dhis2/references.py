@@ -127,8 +127,13 @@ def _met(
 ) -> Iterator[tuple[str, Resource | None, JsonValue]]:
     """Every object and text inside a body, on whatever level: where it stands, its type, and itself."""
     for name, value in body.items():
-        if name not in NOT_FOLLOWED:
+        if name not in NOT_FOLLOWED and _may_lead(name, value):
             yield from _inside(name, resource.properties.get(name), value, types)
+
+
+def _may_lead(name: str, value: JsonValue) -> bool:
+    """Most properties are numbers and names, of which nothing else has to be known."""
+    return isinstance(value, (dict, list)) or (isinstance(value, str) and name in HOLD_EXPRESSIONS)
 
 
 def _inside(
@@ -144,7 +149,7 @@ def _inside(
     if not isinstance(value, dict) or path == "sharing" or _is_reference(target, value):
         return
     for name, item in value.items():
-        if name not in NOT_FOLLOWED and name != "sharing" and name not in PEOPLE:
+        if name not in NOT_FOLLOWED and name != "sharing" and name not in PEOPLE and _may_lead(name, item):
             inner = target.properties.get(name) if target is not None else None
             yield from _inside(f"{path}.{name}", inner, item, types)
 

@@ -60,9 +60,10 @@ async def run_again(
 
     async def finish(s: Session, summary: WriteSummary) -> None:
         summary.sent, summary.uids = 1, [job.uid]
-        summary.note = f"it begins at the scheduler's next turn; {watching.command(started)}"
         if watch:
             summary.note = (await watching.to_its_end(s, started, timeout=timeout)).line()
+        else:
+            summary.note = f"{await watching.how_far(s, started)}; {watching.command(started)}"
 
     step = PlanStep("run", job.job_type, uid=job.uid, name=name)
     writer = ByRequest(job.job_type, [Request("POST", path)], again="nothing", complete=finish)

@@ -142,6 +142,22 @@ async def to_its_end(s: Session, started: Started, *, timeout: float | None = No
     return good(JobEnd(job.job_type, job.uid, status, last.message or "", round(clock() - began, 1)))
 
 
+async def how_far(s: Session, started: Started) -> str:
+    """How far a job has come that was just asked to run, in words; one small request.
+
+    Raises `Refused` where it has failed already.
+    """
+    state = await _state(s, started.job.uid) or {}
+    if state.get("jobStatus") == "RUNNING":
+        return "it runs"
+    if _end(started, state) is None:
+        return "it was asked to run, at the scheduler's next turn"
+    status = str(state.get("lastExecutedStatus") or "COMPLETED")
+    if status in _FAILED:
+        raise Refused(f"{started.job.job_type} {status.lower()}", hint=f"dhis2 jobs errors {started.job.uid}")
+    return f"it has run: {status.lower()}"
+
+
 def good(end: JobEnd) -> JobEnd:
     """The end of a job that has done its work. Raises `Refused` for another."""
     if end.status in _FAILED:

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 ACTIONS = {"create", "update", "delete", "also update", "also delete"}
-WRITTEN = {"done", "sent"}
 NOT_EDITED = SET_BY_SERVER | OF_RUNS
 """What is another one although nobody has edited the object."""
 NOT_COMPARED = NOT_EDITED | {"version"}
@@ -67,7 +66,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
     notes = Notes()
     metadata: list[Change] = []
     for change in all_:
-        if change.state not in WRITTEN:
+        if not change.written:
             continue
         if change.action in ACTIONS and change.uid is not None:
             metadata.append(change)
@@ -80,8 +79,8 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
     gone, staying = await _deleted(s, journal, entry, pairs, notes, force=force)
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
-    pairs = [*await with_owners(s, [write for write in pairs if write.after is not None]), *gone.writes]
-    plan = writes.plan(_title(entry), pairs, what="undone", bundle=_held(pairs), notes=[*notes.lines(), *gone.notes])
+    pairs = _each_once(await with_owners(s, [write for write in pairs if write.after is not None]), gone.writes)
+    plan = writes.plan(entry.undo_title, pairs, what="undone", bundle=_held(pairs), notes=[*notes.lines(), *gone.notes])
     plan.writer = TakingBack(
         "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
         changes=metadata, staying=staying.why,
@@ -93,6 +92,28 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         hint = plan.rest or _what_then(journal, entry)
         plan.blocked = Refused(f"nothing of entry {entry.id} was taken back: {notes.stays[0]}", hint=hint)
     return plan
+
+
+def _each_once(restored: Sequence[Write], going: Sequence[Write]) -> list[Write]:
+    """The writes of an undo: what is restored and has to let go of something that goes as well does both at once."""
+    found = {(write.plural, write.uid): write for write in restored}
+    rest: list[Write] = []
+    for write in going:
+        mine = found.get((write.plural, write.uid))
+        if mine is None or mine.before is None or mine.after is None or write.action != "update":
+            rest.append(write)
+            continue
+        before, after = write.changed()
+        left = {
+            name: (after or {}).get(name)
+            for name in {**(before or {}), **(after or {})}
+            if same(mine.after.get(name), mine.before.get(name))
+        }
+        if write.by_server:
+            rest += [write] if left else []
+        elif left:
+            found[write.plural, write.uid] = replace(mine, after={**mine.after, **left})
+    return [*found.values(), *rest]
 
 
 async def _deleted(
@@ -129,7 +150,7 @@ def _what_then(journal: Journal, entry: Entry) -> str:
     before = (
         f"; dhis2 undo {other.id}  takes back the write before"
         for other in journal.entries()
-        if other.id < entry.id and other.undone_by is None and other.undoes is None and WRITTEN & other.states.keys()
+        if other.id < entry.id and other.undoable
     )
     return f"dhis2 undo {entry.id} --force{next(before, '')}"
 
@@ -227,16 +248,12 @@ async def nothing(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     """The plan of an entry that nobody knows how to take back: it says of what, and is blocked."""
     notes = Notes()
     for change in journal.changes(entry.id):
-        if change.state in WRITTEN:
+        if change.written:
             notes.add(NO_WAY, f"{change.action} {change.type} {change.name or ''}".rstrip())
     for part in journal.parts(entry.id):
         if part.refused < part.count:
             notes.add(NO_WAY, f"rows {part.first + 1:,} to {part.first + part.count:,}")
-    return Plan(_title(entry), notes=notes.lines(), blocked=_refusal(entry))
-
-
-def _title(entry: Entry) -> str:
-    return f"undo entry {entry.id}: {entry.title}"
+    return Plan(entry.undo_title, notes=notes.lines(), blocked=_refusal(entry))
 
 
 def _refusal(entry: Entry) -> Refused:

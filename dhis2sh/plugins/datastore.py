@@ -8,7 +8,7 @@ from typing import Annotated
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import UsageError
 from dhis2sh.instance import data_store, keyed
-from dhis2sh.rows.rows import Rows, Text, Verbatim
+from dhis2sh.rows.rows import Rows, Text, Value, Verbatim, as_given
 from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
@@ -36,13 +36,12 @@ async def list_(
 
 
 @verb("datastore get", effect="read", examples=["dhis2 datastore get settings theme"])
-async def get(s: Session, namespace: Namespace, key: Key) -> Verbatim | Text:
+async def get(s: Session, namespace: Namespace, key: Key) -> Verbatim | Value:
     """Show a value of the data store as JSON.
 
     API source: `GET /api/dataStore/{namespace}/{key}`.
     """
-    value = await data_store.value_of(s, namespace, key)
-    return Verbatim(value) if isinstance(value, dict) else Text(data_store.written(value))
+    return as_given(await data_store.value_of(s, namespace, key))
 
 
 @verb(

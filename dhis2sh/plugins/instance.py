@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dhis2sh.as_code import folder, planning, pulling, secret
 from dhis2sh.as_code.compared import COLUMNS, DifferenceRow, compare, told
@@ -18,8 +18,16 @@ from dhis2sh.words import counted
 
 Only = Annotated[
     list[str],
-    Doc("Only these: types, settings, dataStore, apps; may be repeated, or one text with commas."),
+    Doc("Only these: types, settings, dataStore, apps, members; may be repeated, or one text with commas."),
     Complete("types"),
+]
+Without = Annotated[list[str], Doc("All but these, as --types names them."), Complete("types")]
+By = Annotated[
+    list[Literal["code", "name"]],
+    Doc("What the server has under another UID is found by this; without it a UID alone says which object is meant."),
+]
+HubUrl = Annotated[
+    str | None, NotForAgents(), Doc("Ask this App Hub for apps from this machine; else the server asks its own.")
 ]
 UNDOES = planning.taken_back
 """How an apply is taken back: importing it here registers that."""
@@ -39,7 +47,7 @@ async def pull(
     directory: Annotated[Path, Doc("Where to write; it is made."), Complete(FOLDERS), Touches("writes")],
     *,
     types: Only = [],
-    without: Annotated[list[str], Doc("All but these."), Complete("types")] = [],
+    without: Without = [],
     overwrite: Annotated[bool, Doc("Replace files too that were changed since and that no git keeps.")] = False,
 ) -> Pulled:
     """Write a server's metadata, roles, groups, sharing, jobs, routes, settings, data store and apps as readable files.
@@ -62,6 +70,8 @@ async def diff(
     directory: Directory,
     *,
     types: Only = [],
+    without: Without = [],
+    by: By = [],
     check: Annotated[bool, Doc("End with exit code 8 when there are differences.")] = False,
 ) -> Rows[DifferenceRow]:
     """List what a directory and the server have differently: object by object, property by property.
@@ -70,8 +80,8 @@ async def diff(
 
     API source: as of `instance pull`.
     """
-    opened = folder.opened(directory, types)
-    found = await compare(await server_of(s, opened.scope.types), opened)
+    opened = folder.opened(directory, types, without)
+    found = await compare(await server_of(s, opened.scope), opened, by)
     rows = Rows(found.rows(), columns=COLUMNS)
     for note in told(found):
         s.person.warn(note)
@@ -88,6 +98,7 @@ async def diff(
     examples=[
         "dhis2 instance apply country -p production --dry-run",
         "dhis2 instance apply country -p production --prune --secrets secrets.yaml",
+        "dhis2 instance apply country -p production --by code,name --dry-run",
     ],
 )
 async def apply(
@@ -95,6 +106,8 @@ async def apply(
     directory: Directory,
     *,
     types: Only = [],
+    without: Without = [],
+    by: By = [],
     prune: Annotated[bool, Doc("Delete what is in no file, of the types that the directory is about.")] = False,
     secrets: Annotated[
         Path | None,
@@ -102,12 +115,15 @@ async def apply(
         Complete("files"),
         NotForAgents(),
     ] = None,
+    hub_url: HubUrl = None,
 ) -> Plan:
     """Make a server what the files of a directory say; `undo` takes all of it back.
 
     What is the same is not sent. Nothing is deleted without --prune. A slip in a file is told with its line before anything is
-    sent; the server says before what it would refuse. A secret is taken from the server, from --secrets, or asked for.
+    sent; the server says before what it would refuse. A secret is taken from the server, from --secrets, or asked for. An app
+    is taken from a zip beside `apps.yaml`, one that is kept on this machine, or the App Hub.
 
-    API source: `POST /api/metadata`, `/api/routes`, `/api/systemSettings`, `PUT /api/dataStore/{namespace}/{key}`.
+    API source: `POST /api/metadata`, `/api/routes`, `/api/systemSettings`, `PUT /api/dataStore/{namespace}/{key}`, `POST /api/apps`.
     """
-    return await planning.plan(s, folder.opened(directory, types), secret.read(secrets), prune=prune)
+    opened = folder.opened(directory, types, without)
+    return await planning.plan(s, opened, secret.read(secrets), prune=prune, hub_url=hub_url, by=by)

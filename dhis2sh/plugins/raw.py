@@ -13,7 +13,7 @@ from dhis2sh.client.streams import whole_file
 from dhis2sh.dhis2.persons import holds_persons
 from dhis2sh.files import parse_json
 from dhis2sh.redact import redact
-from dhis2sh.rows.rows import Rows, Text, Verbatim, to_json
+from dhis2sh.rows.rows import Rows, Text, Value, Verbatim, as_given
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
@@ -45,7 +45,7 @@ async def get(
     out: Annotated[
         Path | None, Doc("Write the answer to this file as it comes."), Complete("files"), Touches("writes")
     ] = None,
-) -> Verbatim | Rows[Row] | Text:
+) -> Verbatim | Value | Rows[Row] | Text:
     """Read any address of the API: JSON as it comes, a list of objects as rows, anything else as text.
 
     An address may be whole, as a pager's nextPage, where it is one of this server.
@@ -60,13 +60,7 @@ async def get(
     answer = envelopes.parse(await s.client.read(path, pairs, accept=accept))
     if isinstance(answer, list) and answer and all(isinstance(item, dict) for item in answer):
         return Rows(cast("list[Row]", answer))
-    return Verbatim(answer) if isinstance(answer, dict) else Text("" if answer is None else _printed(answer))
-
-
-def _printed(answer: JsonValue) -> str:
-    import json  # start-up: what is no object is rare
-
-    return answer if isinstance(answer, str) else json.dumps(to_json(answer), ensure_ascii=False)
+    return Text(answer or "") if isinstance(answer, str | None) else as_given(answer)
 
 
 @verb("raw post", effect="write", examples=["""dhis2 raw post maintenance --param cacheClear=true --dry-run"""])

@@ -13,7 +13,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.instance import routes
 from dhis2sh.metadata.objects.creating import plan_create
 from dhis2sh.redact import redact
-from dhis2sh.rows.rows import Rows, Text, Verbatim
+from dhis2sh.rows.rows import Rows, Text, Value, Verbatim, as_given
 from dhis2sh.session import Session
 from dhis2sh.types import JsonValue, Row
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, Touches, applies, verb
@@ -90,7 +90,7 @@ async def run(
     out: Annotated[
         Path | None, Doc("Write the answer to this file as it comes."), Complete("files"), Touches("writes")
     ] = None,
-) -> Verbatim | Rows[Row] | Text:
+) -> Verbatim | Value | Rows[Row] | Text:
     """Let the server GET what a route leads to: JSON as it comes, a list of objects as rows, anything else as text.
 
     A refusal of the target is told as such; its sign-in is the route's, not ours.
@@ -104,14 +104,10 @@ async def run(
     return _shown(envelopes.parse(await routes.fetched(s, called, params, accept=accept)))
 
 
-def _shown(answer: JsonValue) -> Verbatim | Rows[Row] | Text:
+def _shown(answer: JsonValue) -> Verbatim | Value | Rows[Row] | Text:
     if isinstance(answer, list) and answer and all(isinstance(item, dict) for item in answer):
         return Rows(cast("list[Row]", answer))
-    if isinstance(answer, dict):
-        return Verbatim(answer)
-    import json  # start-up: what is no object is rare
-
-    return Text("" if answer is None else answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False))
+    return Text(answer or "") if isinstance(answer, str | None) else as_given(answer)
 
 
 @verb(
@@ -146,5 +142,5 @@ async def send(
 
 
 @applies(send)
-async def _(s: Session, plan: Plan) -> Verbatim | Rows[Row] | Text:
+async def _(s: Session, plan: Plan) -> Verbatim | Value | Rows[Row] | Text:
     return _shown(envelopes.parse(await routes.sent(s, cast("routes.Sending", plan.payload))))

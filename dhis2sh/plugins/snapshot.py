@@ -16,11 +16,12 @@ from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Complete, Doc, verb
 from dhis2sh.words import counted
 
+Without = Annotated[list[str], Doc("All but these, as --types names them."), Complete("types")]
 UNDOES = planning.taken_back
 """How a restore is taken back: importing it here registers that."""
 Only = Annotated[
     list[str],
-    Doc("Only these: types, settings, dataStore, apps; may be repeated, or one text with commas."),
+    Doc("Only these: types, settings, dataStore, apps, members; may be repeated, or one text with commas."),
     Complete("types"),
 ]
 
@@ -35,12 +36,13 @@ async def take(
     name: Annotated[str | None, Doc("What it is called; the moment without it.")] = None,
     *,
     types: Only = [],
+    without: Without = [],
 ) -> SnapshotRow:
     """Keep on this machine how the server's metadata, settings and data store are now. No accounts, no secrets.
 
     API source: as of `instance pull`.
     """
-    return await snapshots.take(s, name, types)
+    return await snapshots.take(s, name, types, without)
 
 
 @verb("snapshot list", effect="read", examples=["dhis2 snapshot list"])
@@ -60,6 +62,7 @@ async def diff(
     after: Annotated[str | None, Doc("A later one; the server as it is now without it.")] = None,
     *,
     types: Only = [],
+    without: Without = [],
     check: Annotated[bool, Doc("End with exit code 8 when there are differences.")] = False,
 ) -> Rows[ChangedSince]:
     """List what changed since a snapshot, or between two: object by object, with who saved it last and when.
@@ -69,11 +72,11 @@ async def diff(
 
     API source: as of `instance pull`.
     """
-    then = snapshots.opened(s.profile, before, types)
+    then = snapshots.opened(s.profile, before, types, without)
     if after is not None:
-        found = snapshots.between(then, snapshots.opened(s.profile, after, types))
+        found = snapshots.between(then, snapshots.opened(s.profile, after, types, without))
     else:
-        compared = await compare(await server_of(s, then.scope.types), then)
+        compared = await compare(await server_of(s, then.scope), then)
         for note in told(compared):
             s.person.warn(note)
         found = snapshots.since(compared)
@@ -98,6 +101,7 @@ async def restore(
     name: Annotated[str | None, Doc("The snapshot; the last one without it.")] = None,
     *,
     types: Only = [],
+    without: Without = [],
     prune: Annotated[bool, Doc("Delete what was made since, too.")] = False,
 ) -> Plan:
     """Bring back how things were when a snapshot was taken: what changed is as before, what is gone is made again.
@@ -106,5 +110,5 @@ async def restore(
 
     API source: as of `instance apply`.
     """
-    found = snapshots.opened(s.profile, name, types)
+    found = snapshots.opened(s.profile, name, types, without)
     return await planning.plan(s, found, Secrets(), prune=prune, title=f"restore snapshot {found.row.name}")

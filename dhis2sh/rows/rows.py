@@ -192,6 +192,18 @@ class Verbatim(dict[str, "JsonValue"]):
     """An object as a server gave it, shown as the JSON that it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Any other JSON that a server gave: a number, a text, a list, true, false or null, shown as the JSON that it is."""
+
+    value: JsonValue
+
+
+def as_given(answer: JsonValue) -> Verbatim | Value:
+    """A JSON value as the result of a verb, whatever kind it is of."""
+    return Verbatim(answer) if isinstance(answer, dict) else Value(answer)
+
+
 def objects_of(text: str) -> list[JsonValue]:
     """The objects in a text, as another program prints them: a JSON array, NDJSON, or a UID a line.
 
@@ -243,7 +255,7 @@ def to_json(result: object) -> JsonValue:
         return [to_json(item) for item in cast("Iterable[object]", result)]
     if isinstance(result, dict):
         return cast("Row", result)
-    return to_plain(result)
+    return result.value if isinstance(result, Value) else to_plain(result)
 
 
 def plain_fields(item: object) -> JsonObject:

@@ -19,6 +19,7 @@ from dhis2sh.sandbox.faults import Faults, Troubled
 from dhis2sh.sandbox.http.addresses import Heeded, unanswered
 from dhis2sh.sandbox.http.aliases import Replayed
 from dhis2sh.sandbox.http.answers import refusal
+from dhis2sh.sandbox.http.routing import Routes
 from dhis2sh.sandbox.people.signin import SignedIn, WithoutVersion
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes import pages
@@ -99,9 +100,8 @@ def create_app(
         remote_servers: where routes may lead, `*` for anything.
     """
     server = Server(store, job_delay, remote_servers)
-    routes = [route for area in AREAS for route in area.routes(server)]
     app = Starlette(
-        routes=routes,
+        routes=[Routes([route for area in AREAS for route in area.routes(server)])],
         middleware=[
             *([Middleware(Troubled, faults=faults)] if faults is not None else []),
             Middleware(WithoutVersion, version=store.version),

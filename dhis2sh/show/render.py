@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.rows.cells import cell
 from dhis2sh.rows.registry import Renderer, register_renderer, renderer_of
-from dhis2sh.rows.rows import Text, Verbatim, to_plain
+from dhis2sh.rows.rows import Text, Value, Verbatim, to_json, to_plain
 from dhis2sh.show import heat, plans, rows, trees
 from dhis2sh.show.charts import looks
 from dhis2sh.show.layout import STYLE, fit, width_of, wrapped
@@ -115,9 +115,11 @@ def _as_it_is(result: Text, width: int | None, colour: bool) -> str:
     return on_screen(result.text, json="json" in result.of)
 
 
-def _as_json(result: Verbatim, width: int | None, colour: bool) -> str:
-    return "\n".join(safe(line) for line in json.dumps(result, indent=2, ensure_ascii=False).split("\n"))
+def _as_json(result: Verbatim | Value, width: int | None, colour: bool) -> str:
+    told = json.dumps(to_json(result), indent=2, ensure_ascii=False)
+    return "\n".join(safe(line) for line in told.split("\n"))
 
 
 register_renderer(Text, Renderer(_as_it_is))
 register_renderer(Verbatim, Renderer(_as_json))
+register_renderer(Value, Renderer(_as_json))

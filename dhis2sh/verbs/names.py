@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
@@ -144,20 +144,21 @@ def _unknown(plural: str, missing: Mapping[str, NotFound], places: Mapping[str, 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An object of one of several types; when it was last changed, where the server says."""
+    """An object of one of several types; what of it was asked for is in its row, which one that is only alike does not have."""
 
     plural: str
     uid: str
     name: str
-    changed: str | None = None
+    row: Row = field(default_factory=lambda: {}, compare=False)
 
 
-async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dict[str, Found]:
+async def among(s: Session, plurals: Sequence[str], texts: Iterable[str], *, fields: str = "") -> dict[str, Found]:
     """Objects of some types by UID, code or unique name, with one request for each of the three, sent at once.
 
     Parameters:
         plurals: the types that count, so that a name which others have too is not ambiguous; any type where there is none.
         texts: what names the objects.
+        fields: what is wanted of them besides.
 
     Raises `UsageError` that lists the candidates of an ambiguous name, and `NotFound` that names the nearest.
     """
@@ -166,7 +167,7 @@ async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dic
     unsure = [text for text in texts if not certain(text)]
 
     async def look(*asked: tuple[str, list[str]]) -> None:
-        hits = await asyncio.gather(*(by_key(s, plurals, key, wanted) for key, wanted in asked if wanted))
+        hits = await asyncio.gather(*(by_key(s, plurals, key, wanted, fields) for key, wanted in asked if wanted))
         for text, rows in (item for hit in hits for item in hit.items() if item[0] not in found):
             kinds = {str(row["id"]): row for row in rows}
             if len(kinds) > 1:
@@ -179,33 +180,32 @@ async def among(s: Session, plurals: Sequence[str], texts: Iterable[str]) -> dic
     await look(("code", lost), ("name", lost))
     for text in texts:
         if text not in found:
-            found[text] = _found(await _alike(s, plurals, text), text)
+            found[text] = replace(_found(await _alike(s, plurals, text), text), row={})
     return found
 
 
 def _found(row: Row, text: str) -> Found:
-    changed = row.get("lastUpdated")
-    return Found(
-        str(row[TYPE]), str(row["id"]), str(row.get("displayName") or text), None if changed is None else str(changed)
-    )
+    return Found(str(row[TYPE]), str(row["id"]), str(row.get("displayName") or text), row)
 
 
 async def by_key(
-    s: Session, plural: str | Sequence[str], key: str, texts: Sequence[str]
+    s: Session, plural: str | Sequence[str], key: str, texts: Sequence[str], fields: str = ""
 ) -> dict[str, list[JsonObject]]:
     """Objects whose `key` is one of the texts, by that text; where there are very many, all objects are read at once.
 
-    Of several types (none means all) each row says under `TYPE` which it is of.
+    Of several types (none means all) each row says under `TYPE` which it is of, and has the fields that are wanted besides.
 
     The server cuts a value at a comma or bracket: such a text is looked for by its longest piece, and compared here.
     """
     if len(texts) > reading.MANY and isinstance(plural, str):
         return _hits(texts, key, await reading.all_of(s.client, plural, fields=f"id,{key},displayName"))
     plain = [text for text in texts if not set(text) & set(",[]")]
-    filters = list(reading.in_lists(s.client.settings, key, plain))
+    types = () if isinstance(plural, str) else plural
+    filters = list(reading.in_lists(s.client.settings, key, plain, (fields, *types)))
     pieces = [max(re.split(r"[,\[\]]", text), key=len).strip() for text in texts if text not in plain]
     filters += [f"{key}:like:{piece}" for piece in pieces if piece]
-    pages = await asyncio.gather(*(_list(s, plural, key, text) for text in filters))
+    named = ",".join(["id", key, "displayName", *([fields] if fields else [])])
+    pages = await asyncio.gather(*(_list(s, plural, named, text) for text in filters))
     return _hits(texts, key, [row for page in pages for row in page])
 
 
@@ -217,11 +217,10 @@ def _hits(texts: Sequence[str], key: str, rows: Sequence[Row]) -> dict[str, list
     return hits
 
 
-async def _list(s: Session, plural: str | Sequence[str], key: str, text: str) -> list[Row]:
-    params: dict[str, Query] = {"filter": text, "fields": f"id,{key},displayName"}
+async def _list(s: Session, plural: str | Sequence[str], fields: str, text: str) -> list[Row]:
+    params: dict[str, Query] = {"filter": text, "fields": fields}
     if isinstance(plural, str):
         return (await s.client.list_page(plural, {**params, "paging": False})).rows
-    params["fields"] = f"{params['fields']},lastUpdated"
     body = await s.client.get_object("metadata", {**params, **dict.fromkeys(plural, True)})
     found = ((kind, rows) for kind, rows in body.items() if isinstance(rows, list))
     return [{**row, TYPE: kind} for kind, rows in found for row in cast("list[Row]", rows)]
@@ -281,7 +280,7 @@ async def near(s: Session, plurals: Sequence[str], text: str) -> list[Row]:
     if not parts:
         return []
     if not plurals:  # `/api/metadata` takes no `rootJunction`
-        pages = await asyncio.gather(*(_list(s, (), "name", f"name:ilike:{part}") for part in parts[:2]))
+        pages = await asyncio.gather(*(_list(s, (), "id,name,displayName", f"name:ilike:{part}") for part in parts[:2]))
         return [*{str(row["id"]): row for page in pages for row in page}.values()]
     found = await asyncio.gather(*(s.client.list_page(plural, _with_parts(plural, parts)) for plural in plurals))
     return [{**row, TYPE: plural} for plural, page in zip(plurals, found, strict=True) for row in page.rows]

@@ -7,38 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.as_code.pulling import Pulled
 from dhis2sh.client.requests import effect_scope
 from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, UsageError
+from dhis2sh.metadata.bundles.report import ImportReport
 from dhis2sh.session import Session
+from tests.as_code.directory import D, edit, files, first, of, pull, rows
 from tests.metadata.calls import call, do, planned
-
-D = Path("country")
-
-
-def files(root: Path = D) -> dict[str, str]:
-    return {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in root.rglob("*.yaml")}
-
-
-def of(plural: str, root: Path = D) -> list[Path]:
-    return sorted((root / "metadata" / plural).glob("*.yaml"))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), "utf-8")
-
-
-async def rows(s: Session, **arguments: object) -> list[dict]:
-    return [
-        row if isinstance(row, dict) else row.model_dump()
-        for row in (await call(s, "instance diff", directory=D, **arguments)).plain()
-    ]
-
-
-async def pull(s: Session, **arguments: object) -> Pulled:
-    return await call(s, "instance pull", directory=D, **arguments)
 
 
 async def route(s: Session, **more: object) -> str:
@@ -124,6 +98,19 @@ async def test_changes_are_told_property_by_property_applied_and_taken_back(smal
     assert await rows(small) == found
 
 
+async def test_everything_that_will_be_written_is_in_the_table(small: Session, copy: Session) -> None:
+    await route(small)
+    await do(small, "datastore set", namespace="looks", key="theme", value="3")
+    await pull(small)
+    plan = await planned(copy, "instance apply", directory=D)
+    report = plan.report
+    assert isinstance(report, ImportReport)
+    assert report.beside({}).line() == report.line()
+    table = {row.type: row.create + row.update + row.delete for row in report.types}
+    assert {"routes", "dataStore"} <= table.keys()
+    assert sum(table.values()) == len(plan.steps)
+
+
 @pytest.mark.parametrize("plural", ["dataSets", "optionSets"])
 async def test_a_version_that_a_server_counts_is_in_no_file(s: Session, plural: str):
     await pull(s, types=[plural, "options"])
@@ -147,10 +134,6 @@ async def test_a_line_taken_out_of_a_file_empties_the_property(small: Session):
     ]
     await do(small, "instance apply", directory=D)
     assert await rows(small) == []
-
-
-async def first(s: Session) -> str:
-    return (await call(s, "metadata list", type="dataElements", fields="id"))[0]["id"]
 
 
 async def test_nothing_is_deleted_without_prune_and_undo_brings_it_back(small: Session):
@@ -245,6 +228,22 @@ async def test_each_header_and_parameter_of_a_sign_in_is_a_secret_of_its_own(
     (stored,) = kept.fetchone()
     assert json.loads(stored)[inside] == {"X-Key": "Another1", "a.b": "Another2"}
     assert await rows(copy) == []
+
+
+async def test_a_route_whose_secret_goes_along_comes_back_as_it_was(small: Session, copy: Session):
+    uid = await route(small, auth={"type": "api-headers", "headers": {"X-Key": "Opensesame1"}})
+    secrets = Path("s.yaml")
+    secrets.write_text(f"routes/{uid}/auth.headers.X-Key: 'Opensesame1'\n")
+    await pull(small, types=["routes"])
+    await do(copy, "instance apply", directory=D, secrets=secrets)
+    edit(of("routes")[0], "url: https://example.org/x", "url: https://example.org/y")
+    before = await rows(copy)
+    await do(copy, "instance apply", directory=D, secrets=secrets)
+    shown = (await copy.client.get_object(f"routes/{uid}"))["auth"]
+    assert shown == {"type": "api-headers"}
+    done = await do(copy, "undo")
+    assert (done.updated, done.left, done.note) == (1, [], None)
+    assert await rows(copy) == before
 
 
 # Slips ------------------------------------------------------------------------------------------------------------------

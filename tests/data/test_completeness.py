@@ -25,6 +25,33 @@ async def test_units_are_counted_by_their_registrations(s: Session):
     assert (row["received"], row["late"], row["missing"], row["percent"]) == (2, 2, 1, 66.7)  # today is after the 15th
 
 
+@pytest.mark.parametrize(
+    ("date", "zone", "late"),
+    [
+        ("2025-02-15", "Asia/Jakarta", 0),  # the fifteenth is the last day
+        ("2025-02-16", "Asia/Jakarta", 1),
+        ("2025-02-15T23:59:00.000", "Asia/Jakarta", 0),  # a moment of the server's own
+        ("2025-02-15T20:30:00.000+0000", "Asia/Jakarta", 1),
+        ("2025-02-16T02:30:00.000+0000", "America/Lima", 0),
+    ],
+)
+async def test_a_report_is_on_time_by_the_day_where_the_server_is(
+    s: Session, monkeypatch: pytest.MonkeyPatch, date: str, zone: str, late: int
+):
+    get = s.client.get_object
+
+    async def elsewhere(path: str, *arguments: object, **more: object) -> object:
+        body = await get(path, *arguments, **more)  # type: ignore[arg-type]
+        if path == "system/info":
+            return {**body, "serverTimeZoneId": zone}
+        row = {"period": "202501", "organisationUnit": "ouClinicA01", "date": date, "completed": True}
+        return {path: [row]} if path == "completeDataSetRegistrations" else body
+
+    monkeypatch.setattr(s.client, "get_object", elsewhere)
+    (row,) = await told(s)
+    assert (row["received"], row["late"], row["onTime"]) == (1, late, 1 - late)
+
+
 async def test_values_count_where_nobody_registers(s: Session):
     (row,) = await told(s, by="values", period=["202502"])
     assert (row["expected"], row["received"], row["missing"]) == (3, 2, 1)

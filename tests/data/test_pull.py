@@ -18,13 +18,15 @@ from typing import Any
 import pytest
 
 from dhis2sh.analytics import planning
-from dhis2sh.analytics.pieces import Piece
+from dhis2sh.analytics.outputs import folder_of
+from dhis2sh.analytics.pieces import Piece, length_of
 from dhis2sh.analytics.pull import Pulled, PullPlan
 from dhis2sh.analytics.pulling import folder as pulling_folder
-from dhis2sh.errors import Dhis2Error, NotFound, Refused, Unreachable, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, TooLong, Unreachable, UsageError
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
+from tests.measuring import unmeasured
 from tests.metadata.calls import call
 from tests.shared import needs_shared, shared
 
@@ -87,10 +89,76 @@ def test_pieces_are_the_whole_and_each_within_the_limit(limit: int, monkeypatch:
     whole = Piece(
         tuple(f"d{at}" for at in range(7)), tuple(f"p{at}" for at in range(12)), tuple(f"u{at}" for at in range(100))
     )
-    pieces = planning.cut(whole, 7 * 12 * 100, limit)
-    cells = [(d, p, u) for piece in pieces for d in piece.data for p in piece.periods for u in piece.units]
+    found = planning.cut(whole, 7 * 12 * 100, limit)
+    cells = [(d, p, u) for piece in found for d in piece.data for p in piece.periods for u in piece.units]
     assert len(cells) == len(set(cells)) == 7 * 12 * 100
-    assert max(len(piece.data) * len(piece.periods) * len(piece.units) for piece in pieces) <= limit
+    assert max(len(piece.data) * len(piece.periods) * len(piece.units) for piece in found) <= limit
+
+
+def uids(count: int, head: str) -> tuple[str, ...]:
+    return tuple(f"{head}{at:010}" for at in range(count))
+
+
+@pytest.mark.parametrize(
+    ("data", "periods", "units", "word"),
+    [
+        (1, 1, 10_000, "LEVEL-5"),
+        (3, 12, 5_000, "LEVEL-5"),
+        (1, 1, 3_000, ""),
+        (900, 12, 1_000, ""),
+        (900, 12, 3, "LEVEL-2"),
+        (1, 1, 80_000, "LEVEL-6"),
+    ],
+)
+def test_no_piece_has_an_address_that_no_server_takes(data: int, periods: int, units: int, word: str):
+    """Units that a word stands for are asked for by it, and not as ten thousand UIDs."""
+    whole = Piece(uids(data, "d"), uids(periods, "p"), uids(units, "u"))
+    short = Piece(whole.data, whole.periods, (word,) if word else whole.units)
+    pieces = planning.cut(whole, data * periods * units, 50_000, short)
+    for piece in pieces:
+        sent = [piece.data, piece.periods, short.units if piece.units == whole.units else piece.units]
+        assert sum(map(length_of, sent)) <= planning.LONGEST
+    assert sum(len(piece.data) * len(piece.periods) * len(piece.units) for piece in pieces) == data * periods * units
+    assert len({(piece.data[0], piece.periods[0], piece.units[0]) for piece in pieces}) == len(pieces)
+    if word and units <= 50_000:
+        assert all(piece.units == whole.units for piece in pieces)
+
+
+@pytest.mark.parametrize("longest", [1_000_000, 80, 50])
+async def test_a_question_too_long_for_an_address_is_asked_in_parts(
+    s: Session, monkeypatch: pytest.MonkeyPatch, longest: int
+):
+    """Units, items and months one by one: of a proxy that takes little, what is long is halved."""
+    dimensions = ["dx=deVisits001;deStock0001", "pe=202501..202503", "ou=ouClinicA01;ouClinicB01;ouClinicC01"]
+    whole = await rows(s, *dimensions)
+    query, refused = s.client.analytics.query, 0
+
+    async def short(dimensions: Any, **more: Any) -> Any:
+        nonlocal refused
+        if sum(map(length_of, dimensions.values())) > longest:
+            refused += 1
+            raise TooLong("too long", status=414)
+        return await query(dimensions, **more)
+
+    monkeypatch.setattr(s.client.analytics, "query", short)
+    assert await rows(s, *dimensions, fresh=True) == whole
+    asked_by_query = (await (await call(s, "analytics query", dimensions=dimensions)).collect()).plain()
+    assert {(row["dx"], row["pe"], row["ou"], row["value"]) for row in asked_by_query} == {
+        (row["dx"], row["pe"], row["ou"], row["value"]) for row in whole
+    }
+    assert bool(refused) == (longest < 1_000)
+
+
+async def test_a_question_whose_filter_is_too_long_is_refused_with_what_to_do(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    async def short(*_: Any, **more: Any) -> Any:
+        raise TooLong("too long", status=414)
+
+    monkeypatch.setattr(s.client.analytics, "query", short)
+    with pytest.raises(TooLong) as told:
+        await rows(s, "dx=deVisits001", "pe=202501", filter=["ou=ouClinicA01;ouClinicB01;ouClinicC01"])
+    assert "OU_GROUP-NAME" in str(told.value.hint)
 
 
 def test_what_is_a_filter_is_not_cut():
@@ -120,6 +188,69 @@ async def test_a_changed_formula_is_another_question(built: Session, nation_home
     again = await rows(built, *dimensions)
     assert asked(built) == 2
     assert all(row["value"] != 66.67 for row in again)
+
+
+async def made(s: Session, plural: str, **body: object) -> str:
+    """A new object's UID."""
+    answer = await s.client.post(plural, {"shortName": body.get("name"), **body})
+    return str(answer["response"]["uid"])  # type: ignore[index, call-overload]
+
+
+async def changed(s: Session, plural: str, uid: str, **values: object) -> None:
+    await s.client.patch(f"{plural}/{uid}", [{"op": "replace", "path": f"/{n}", "value": v} for n, v in values.items()])
+
+
+async def indicator(s: Session, name: str, numerator: str, **body: object) -> str:
+    kinds = (await s.client.list_page("indicatorTypes", {"fields": "id,factor"})).rows
+    kind = body.pop("kind", None) or kinds[0]["id"]
+    return await made(s, "indicators", name=name, numerator=numerator, denominator="1", annualized=False,
+                      numeratorDescription="n", denominatorDescription="d", indicatorType={"id": kind}, **body)  # fmt: skip
+
+
+async def test_what_a_formula_is_made_of_is_part_of_the_question(built: Session):
+    """A constant, a factor, an indicator within an indicator, the members of a group: no table is built anew for them."""
+    (visits,) = (await built.client.list_page("dataElements", {"filter": "name:eq:Visits", "fields": "id"})).rows
+    half = await made(built, "constants", name="Half", value=0.5)
+    kind = await made(built, "indicatorTypes", name="Plain", factor=1, number=True)
+    inner = await indicator(built, "Inner", f"#{{{visits['id']}}} * C{{{half}}}", kind=kind)
+    outer = await indicator(built, "Outer", f"N{{{inner}}} * 2", kind=kind)
+    group = await made(built, "indicatorGroups", name="Made", indicators=[{"id": inner}])
+
+    async def total(item: str) -> float:
+        return sum(row["value"] for row in await rows(built, f"dx={item}", "pe=202501", "ou=LEVEL-1"))
+
+    (plain,) = await rows(built, "dx=Visits", "pe=202501", "ou=LEVEL-1")
+    assert [await total(item) for item in (inner, outer, f"IN_GROUP-{group}")] == [
+        plain["value"] * times for times in (0.5, 1, 0.5)
+    ]
+    before = asked(built)
+    await changed(built, "constants", half, value=2)
+    assert [await total(item) for item in (inner, outer)] == [plain["value"] * 2, plain["value"] * 4]
+    await changed(built, "indicatorTypes", kind, factor=10)
+    assert [await total(item) for item in (inner, outer)] == [plain["value"] * 20, plain["value"] * 400]
+    assert asked(built) == before + 4
+    assert await total(outer) == plain["value"] * 400
+    assert await rows(built, "dx=Visits", "pe=202501", "ou=LEVEL-1") == [plain]
+    assert asked(built) == before + 4, "of what did not change the answers are kept"
+
+
+async def test_a_changed_element_of_an_operand_is_another_question(built: Session):
+    (visits,) = (
+        await built.client.list_page("dataElements", {"filter": "name:eq:Visits", "fields": "id,categoryCombo[categoryOptionCombos[id]]"})
+    ).rows  # fmt: skip
+    combo = visits["categoryCombo"]["categoryOptionCombos"][0]["id"]  # type: ignore[index, call-overload]
+    dimensions = [f"dx={visits['id']}.{combo}", "pe=202501", "ou=LEVEL-Clinic"]
+    await rows(built, *dimensions)
+    await changed(built, "dataElements", str(visits["id"]), aggregationType="AVERAGE")
+    await rows(built, *dimensions)
+    assert asked(built) == 2
+
+
+async def test_rights_and_settings_that_decide_over_numbers_are_part_of_the_question(built: Session):
+    await rows(built, *ASKED)
+    await built.client.post("systemSettings/keyIgnoreAnalyticsApprovalYearThreshold", None, {"value": "2"})
+    await rows(built, *ASKED)
+    assert asked(built) == 2
 
 
 async def test_answers_of_unknown_age_serve_once(s: Session):
@@ -238,6 +369,39 @@ def _read(path: Path) -> list[dict[str, Any]]:
             return polars.scan_parquet(path).collect().to_dicts()
 
 
+@pytest.mark.parametrize("name", ["r.parquet", "r.arrow", "r.csv", "r.xlsx", "r.duckdb", "r"])
+async def test_what_was_pulled_is_not_replaced_by_nothing(s: Session, tmp_path: Path, name: str):
+    out = tmp_path / name
+    await call(s, "pull", dimensions=ASKED, out=str(out))
+    before = {path: path.read_bytes() for path in [out, *out.rglob("*")] if path.is_file()}
+    with pytest.raises(NotFound, match="there are no rows"):
+        await call(s, "pull", dimensions=["dx=Visits", "pe=203001", ASKED[2]], out=str(out))
+    assert {path: path.read_bytes() for path in [out, *out.rglob("*")] if path.is_file()} == before
+
+
+async def test_a_folder_that_is_taken_meanwhile_is_not_replaced(s: Session, tmp_path: Path):
+    out = tmp_path / "mine"
+    with pytest.raises(UsageError, match="no folder of a pull"), folder_of(out):
+        out.mkdir()
+        (out / "chapter.txt").write_text("one")
+    (tmp_path / ".other.new").mkdir()
+    (tmp_path / ".other.new" / "chapter.txt").write_text("one")
+    with pytest.raises(UsageError, match="no folder of a pull"), folder_of(tmp_path / "other"):
+        pytest.fail("its place is taken")
+    assert len([*tmp_path.rglob("chapter.txt")]) == 2
+
+
+async def test_a_folder_half_replaced_is_whole_again(tmp_path: Path):
+    """A kill between two renames leaves the former folder aside: it is no lost work."""
+    with folder_of(tmp_path / "mine") as inside:
+        (inside / "a.parquet").write_text("one")
+    (tmp_path / "mine").rename(tmp_path / ".mine.old")
+    with pytest.raises(RuntimeError), folder_of(tmp_path / "mine"):
+        raise RuntimeError
+    assert (tmp_path / "mine" / "a.parquet").read_text() == "one"
+    assert [path.name for path in tmp_path.iterdir() if "mine" in path.name] == ["mine"]
+
+
 async def test_a_folder_of_something_else_is_not_replaced(s: Session, tmp_path: Path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("one")
@@ -277,13 +441,7 @@ async def test_both_names_of_the_verb_give_the_same(s: Session):
 
 def pulling(home: Path, url: str, out: Path) -> subprocess.Popen[bytes]:
     """`dhis2 pull` in a process of its own, a request for every two cells."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DHIS2", "COV"))}
-    environment |= {
-        "DHIS2SH_HOME": str(home),
-        "DHIS2_URL": url,
-        "DHIS2_USERNAME": "admin",
-        "DHIS2_PASSWORD": "district",
-    }
+    environment = unmeasured(DHIS2SH_HOME=str(home), DHIS2_URL=url, DHIS2_USERNAME="admin", DHIS2_PASSWORD="district")
     code = (
         "import sys; from dhis2sh.analytics import planning; planning.FEW = 1; planning.CELLS = 2; planning.AT_ONCE = 2;"
         "from dhis2sh.surfaces.cli.main import run; sys.exit(run(sys.argv[1:]))"
@@ -377,7 +535,7 @@ async def test_what_does_not_wait_for_another_answer_is_asked_for_at_once(s: Ses
     """Names, members, limit, age and user are asked for before the first of them is answered."""
     whole = await rows(s, *ASKED)
     (visits, *_) = {row["dx"]: None for row in whole}
-    get, query, all_asked = s.client.get_object, s.client.analytics.query, asyncio.Barrier(4)
+    get, query, all_asked = s.client.get_object, s.client.analytics.query, asyncio.Barrier(5)
 
     async def others() -> None:
         async with asyncio.timeout(20):

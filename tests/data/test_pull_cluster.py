@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dhis2sh.analytics import cluster, planning
+from dhis2sh.analytics.made_of import MadeOf
 from dhis2sh.analytics.pieces import Piece
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.profiles import Profile
@@ -22,6 +23,9 @@ ASKED = ["dx=Visits;Stock;Temperature", "pe=202501..202503", "ou=LEVEL-Clinic"]
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(
+        "COVERAGE_PROCESS_CONFIG", raising=False
+    )  # workers are killed, one in the middle, others at the end
     monkeypatch.setattr(planning, "FEW", 1)
     monkeypatch.setattr(planning, "CELLS", 2)
 
@@ -124,8 +128,8 @@ async def test_a_piece_that_is_too_much_is_halved_there_too(tmp_path: Path):
         10,
         None,
         None,
-        {},  # type: ignore[arg-type]
-    )
+        MadeOf(None),
+    )  # type: ignore[arg-type]
     work = cluster.Cluster(Client(), plan, Profile("p", "http://127.0.0.1:1"), tmp_path, "pe", None, "run")
     await work.piece(Piece((), ("a", "b", "c"), ()), "00000")
     assert work.rows == 3

@@ -22,7 +22,7 @@ from dhis2sh.dhis2.ordering import groups_of_types, parents_first
 from dhis2sh.dhis2.properties import GRAVE, SHARING
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
-from dhis2sh.metadata import writes
+from dhis2sh.metadata import other_side, writes
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.checking import Findings, check, require_metadata, without
 from dhis2sh.metadata.bundles.diff import differs
@@ -185,8 +185,11 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
         bundle = without(bundle, findings.dangling)
     report = report or ImportReport(source=bundle.origin, version=cast("str | None", bundle.system.get("version")))
     report.dangling = [DanglingReference.of(arrow) for arrow in findings.dangling]
+    lost = await other_side.dropped(s.client, bundle, types)
+    bundle = other_side.without_other_side(bundle, types)
     changes = await _compared(s, bundle, types, settings.strategy, report)
-    return await validated(s, changes, title, settings, report, bundle, _notes(findings, settings, report))
+    notes = [*_notes(findings, settings, report), *other_side.notes_of(lost, types)]
+    return await validated(s, changes, title, settings, report, bundle, notes)
 
 
 async def validated(

@@ -12,6 +12,7 @@ from dhis2sh.types import JsonValue
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
+    from dhis2sh.changes.plan import Counts
     from dhis2sh.metadata.bundles.checking import Dangling
     from dhis2sh.metadata.bundles.mapping import Match
 
@@ -25,6 +26,7 @@ class TypeCount(BaseModel):
     type: str
     create: int = 0
     update: int = 0
+    delete: int = 0
     same: int = 0
     conflict: int = 0
     skipped: int = 0
@@ -135,6 +137,16 @@ class ImportReport(BaseModel):
     def line(self) -> str:
         """A table of the types, then the conflicts by code with what to do about them."""
         return "\n".join([*_table(self.types), *self.conflict_lines(), *self.kept_lines()])
+
+    def beside(self, counts: Counts) -> ImportReport:
+        """The same with what is written beside the bundle: settings, keys of the data store, what is deleted."""
+        rows = {row.type: row.model_copy() for row in self.types}
+        for (action, type), count in counts.items():
+            row = rows.setdefault(type, TypeCount(type=type))
+            name = action.removeprefix("also ")
+            name = name if name in {"create", "delete"} else "update"
+            setattr(row, name, getattr(row, name) + count)
+        return self.model_copy(update={"types": [*rows.values()]})
 
     def kept_lines(self) -> list[str]:
         """What is there and differs, the gravest first."""
@@ -285,7 +297,7 @@ def _said(value: JsonValue) -> str:
 
 def _table(types: Sequence[TypeCount]) -> list[str]:
     """Types by rows, what becomes of them by columns; a column that is zero everywhere is left out."""
-    names = ("create", "update", "same", "conflict", "skipped")
+    names = ("create", "update", "delete", "same", "conflict", "skipped")
     columns = [name for name in names if any(getattr(row, name) for row in types)]
     if not columns:
         return []

@@ -11,7 +11,7 @@ from dhis2sh.client.authorities import check_roles
 from dhis2sh.dhis2.properties import NAMES, NOT_CLONED
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import values, writes
+from dhis2sh.metadata import other_side, values, writes
 from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.write import Write, called
 from dhis2sh.session import Session
@@ -40,6 +40,7 @@ async def plan_clone(s: Session, type: str, uid: str, name: str, *, set: Sequenc
         reader.put(after, path, value)
     reader.check()
     await reader.resolved(s, [after])
+    await other_side.check(s, resource, [after])
     await check_roles(s.client, resource.plural, [after], [before])
     missing = [key for key in values.required_of(resource) if before.get(key) is not None and after.get(key) is None]
     if missing:

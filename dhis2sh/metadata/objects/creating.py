@@ -12,7 +12,7 @@ from dhis2sh.client import schema
 from dhis2sh.client.authorities import check_roles
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import expressions, values, writes
+from dhis2sh.metadata import expressions, other_side, values, writes
 from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.objects import option_group_sheets, option_sheets
 from dhis2sh.metadata.write import Write, called
@@ -73,6 +73,7 @@ async def plan_create(
         objects = [await edited(s, reader, one_only(objects), values.required_of(resource))]
     objects = [values.with_uid(item) for item in objects]
     await reader.resolved(s, objects)
+    await other_side.check(s, resource, objects, labels=labels)
     await check_roles(s.client, resource.plural, objects)
     objects = [expressions.with_defaults(resource.plural, item) for item in objects]
     _check_whole(resource, reader, objects, labels)
@@ -143,6 +144,7 @@ async def with_properties(
         reader.put_given(body, path, value)
     reader.check()
     await reader.resolved(s, [body])
+    await other_side.check(s, resource, [body])
     return writes.plan(planned.title, [replace(write, after=body)], what=type, notes=planned.notes)
 
 

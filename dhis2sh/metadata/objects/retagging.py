@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import values
+from dhis2sh.metadata import other_side, values
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 
@@ -24,6 +24,7 @@ async def tags_of(s: Session, resource: Resource, texts: Sequence[str]) -> JsonO
             raise UsageError(f"{prop.name} is neither a reference nor an enum", hint="dhis2 metadata update, or patch")
         reader.put(found, path, value)
     reader.check()
+    await other_side.refuse(s, resource, found)
     await reader.resolved(s, [found])
     return found
 

@@ -10,7 +10,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.client.authorities import check_roles
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import expressions, values, writes
+from dhis2sh.metadata import expressions, other_side, values, writes
 from dhis2sh.metadata.hierarchy import check_circles
 from dhis2sh.metadata.owned import with_owners, words_of
 from dhis2sh.metadata.write import Write, called
@@ -47,7 +47,8 @@ async def plan_update(
         raise UsageError(
             f"{len(rows):,} rows for one {resource.singular}", hint="rows name their objects themselves, by id"
         )
-    wanted = [read_row(reader, row, {}, (), f"row {number}" if from_ is not None else "") for number, row in rows]
+    labels = [f"row {number}" if from_ is not None else "" for number, _ in rows]
+    wanted = [read_row(reader, row, {}, (), label) for label, (_, row) in zip(labels, rows, strict=True)]
     reader.check()
     uids = [uid] if uid is not None else await _identified(s, resource, wanted, [f"row {number}" for number, _ in rows])
     found = await writes.read_objects(s, resource.plural, uids)
@@ -61,6 +62,7 @@ async def plan_update(
     if edit:
         changed = [await edited(s, reader, one_only(changed))]
     await reader.resolved(s, changed)
+    await other_side.check(s, resource, changed, found, labels)
     await check_roles(s.client, resource.plural, changed, found)
     changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
     await check_circles(s, resource, found, changed)

@@ -13,7 +13,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.client import jsonpatch, schema
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.files import parse_json
-from dhis2sh.metadata import values, writes
+from dhis2sh.metadata import other_side, values, writes
 from dhis2sh.metadata.choosing import chosen, titled
 from dhis2sh.metadata.objects.renaming import plan_renaming, renamer
 from dhis2sh.metadata.objects.retagging import retagged, tags_of
@@ -138,6 +138,7 @@ async def patch(
         first = str(operation.get("path", "")).split("/")[1:2]
         if first and first[0] not in resource.properties:
             values.property_of(resource, first[0])
+        await other_side.refuse(s, resource, first)
     found = await chosen(s, resource, objects, filter, everything=all)
     pairs: list[Write] = []
     unfit: list[tuple[str, Dhis2Error]] = []

@@ -27,8 +27,8 @@ _TABLES = {"DATA_VALUE": "value", "COMPLETENESS": "completeness", "COMPLETENESS_
 
 BUILT = "analyticsTablesBuilt"
 """The fact that says when the tables were built; empty when they are not there."""
-RUNTIME = "analyticsTablesRuntime"
-"""The fact that says how many seconds the last build took."""
+UPDATED, RUNTIME = "keyLastSuccessfulAnalyticsTablesUpdate", "keyLastSuccessfulAnalyticsTablesRuntime"
+"""The settings in which a server keeps when it built them, and how long that took (system-info 1)."""
 
 
 _ONE = "1 successful and 0 failed items"
@@ -50,7 +50,7 @@ def clear(store: Store) -> None:
     """Drop what the tables hold; queries are then refused with E7144."""
     with store.writing() as connection:
         _empty(connection, TABLE_TYPES)
-        _remember(connection, {BUILT: ""})
+        connection.execute("INSERT OR REPLACE INTO fact VALUES (?, '')", (BUILT,))  # the settings stay, as on a server
 
 
 def views_kept(store: Store) -> int:
@@ -95,7 +95,7 @@ def build(store: Store, types: Sequence[str] = TABLE_TYPES, note: Callable[[str]
             if rows:
                 said += _said_of(name, tables, views)
         seconds = time.perf_counter() - began
-        _remember(connection, {BUILT: now(), RUNTIME: f"{seconds:.3f}"})
+        _remember(connection, seconds)
     for words in [*said, "Updating system settings", "Invalidate analytics caches"]:
         note(words)
     return seconds
@@ -114,8 +114,11 @@ def _said_of(name: str, tables: int, views: Sequence[str]) -> Iterator[str]:
     yield from ("Drop SQL views", *views, f"Swapping analytics tables: '{name}'", done, "Create SQL views", *views)
 
 
-def _remember(connection: sqlite3.Connection, facts: dict[str, str]) -> None:
-    connection.executemany("INSERT OR REPLACE INTO fact VALUES (?, ?)", facts.items())
+def _remember(connection: sqlite3.Connection, seconds: float) -> None:
+    at = now()
+    connection.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (BUILT, at))
+    rows = [("", UPDATED, "", at), ("", RUNTIME, "", lasted(seconds))]
+    connection.executemany("INSERT OR REPLACE INTO setting VALUES (?, ?, ?, ?)", rows)
 
 
 def _empty(connection: sqlite3.Connection, types: Sequence[str]) -> None:

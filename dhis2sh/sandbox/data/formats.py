@@ -203,12 +203,11 @@ def write_csv(found: Iterable[Value], *, named: bool) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(CSV_HEADER)
-    for value in found:
-        body = value.shown()
-        if named:
-            body["followup"] = True if value.follow_up else None
-        gone = "true" if value.deleted else "false" if named else "null"
-        writer.writerow([*(_csv(body.get(name)) for name in _NAMES[:-1]), gone])
+    asked, unasked = ("true", "" if named else "false")
+    gone, there = ("true", "false" if named else "null")
+    for one in found:
+        marks = (asked if one.follow_up else unasked, gone if one.deleted else there)
+        writer.writerow((*one.key, one.value, one.stored_by, one.last_updated, one.comment, *marks))
     return out.getvalue()
 
 

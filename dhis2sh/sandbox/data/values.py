@@ -64,8 +64,8 @@ class Value:
 
 
 def _value(row: tuple[object, ...]) -> Value:
-    key = Key(*(str(part) for part in row[:5]))
-    value, stored_by, created, updated, comment = (None if part is None else str(part) for part in row[5:10])
+    key = Key(*map(str, row[:5]))
+    value, stored_by, created, updated, comment = [None if part is None else str(part) for part in row[5:10]]
     return Value(key, value, stored_by, created, updated, comment, bool(row[10]), bool(row[11]))
 
 
@@ -79,7 +79,7 @@ def select(store: Store, where: str, parameters: Iterable[object], limit: int | 
     """The data values that meet a condition over the columns of `data_value`."""
     cut = "" if limit is None else f" LIMIT {limit}"
     cursor = store.connection.execute(f"SELECT {COLUMNS} FROM data_value WHERE {where}{cut}", tuple(parameters))  # type: ignore[arg-type]
-    return (_value(row) for row in cursor)
+    return map(_value, cursor)
 
 
 def put(connection: sqlite3.Connection, value: Value) -> None:

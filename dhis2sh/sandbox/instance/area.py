@@ -35,6 +35,9 @@ CREATE TABLE IF NOT EXISTS file_content (uid TEXT PRIMARY KEY, content BLOB NOT 
 SECRETS = ("password", "accessToken")
 """What nobody who reads an exchange is shown of how it signs in at its target."""
 
+SIGN_IN = ("type", "username", "clientId", "tokenUri", "scopes")
+"""What of a route's sign-in is shown; the rest is secret."""
+
 
 def _apart(connection: sqlite3.Connection, made: Mapping[str, JsonObject], get: Get) -> Mapping[str, JsonObject]:
     """Exchanges without their secrets, which are kept apart; those that come without any keep the ones they had.
@@ -59,9 +62,31 @@ def _apart(connection: sqlite3.Connection, made: Mapping[str, JsonObject], get: 
     return stored
 
 
+def _signs_in(connection: sqlite3.Connection, made: Mapping[str, JsonObject], get: Get) -> Mapping[str, JsonObject]:
+    """Routes without the secrets of their sign-in, which are kept apart, however they came (created, replaced, patched)."""
+    stored = dict[str, "JsonObject"]()
+    for uid, body in made.items():
+        auth = body.get("auth")
+        if not isinstance(auth, dict):
+            connection.execute("DELETE FROM route_secret WHERE route = ?", (uid,))
+            stored[uid] = body
+            continue
+        shown: JsonObject = {name: auth[name] for name in SIGN_IN if name in auth}
+        if shown.keys() != auth.keys() or not _knows(connection, uid, auth.get("type")):
+            connection.execute("INSERT OR REPLACE INTO route_secret VALUES (?, ?)", (uid, json.dumps(auth)))
+        stored[uid] = {**body, "auth": shown}
+    return stored
+
+
+def _knows(connection: sqlite3.Connection, uid: str, kind: JsonValue) -> bool:
+    """Are there secrets of this kind of sign-in?"""
+    row = connection.execute("SELECT auth FROM route_secret WHERE route = ?", (uid,)).fetchone()
+    return row is not None and json.loads(row[0]).get("type") == kind
+
+
 def _part(body: Mapping[str, JsonValue], name: str) -> JsonObject:
     found = body.get(name)
     return found if isinstance(found, dict) else {}
 
 
-AREA = Area(tables=TABLES, writes={"aggregateDataExchanges": _apart})
+AREA = Area(tables=TABLES, writes={"aggregateDataExchanges": _apart, "routes": _signs_in})

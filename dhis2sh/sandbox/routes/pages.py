@@ -11,9 +11,9 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import base_of
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.people.signin import COOKIE, account_state
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.server import Server

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.analytics import answer as answers
@@ -21,6 +20,7 @@ from dhis2sh.sandbox.analytics.query import Viewer, financial_year_start, read_q
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused, not_acceptable, not_imitated
 

@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.analytics.items import ItemKind, find_items
 from dhis2sh.sandbox.analytics.query import GROUP_SETS
 from dhis2sh.sandbox.data.model import Model, reference, references
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer, base_of
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.listing import matching
 from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES

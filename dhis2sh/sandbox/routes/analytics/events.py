@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.analytics.clusters import cluster_grid, extent, point_of
@@ -19,6 +18,7 @@ from dhis2sh.sandbox.analytics.records import records
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.refused import not_imitated
 from dhis2sh.sandbox.routes.analytics.aggregate import demand_viewable, financial_setting, grid_answer, viewer_of
 

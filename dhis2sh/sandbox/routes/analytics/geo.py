@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, cast
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.query import UnitReader, display_property
 from dhis2sh.sandbox.data.model import Model, references
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.analytics.aggregate import viewer_of
 

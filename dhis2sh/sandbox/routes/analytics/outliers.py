@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.errors import UsageError
@@ -20,6 +19,7 @@ from dhis2sh.sandbox.analytics.outliers import Outlier, Search, find
 from dhis2sh.sandbox.data.model import Model, identifier_of, read_period
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java import numbers
 from dhis2sh.sandbox.metadata.period_names import period_name
 from dhis2sh.sandbox.refused import Refused, not_imitated

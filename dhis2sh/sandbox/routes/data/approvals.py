@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import Period, period_type
 from dhis2sh.sandbox.data import formats
@@ -17,6 +16,7 @@ from dhis2sh.sandbox.data.model import Model, read_period, reference, unreadable
 from dhis2sh.sandbox.data.shown import makers
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import Refused, missing_parameter
 from dhis2sh.sandbox.routes.data.values import body_of, reading

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.data.model import Model, read_period, unreadable_period
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.data.shown import period_reference
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.refused import Refused
 
 if TYPE_CHECKING:

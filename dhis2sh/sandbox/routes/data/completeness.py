@@ -10,7 +10,6 @@ from xml.sax.saxutils import quoteattr
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.data import export, formats
 from dhis2sh.sandbox.data.conflicts import Summary
@@ -18,6 +17,7 @@ from dhis2sh.sandbox.data.imports import Options
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.data.model import Model, reference, references
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.metadata.fields import parse_fields
 
 if TYPE_CHECKING:

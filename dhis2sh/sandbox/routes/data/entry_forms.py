@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data import approval, limits, locks, values
@@ -15,6 +14,7 @@ from dhis2sh.sandbox.data.shown import identified
 from dhis2sh.sandbox.data.values import Key, Value
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
 from dhis2sh.sandbox.routes.data.values import attribute_combo

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import parse_texts, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.integrity.service import Integrity, Kind, chosen, described, known
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import unreadable_value

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.data.model import Model, read_period
 from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.data.shown import period_reference
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer, done, empty
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.period_names import period_name
 from dhis2sh.sandbox.refused import Refused, not_imitated

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.data import export, formats, limits
 from dhis2sh.sandbox.data.limits import Limit, LimitKey
@@ -18,6 +17,7 @@ from dhis2sh.sandbox.data.paging import paged, picked
 from dhis2sh.sandbox.data.shown import period_body
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer, empty
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.data.values import body_of, reading
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer, asked_path
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.metadata.listing import list_objects
 from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.formulas import BadExpression
 from dhis2sh.sandbox.data.model import references
@@ -16,6 +15,7 @@ from dhis2sh.sandbox.data.predicting import Predicted, run_predictor
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer, done
 from dhis2sh.sandbox.http.bodies import with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.jobs.service import Progress, Work
 from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server

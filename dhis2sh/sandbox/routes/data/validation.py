@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.sandbox.data.model import Model, read_period, references
@@ -18,6 +17,7 @@ from dhis2sh.sandbox.data.validation import Side, Values, Violation, number_of, 
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer, empty
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.metadata.period_names import period_name

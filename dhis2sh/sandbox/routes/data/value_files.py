@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.data import values
@@ -14,6 +13,7 @@ from dhis2sh.sandbox.data.imports import server_time
 from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.data.values import Value
 from dhis2sh.sandbox.http.multipart import read_form
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.metadata.value_types import FILE_TYPES, problem
 from dhis2sh.sandbox.refused import Refused, not_found, not_imitated
 from dhis2sh.sandbox.routes.data.grouped import groups_for

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, base_of, empty
 from dhis2sh.sandbox.http.bodies import parse_json, with_body
 from dhis2sh.sandbox.http.multipart import read_form
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.refused import Refused, missing_part, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import with_body
 from dhis2sh.sandbox.http.multipart import Part, read_form
 from dhis2sh.sandbox.http.params import required
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields

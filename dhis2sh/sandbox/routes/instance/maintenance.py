@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.analytics.build import clear as clear_analytics
 from dhis2sh.sandbox.analytics.build import lasted, views_kept
 from dhis2sh.sandbox.http.answers import answer, done, empty
 from dhis2sh.sandbox.http.bodies import with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.defaults import job_parameters
 from dhis2sh.sandbox.importer.derived import missing_option_combos
 from dhis2sh.sandbox.instance.settings import Settings

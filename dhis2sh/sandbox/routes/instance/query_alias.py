@@ -6,10 +6,10 @@ from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.aliases import PREFIX
 from dhis2sh.sandbox.http.answers import answer, base_of
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 

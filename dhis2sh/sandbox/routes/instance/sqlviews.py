@@ -10,10 +10,10 @@ from xml.sax.saxutils import escape
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, base_of, done
 from dhis2sh.sandbox.http.bodies import with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.instance.sqlviews import Grid, check, no_relation, run, substitute
 from dhis2sh.sandbox.jobs.service import Progress
 from dhis2sh.sandbox.refused import Refused, not_found, not_imitated

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.models import facts
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.http.answers import answer, base_of
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.java.moments import now, text_of
 from dhis2sh.sandbox.metadata.fields import parse_fields

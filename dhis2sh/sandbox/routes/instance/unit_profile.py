@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.models import facts
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.bundle import ImportOptions
 from dhis2sh.sandbox.importer.pipeline import Importer
 from dhis2sh.sandbox.metadata.fields import parse_fields

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import JSON, media_type, read_json, unpacked, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.bundle import ImportOptions, import_options
 from dhis2sh.sandbox.importer.csv import CLASSES, bundle_of, units_of_gml
 from dhis2sh.sandbox.importer.pipeline import Importer

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.formulas import Item, describe
 from dhis2sh.dhis2.languages import LANGUAGES, PREFIXES, Language
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.refused import Refused
 from dhis2sh.sandbox.routes.server import Server
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import read_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.merge import Merge
 from dhis2sh.sandbox.refused import Refused, not_allowed
 from dhis2sh.sandbox.routes.server import Server

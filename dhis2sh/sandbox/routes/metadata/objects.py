@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.addresses import of_a_server
 from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
 from dhis2sh.sandbox.http.params import boolean, integer, joined
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.gist import gist_of, list_gist
 from dhis2sh.sandbox.metadata.listing import list_objects, matching

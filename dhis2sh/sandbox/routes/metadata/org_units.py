@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, done
 from dhis2sh.sandbox.http.bodies import read_object, with_body
 from dhis2sh.sandbox.http.params import boolean, integer, joined, many
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.merge import Merge, reference_changes
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.refused import Refused, not_found

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import PATCH, read_object, with_body
 from dhis2sh.sandbox.http.params import required
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.checks import ACCESS, access_strings
 from dhis2sh.sandbox.importer.read import read_sharing
 from dhis2sh.sandbox.importer.report import ErrorReport, ImportReport, ObjectReport, TypeReport

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, base_of, done
 from dhis2sh.sandbox.http.bodies import PATCH, read_json, read_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.axes import merged_views
 from dhis2sh.sandbox.importer.bundle import CREATE, DELETE, UPDATE, ImportOptions, import_options
 from dhis2sh.sandbox.importer.checks import ACCESS

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.http.params import required
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.routes.server import Server

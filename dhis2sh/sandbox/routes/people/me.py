@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, empty
 from dhis2sh.sandbox.http.bodies import JSON, media_type, parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.metadata.fields import parse_fields
@@ -118,7 +118,9 @@ class Api:
             self.server.store.resources["users"], {**changed, "name": user.get("name")}, tree
         )
         shown["displayName"] = user.get("name")
-        shown["sharing"] = {"owner": "XXXXXSystem", "userGroups": {}, "external": False, "users": {}}
+        version = self.server.store.version
+        shown["sharing"] = {"owner": version.itself, "userGroups": {}, "users": {}}
+        shown["sharing"] |= {"external": False} if version.external else {}
         by = cast("JsonObject", shown["lastUpdatedBy"])
         shown["lastUpdatedBy"] = {**by, "name": user.get("name"), "displayName": user.get("name")}
         return answer(shown)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, base_of, done, empty
 from dhis2sh.sandbox.http.bodies import parse_object, parse_texts, with_body
 from dhis2sh.sandbox.http.params import boolean, many, required
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.sandbox.java.moments import now

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.http.bodies import parse_json, parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.importer.pipeline import reference_to_user
 from dhis2sh.sandbox.importer.report import FAILED, ErrorReport, ObjectReport
 from dhis2sh.sandbox.java.moments import now

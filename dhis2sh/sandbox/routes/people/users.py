@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.sandbox.http.answers import base_of, done, empty
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.people.accounts import password_error
 from dhis2sh.sandbox.refused import Refused, not_found, unreadable_value

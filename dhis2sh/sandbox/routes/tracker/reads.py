@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.refused import Refused, no_such_address, not_allowed, not_found, not_imitated
 from dhis2sh.sandbox.routes.server import Server
 from dhis2sh.sandbox.tracker import changes

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.http.answers import answer, asked_path, base_of
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.select import select
 from dhis2sh.sandbox.refused import Refused, not_imitated

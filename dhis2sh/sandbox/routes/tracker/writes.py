@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, cast
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.http.bodies import JSON, media_type, unpacked, unsupported_type, with_body
+from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.java.reader import complaint
 from dhis2sh.sandbox.jobs.service import Progress
