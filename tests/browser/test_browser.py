@@ -1,6 +1,7 @@
 """Signing in and pictures, in a real Chromium against the sandbox's own small pages."""
 
 import asyncio
+import os
 import shutil
 import signal
 import subprocess
