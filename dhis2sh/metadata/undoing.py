@@ -12,7 +12,7 @@ from dhis2sh.changes.own_account import USERS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
-from dhis2sh.dhis2.properties import COUNTED, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
+from dhis2sh.dhis2.properties import COUNTED, DEFAULT_OBJECTS, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import looked, map_layers, writes
 from dhis2sh.metadata.built_upon import Staying, deletion_of_unused
@@ -224,7 +224,7 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
     if now is None:
         return "is gone" if change.action != "update" or before else ""
     if change.action.endswith("delete"):  # what it had, and what its server has put in as it was made again
-        names = [*before, *(name for name, value in now.items() if name not in before and not empty(value))]
+        names = [*before, *(name for name, value in now.items() if name not in before and not _says_none(value))]
     else:
         names = [*{**before, **(change.after or {})}]
     told: list[str] = []
@@ -238,6 +238,11 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
         old, new = ({name: body[name]} if name in body else {} for body in (now, before))
         told.append(PlanStep("update", change.type, before=old, after=new).words() or f"{name} is in another order")
     return f"is not as before: {'; '.join(told)}" if told else ""
+
+
+def _says_none(value: JsonValue) -> bool:
+    """Is a value none at all, or the default of the category model, which is there where nothing is said?"""
+    return empty(value) or (isinstance(value, dict) and value.get("id") in DEFAULT_OBJECTS.values())
 
 
 NO_WAY = "cannot be taken back"
