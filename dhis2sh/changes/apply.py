@@ -183,7 +183,8 @@ def _what_then(entry: Recording, plan: Plan, summary: WriteSummary) -> str:
         rest = plan.rest
         if rest is None and summary.left:
             rest = f"dhis2 undo {plan.undoes} --force  takes back the rest too"
-        return "; ".join(filter(None, (f"dhis2 journal show {entry.id}", rest or "dhis2 explain")))
+        explained = "dhis2 explain" if summary.failures and not rest else None
+        return "; ".join(filter(None, (f"dhis2 journal show {entry.id}", rest, explained)))
     return f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}"
 
 

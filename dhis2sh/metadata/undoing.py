@@ -12,11 +12,11 @@ from dhis2sh.changes.own_account import USERS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
-from dhis2sh.dhis2.properties import COUNTED, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
+from dhis2sh.dhis2.properties import COUNTED, DEFAULT_OBJECTS, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import looked, map_layers, writes
 from dhis2sh.metadata.built_upon import Staying, deletion_of_unused
-from dhis2sh.metadata.bundles.diff import differs
+from dhis2sh.metadata.bundles.diff import differs, empty
 from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import as_made, ids, same, same_property
 from dhis2sh.metadata.objects.deleting import Deletion, deletion
@@ -85,7 +85,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
         changes=metadata, staying=staying.why,
     )  # fmt: skip
-    plan.rest = "" if force else _rest(entry, staying)
+    plan.rest = _rest(entry, staying) if notes.stays and not force else ""
     if not metadata:
         plan.blocked = _refusal(entry)
     elif not plan.steps and notes.stays:
@@ -138,7 +138,7 @@ async def _deleted(
 
 
 def _rest(entry: Entry, staying: Staying) -> str | None:
-    """What to do about what stays, where others stand on it: force is of no use where a server refuses."""
+    """What to do about what stays, where others stand on it, since force is of no use where a server refuses; else None."""
     if staying.first:
         before = "; ".join(f"dhis2 undo {number}" for number in staying.first)
         return f"{before}; dhis2 undo {entry.id}  in this order takes back all of it"
@@ -223,7 +223,10 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
     before, secret = _without_secrets(change.before or {})
     if now is None:
         return "is gone" if change.action != "update" or before else ""
-    names = [*before] if change.action.endswith("delete") else [*{**before, **(change.after or {})}]
+    if change.action.endswith("delete"):  # what it had, and what its server has put in as it was made again
+        names = [*before, *(name for name, value in now.items() if name not in before and not _says_none(value))]
+    else:
+        names = [*{**before, **(change.after or {})}]
     told: list[str] = []
     for name in names:
         if name in NOT_COMPARED or name in secret or _is_again(change.type, name, now, before, types):
@@ -235,6 +238,11 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
         old, new = ({name: body[name]} if name in body else {} for body in (now, before))
         told.append(PlanStep("update", change.type, before=old, after=new).words() or f"{name} is in another order")
     return f"is not as before: {'; '.join(told)}" if told else ""
+
+
+def _says_none(value: JsonValue) -> bool:
+    """Is a value none at all, or the default of the category model, which is there where nothing is said?"""
+    return empty(value) or (isinstance(value, dict) and value.get("id") in DEFAULT_OBJECTS.values())
 
 
 NO_WAY = "cannot be taken back"

@@ -372,3 +372,14 @@ async def test_where_a_server_does_not_filter_by_a_path_its_property_is_read(
     found = {(use["type"], use["id"]) for use in (await call(country, "metadata usage", uid=element)).plain()}
     assert found == wanted
     assert {("visualizations", chart), ("dataElementGroups", "dgLive00001")} <= found
+
+
+async def test_what_a_server_fills_in_as_it_makes_an_object_again_is_told(country: Session) -> None:
+    """It had no value there, and the server's own class begins with one."""
+    body = {"id": "dtLive00001", "name": "Live", "messageTemplate": "Done", "notificationRecipient": "USER_GROUP",
+            "dataSetNotificationTrigger": "DATA_SET_COMPLETION", "sendStrategy": "SINGLE_NOTIFICATION"}  # fmt: skip
+    country.sandbox_store().put_objects({"dataSetNotificationTemplates": [body]})
+    await do(country, "metadata delete", type="dataSetNotificationTemplates", objects=[body["id"]])
+
+    with pytest.raises(PartlyDone, match="relativeScheduledDays: 0 -> nothing"):
+        await do(country, "undo")

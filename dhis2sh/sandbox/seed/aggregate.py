@@ -389,6 +389,7 @@ def _add_notification(book: Book) -> None:
         notificationRecipient="USER_GROUP",
         recipientUserGroup=ref(book.id("userGroups", "Data managers")),
         sendStrategy="SINGLE_NOTIFICATION",
+        relativeScheduledDays=0,
         deliveryChannels=[],
         dataSets=refs(book.ids("dataSets", MONTHLY)),
         notifyUsersInHierarchyOnly=False,
