@@ -79,7 +79,7 @@ async def batches(
             elif rows := list(found.records(names=with_names)):
                 yield rows
         if waiting:
-            s.person.note(f"too much for one answer: asked again in {len(waiting)} pieces")
+            s.person.step(f"too much for one answer: asked again in {len(waiting)} pieces")
 
 
 def too_much(error: Exception) -> bool:
