@@ -77,6 +77,8 @@ async def find(s: Session, sought: Sought) -> list[Row]:
         s.person.warn(
             f"these are the {len(found):,} {which}, and there may be more: ask for fewer periods or units{fewer}"
         )
+    if sought.algorithm == "min-max" and not found:
+        s.person.note("looked at are values alone that a minimum and maximum is set for, which may be none")
     asked = set(sought.periods)
     rows = [_row(item) for item in found]
     return [row for row in rows if any(_within(str(row["period"]), period) for period in asked)]
