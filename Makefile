@@ -7,7 +7,7 @@ SHARED := $(wildcard ../shared/wire)
 INSTALL := $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -b constraints.txt
 CATALOGUE := $(BIN)/python -m dhis2sh.verbs.build_manifest
 
-.PHONY: help setup demo test check bench docs examples conformance test-live smoke
+.PHONY: help setup demo test check lint types bench docs examples conformance outside recordings test-live smoke
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -33,13 +33,17 @@ demo: $(DEMO_READY) ## set up and open the shell on the sandbox; without a termi
 	@$(BIN)/python examples/tour.py
 
 test: setup ## all tests with branch coverage
-	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term --cov-report=xml
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=xml
 	@$(BIN)/python tests/coverage_gate.py
 
-check: setup ## format, lint, types, import contracts, dependencies, no edit of what is generated
+check: types lint ## format, lint, types, import contracts, dependencies, no edit of what is generated
+
+types: setup
+	$(BIN)/pyright
+
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 	$(BIN)/dhis2 dev codegen check --all
@@ -54,13 +58,14 @@ docs: setup ## build the documentation, strict
 examples: setup ## run every example on the sandbox
 	$(BIN)/python examples/run.py
 
-conformance: setup ## score the sandbox against recordings of a real server
-ifeq ($(SHARED),)
-	@echo "conformance: ../shared/wire is not beside this checkout; nothing to compare with"
-else
+conformance: $(if $(SHARED),outside recordings) ## score the sandbox against recordings of a real server
+	@$(if $(SHARED),,echo "conformance: ../shared/wire is not beside this checkout; nothing to compare with")
+
+outside: setup
 	$(BIN)/python tests/sandbox/outside.py
+
+recordings: setup
 	$(BIN)/python tests/sandbox/conformance.py
-endif
 
 test-live: setup ## the tests that need a real server, DHIS2_URL
 	@test -n "$$DHIS2_URL" || { echo "test-live: set DHIS2_URL, DHIS2_USERNAME and DHIS2_PASSWORD; nothing was run"; exit 0; }; \

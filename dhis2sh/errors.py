@@ -196,6 +196,10 @@ class Refused(Dhis2Error):
         self.envelope = envelope
 
 
+class TooLong(Refused):
+    """The address of a request is too long for the server, or for a proxy before it: less of the same would do."""
+
+
 class OutOfDate(Refused):
     """Somebody has changed what a plan is about to change: nothing was sent, and it must be planned anew."""
 

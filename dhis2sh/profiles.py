@@ -336,6 +336,11 @@ def _only_one() -> Active:
         return Active(others[0], f"the only profile, in {others[0].source}")
     if others:
         raise ConfigError("no profile is active", hint=f"dhis2 profile use NAME  ({', '.join(p.name for p in others)})")
+    if (paths.data_dir() / "sandbox.db").is_file():
+        raise ConfigError(
+            "no profile is active; there is a sandbox on this machine",
+            hint="-p sandbox on the line, or for good: dhis2 profile use sandbox",
+        )
     raise ConfigError(
         "there is no profile yet",
         hint="try the sandbox with -p sandbox, or: dhis2 profile add NAME --url URL --username USER",

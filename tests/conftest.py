@@ -3,7 +3,8 @@
 import hashlib
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+import signal
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from dhis2sh.types import JsonObject
 from dhis2sh.verbs import manifest
 from tests.fakes.echo import echo
 from tests.fakes.serve import served
+from tests.measuring import without_halves
 from tests.shared import SHARED, shared
 
 if TYPE_CHECKING:
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
 
 PROCESSES = {"subprocess", "pexpect", "Terminal", "NotebookClient", "distributed", "textual", "playwright"}
 """What a module of tests imports that starts processes, or acts on a screen."""
+
+LONG = (
+    "test_surfaces", "test_packages", "test_four_surfaces", "test_prompt", "test_live_on_sandbox", "test_examples",
+    "test_notebook", "test_every_type", "test_browser", "test_as_code", "test_pull", "test_entry", "test_build",
+    "test_killed", "test_killed_load", "test_seed", "test_plugins", "test_how_it_ends", "test_shell_start",
+)  # fmt: skip
+"""The files that take longest, by name."""
 
 hypothesis.settings.register_profile("loaded", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("loaded")  # a busy machine is no fault of a test
@@ -49,7 +58,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionstart() -> None:
-    """Without a catalogue every surface refuses to start: that is said once, and not by a thousand tests."""
+    """Without a catalogue every surface refuses to start: that is said once, and not by a thousand tests.
+
+    A shell's background has no Ctrl-C, and neither has what is started in it: the tests of Ctrl-C have one everywhere.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         manifest.stale()
     except Dhis2Error as error:
@@ -57,13 +71,24 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What a busy machine does to processes, terminals and browsers is no fault of the product: such tests are tried again.
+    """Long files come first: one that begins last keeps a single core busy while the others are idle.
 
+    What a busy machine does to processes, terminals and browsers is no fault of the product: such tests are tried again.
     All others have one try: a result that differs from run to run is a fault.
     """
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
     for item in items:
         if isinstance(item, pytest.Function) and PROCESSES & vars(item.module).keys():
             item.add_marker(pytest.mark.flaky(reruns=2))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, object, object]:
+    """Behind the tests, and before coverage combines what their processes have left."""
+    result = yield
+    if not hasattr(session.config, "workerinput"):
+        without_halves(session.config.rootpath)
+    return result
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -139,7 +139,7 @@ class Cluster:
         if done.rows is not None:
             self.rows += done.rows
             return
-        halves: Sequence[Piece] = piece.cut() if depth < MOST_CUTS else ()
+        halves: Sequence[Piece] = plan.halves(piece) if depth < MOST_CUTS else ()
         if not halves:
             raise Dhis2Error(
                 "a piece is too much for the server and cannot be cut", hint="fewer items, periods or units"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
 
 from dhis2sh.analytics.items import USER_UNITS, Question
 from dhis2sh.client import reading
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.errors import Refused, ServerFault, TimedOut, UsageError
+from dhis2sh.errors import Refused, ServerFault, TimedOut, TooLong, UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.messages import Grid
@@ -30,6 +31,11 @@ CONCURRENCY = 3
 MOST_PIECES = 5_000
 
 
+def length_of(items: Iterable[str]) -> int:
+    """Characters that some items take in an address, where what parts them is written as three."""
+    return sum(len(quote(item, safe="")) + 3 for item in items)
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Part of a question: some data, some periods, some units."""
@@ -39,7 +45,7 @@ class Piece:
     units: tuple[str, ...]
 
     def cut(self) -> list[Piece]:
-        """The same in two: by time, then by data, then by units. Empty where it is one of each."""
+        """The same in two: by time, then by data, then by units, so that rows keep their order. Empty where it is one of each."""
         for name in ("periods", "data"):
             items = cast("tuple[str, ...]", getattr(self, name))
             if len(items) > 1:
@@ -94,6 +100,8 @@ def too_much(error: Exception) -> bool:
     match error:
         case ServerFault():
             return error.status in {502, 504}
+        case TooLong():
+            return True
         case Refused():
             # E7129 is also what 2.41 to 2.44 say of a program that does not exist (seen)
             large = error.code == "E7129" and "does not exist" not in error.message
@@ -103,9 +111,13 @@ def too_much(error: Exception) -> bool:
 
 
 def with_advice(error: Exception) -> Exception:
-    """An error of analytics, with what to do where their tables are missing."""
+    """An error of analytics, with what to do where their tables are missing, or very many units are named."""
     if isinstance(error, Refused) and error.code == NEVER_BUILT:
         error.hint = HOW_TO_BUILD
+    elif isinstance(error, TooLong):
+        error.hint = (
+            "fewer items in one question: a level or a group (ou=LEVEL-4, ou=OU_GROUP-NAME) names very many units"
+        )
     return error
 
 

@@ -18,10 +18,11 @@ from dhis2sh.analytics import items as written
 from dhis2sh.analytics import made_of
 from dhis2sh.analytics.items import GROUPS, Question
 from dhis2sh.analytics.made_of import MadeOf
-from dhis2sh.analytics.pieces import Piece, ask
+from dhis2sh.analytics.pieces import Piece, ask, length_of
+from dhis2sh.client.data_values import LONGEST
 from dhis2sh.client.limits import meanwhile
 from dhis2sh.dhis2.uids import is_uid
-from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError
+from dhis2sh.errors import Forbidden, NotFound, Refused, TooLong, UsageError
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ class Members:
 
 async def members(s: Session, question: Question, params: Mapping[str, Param]) -> Members:
     """What a question is about, with no value asked for. Raises `Refused`, and `UsageError` for a dimension that is empty."""
-    whole = Piece((), (), ())
-    grid = await ask(s, question, whole, {**params, "skipData": True, "includeMetadataDetails": True})
-    meta = grid.meta_data
+    meta = await _told(s, question, {**params, "skipData": True, "includeMetadataDetails": True})
     found: dict[str, tuple[str, ...]] = {}
     for name, items in (question.dimensions | question.filters).items():
         told = meta.dimensions.get(name)
@@ -78,6 +77,44 @@ async def members(s: Session, question: Question, params: Mapping[str, Param]) -
         else:
             found[name] = tuple(items)
     return Members(found, meta)
+
+
+async def _told(s: Session, question: Question, params: Mapping[str, Param]) -> AnalyticsMetaData:
+    """What a server says of a question, which is asked in parts where it is too long for an address."""
+    halves = _halves(question)
+    if (
+        not halves
+        or length_of(item for items in (question.dimensions | question.filters).values() for item in items) <= LONGEST
+    ):
+        try:
+            return (await ask(s, question, Piece((), (), ()), params)).meta_data
+        except TooLong:
+            if not halves:
+                raise
+    first, second = await asyncio.gather(*(_told(s, half, params) for half in halves))
+    first.items |= second.items
+    for name, more in second.dimensions.items():
+        first.dimensions[name] = list(dict.fromkeys([*first.dimensions.get(name, ()), *more]))
+    return first
+
+
+def _halves(question: Question) -> list[Question]:
+    """A question in two by its longest list of what stands for itself alone; none where there is no such list."""
+    lists = {
+        name: items
+        for name, items in (question.dimensions | question.filters).items()
+        if len(items) > 1 and (name in {"dx", "pe"} or all(map(is_uid, items)))
+    }
+    if not lists:
+        return []
+    name, items = max(lists.items(), key=lambda item: length_of(item[1]))
+    found: list[Question] = []
+    for half in (items[: len(items) // 2], items[len(items) // 2 :]):
+        dimensions, filters = (
+            {**of, name: half} if name in of else of for of in (question.dimensions, question.filters)
+        )
+        found.append(Question(dimensions, filters))
+    return found
 
 
 def _data(items: Sequence[str], told: Sequence[str]) -> list[str]:
@@ -139,6 +176,17 @@ class Planned:
 
         return Piece(short("dx", piece.data), short("pe", piece.periods), short("ou", piece.units))
 
+    def halves(self, piece: Piece) -> list[Piece]:
+        """A piece in two; in more where half of the units that one word stood for are too many for an address."""
+        return [one for half in piece.cut() for one in self._short(half)]
+
+    def _short(self, piece: Piece) -> list[Piece]:
+        sent, whole = self.asked(piece), short_of(self.question)
+        sent = Piece(sent.data or whole.data, sent.periods or whole.periods, sent.units or whole.units)
+        if sum(map(length_of, (sent.data, sent.periods, sent.units))) <= LONGEST:
+            return [piece]
+        return cut(piece, self.cells_of(piece), self.limit, sent)
+
     def key(self, piece: Piece) -> str:
         """A digest of what a piece asks for."""
         rest = {
@@ -160,6 +208,11 @@ class Planned:
         order += [name for name in self.question.dimensions if name not in order]
         sizes = (counted(len(self.members.of[name]), *_WORDS.get(name, (f"of {name}", f"of {name}"))) for name in order)
         return f"{' x '.join(sizes)} = {counted(self.cells, 'cell')}"
+
+
+def short_of(question: Question) -> Piece:
+    """The items of a question as they were given."""
+    return Piece(*(tuple(question.dimensions.get(name, ())) for name in ("dx", "pe", "ou")))
 
 
 _WORDS = {"dx": ("item", "items"), "pe": ("period", "periods"), "ou": ("unit", "units")}
@@ -222,31 +275,55 @@ def _cut_up(
         stamp = digest([built, partly, info.get("revision"), s.profile.url, server.me, server.settings])
     axes = [known.of[name] if name in question.dimensions else () for name in ("dx", "pe", "ou")]
     cells = math.prod(len(axis or "1") for axis in axes) * _others(known, question)
-    pieces = list(cut(Piece(*axes), cells, server.limit))
+    beside = [item for name, items in question.dimensions.items() if name not in _WORDS for item in items]
+    beside += [item for items in question.filters.values() for item in items]
+    pieces = cut(Piece(*axes), cells, server.limit, short_of(question), LONGEST - length_of(beside))
     return Planned(question, params, known, pieces, cells, server.limit, stamp, built, found)
 
 
-def cut(whole: Piece, cells: int, limit: int) -> list[Piece]:
+def cut(whole: Piece, cells: int, limit: int, short: Piece | None = None, room: int = LONGEST) -> list[Piece]:
     """A piece in those that are asked for: by time first, then by data, then by units.
+
+    Units that one word stands for stay together, as many as the server gives: named one by one they make an address that no server takes.
 
     Parameters:
         cells: of the whole; limit: rows that the server gives at once.
+        short: what stands for all of each in an address, such as LEVEL-4; the items themselves without it.
+        room: characters of an address that there are for them.
     """
-    room = min(limit, CELLS, max(FEW, math.ceil(cells / AT_ONCE)))
+    short = short or whole
+    most = min(limit, CELLS, max(FEW, math.ceil(cells / AT_ONCE)))
     data, periods, units = (len(axis or "1") for axis in (whole.data, whole.periods, whole.units))
     each = max(1, cells // (data * periods * units))
-    sizes = [1, 1, 1]
-    sizes[2] = min(units, max(1, room // each))
-    if sizes[2] == units:
-        sizes[0] = min(data, max(1, room // (each * units)))
-    if sizes[0] == data:
-        sizes[1] = min(periods, max(1, room // (each * units * data)))
+    together = len(short.units) < units and units * each <= limit
+    left = room - _longest(whole.data) - _longest(whole.periods)
+    by_units = _fitting(whole.units, short.units, units if together else most // each, left)
+    by_data = by_periods = 1
+    if by_units == units:
+        room -= length_of(short.units)
+        by_data = _fitting(whole.data, short.data, most // (each * units), room)
+        if by_data == data:
+            room -= length_of(short.data)
+            by_periods = _fitting(whole.periods, short.periods, most // (each * units * data), room)
     return [
         Piece(tuple(some_data), tuple(some_periods), tuple(some_units))
-        for some_periods in _chunks(whole.periods, sizes[1])
-        for some_data in _chunks(whole.data, sizes[0])
-        for some_units in _chunks(whole.units, sizes[2])
+        for some_periods in _chunks(whole.periods, by_periods)
+        for some_data in _chunks(whole.data, by_data)
+        for some_units in _chunks(whole.units, by_units)
     ]
+
+
+def _fitting(items: Sequence[str], short: Sequence[str], wanted: int, room: int) -> int:
+    """How many items of a dimension are asked for at once: as many as wanted, if the address has room for them."""
+    there = len(items or "1")
+    if wanted >= there and length_of(short) <= room:
+        return there
+    return max(1, min(there, wanted, room // _longest(items)))
+
+
+def _longest(items: Sequence[str]) -> int:
+    """Characters of an address that one item takes at most."""
+    return length_of([max(items, key=len, default="")])
 
 
 def _chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:

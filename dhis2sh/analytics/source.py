@@ -73,4 +73,4 @@ class Numbers:
 
     async def smaller(self, part: Piece) -> Sequence[Piece]:
         """A piece in two."""
-        return part.cut()
+        return self.plan.halves(part)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from dhis2sh.as_code.members import USERS
+from dhis2sh.as_code.scope import GROUPS, MANIFEST, MEMBERS
 from dhis2sh.as_code.secret import open_ones
 from dhis2sh.dhis2.as_code import left_out
 from dhis2sh.dhis2.moved import MOVED
@@ -49,7 +51,8 @@ def _wrong(plural: str, body: JsonObject) -> Iterator[Problem]:
     known = properties_of(plural)
     for name, value in body.items():
         if left_out(plural, name):
-            yield (name,), f"{name} is in no file: it is one server's own", "take the line out"
+            more = f", or add {MEMBERS} below also: of {MANIFEST}" if (plural, name) == (GROUPS, USERS) else ""
+            yield (name,), f"{name} is in no file: it is one server's own", f"take the line out{more}"
         elif name == "sharing" and not shareable(plural):
             yield (name,), f"{plural} have no sharing of their own", "take the lines out"
         elif name == "sharing":

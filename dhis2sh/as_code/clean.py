@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 FIRST = ("id", "code", "name", "shortName", "description", "formName")
 LAST = ("attributeValues", "translations", "sharing")
 JOBS, ONCE = "jobConfigurations", "ONCE_ASAP"
-GROUPS = "userGroups"
 
 
 def is_managed(plural: str, raw: Row, job_types: Collection[str] = ()) -> bool:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.as_code import members
 from dhis2sh.as_code.checking import check
-from dhis2sh.as_code.clean import GROUPS, adapted, shared_without, sorted_keys, strangers
+from dhis2sh.as_code.clean import adapted, shared_without, sorted_keys, strangers
 from dhis2sh.as_code.counterparts import under
-from dhis2sh.as_code.scope import APPS, SETTINGS, STORE
+from dhis2sh.as_code.scope import APPS, GROUPS, SETTINGS, STORE
 from dhis2sh.as_code.secret import hidden, open_ones
 from dhis2sh.as_code.server import Server, entry
+from dhis2sh.as_code.yaml_text import Document
 from dhis2sh.dhis2.as_code import is_state
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, SAVED_BY
 from dhis2sh.dhis2.references import label
@@ -24,14 +26,13 @@ from dhis2sh.instance.app_changes import Listed
 from dhis2sh.metadata.bundles.diff import differs, empty
 from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models import facts
-from dhis2sh.redact import SECRET
+from dhis2sh.redact import SECRET, is_secret
 from dhis2sh.types import JsonValue
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.as_code.counterparts import Way
     from dhis2sh.as_code.scope import Scope
-    from dhis2sh.as_code.yaml_text import Document
     from dhis2sh.metadata.bundles.adapting import Adapted, UnknownValue
     from dhis2sh.metadata.bundles.report import AdaptedProperty
     from dhis2sh.models.facts import Resource
@@ -72,13 +73,12 @@ class Said(Protocol):
         ...
 
 
-class DifferenceRow(BaseModel):
-    """One difference.
+class OneDifference(BaseModel):
+    """One difference between two states of an instance.
 
     Parameters:
-        change: `added` is only in the directory, `removed` only on the server, `changed` one property of what both have.
-        before, after: what the server has, and what the directory says.
-        file: where the directory says it.
+        change: `added` is only in the second, `removed` only in the first, `changed` one property of what both have.
+        before, after: what the first and what the second says.
     """
 
     change: Change
@@ -88,6 +88,15 @@ class DifferenceRow(BaseModel):
     property: str | None = None
     before: JsonValue = None
     after: JsonValue = None
+
+
+class DifferenceRow(OneDifference):
+    """One difference: before is the server, after the directory.
+
+    Parameters:
+        file: where the directory says it.
+    """
+
     file: str | None = None
 
 
@@ -235,11 +244,12 @@ async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Compa
         for plural, number in found.left_out.items()
         if number
     ]
-    how = "left out of sharing" if server.all_groups else "in sharing, and nowhere that this account can see"
-    found.notes += [
-        f"{how}: the group {uid}, which is in no file and not on the server: {listed(names, SHOWN)}"
-        for uid, names in found.strangers.items()
-    ]
+    which = (
+        "left out of sharing: the group {}, which is in no file and not on the server: {}"
+        if server.all_groups
+        else "sharing names the group {}, which is in no file and which this account does not see on the server: {}"
+    )
+    found.notes += [which.format(uid, listed(names, SHOWN)) for uid, names in found.strangers.items()]
     return found
 
 
@@ -262,6 +272,8 @@ async def _compare_type(
     found.changes += said.changes
     found.unknown += said.unknown
     bodies, met = said.bundle.objects.get(plural, {}), set[str]()
+    if plural == GROUPS and server.usernames is not None:
+        documents = {uid: _with_members(server.usernames, one, bodies[uid], found) for uid, one in documents.items()}
     async for page in server.pages(plural):
         for raw, clean in page:
             uid = str(raw["id"])
@@ -296,6 +308,19 @@ def _known(server: Server, plural: str, body: JsonObject, groups: Collection[str
     return shared_without(body, gone) if gone and server.all_groups else body
 
 
+def _with_members(usernames: Mapping[str, str], document: Document, body: JsonObject, found: Comparison) -> Document:
+    """The file of a group, its members checked and set aside: those with an account become a property of what is said."""
+    names = members.said(document)
+    if names is None:
+        return document
+    known = {*usernames.values()}
+    if unknown := [name for name in names if name not in known]:
+        found.notes.append(f"left out of {label(body)}: no such account on this server: {listed(unknown, SHOWN)}")
+    body[members.USERS] = [name for name in names if name in known]
+    value = {name: item for name, item in document.value.items() if name != members.USERS}
+    return Document(document.where, value, document.lines)
+
+
 def stamp_of(raw: Row) -> tuple[str | None, str | None]:
     """When an object was saved last, and by whom, as the server says it."""
     by = raw.get(SAVED_BY)
@@ -324,7 +349,7 @@ def differences(
     found: dict[str, tuple[JsonValue, JsonValue]] = {}
     for name in sorted({*there, *said}):
         before, after = there.get(name), said.get(name)
-        if name == "sharing":
+        if name == "sharing" or (plural, name) == (GROUPS, members.USERS):
             if after is not None and before != after:
                 found[name] = (before, after)
         elif name not in said and (nothing(before) or (source is not None and name not in source.properties)):
@@ -353,11 +378,18 @@ async def _compare_settings(server: Server, document: Document, found: Compariso
             )
         if any(open_ones({name: value})):
             raise UsageError(f"{document.at(name)}: a secret does not stand in a file", hint=f"{name}: '{SECRET}'")
+        if name not in there and value == "":
+            continue  # up to 2.41 a server lists no setting without a value
         if name not in there:
             hint = did_you_mean(name, [*there])
             if hint is not None and value != SECRET:
                 raise UsageError(f"{document.at(name)}: there is no setting '{name}'", hint=hint)
-            found.notes.append(f"left out: setting {name}: this server does not have it")
+            why = (
+                "a server gives it to nobody: dhis2 system settings set"
+                if is_secret(name)
+                else "this server does not have it"
+            )
+            found.notes.append(f"left out: setting {name}: {why}")
             continue
         before = there[name]
         if not nothing(before) and not nothing(value) and _kind(before) != _kind(value):

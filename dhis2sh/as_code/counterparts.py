@@ -28,12 +28,13 @@ class Counterparts:
     """A directory as it reads under the UIDs of a server; to a comparison it is what a directory is.
 
     Parameters:
-        said: the directory.
+        said: the directory; `read` what of it was read already, by type.
         uids: what stands for a UID of it.
         notes: what was found by what, in words.
     """
 
     said: Said
+    read: Mapping[str, Mapping[str, Document]] = field(default_factory=dict[str, "Mapping[str, Document]"])
     uids: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: Sequence[str] = ()
 
@@ -50,7 +51,8 @@ class Counterparts:
     def objects(self, plural: str) -> dict[str, Document]:
         """The objects of a type by the UID that they have on the server. Raises `UsageError` for two of one UID."""
         found: dict[str, Document] = {}
-        for document in self.said.objects(plural).values():
+        documents = self.read[plural] if plural in self.read else self.said.objects(plural)
+        for document in documents.values():
             mine = self._mapped(document)
             uid = str(mine.value["id"])
             if uid in found:
@@ -85,15 +87,12 @@ async def under(server: Server, said: Said, by: Sequence[Way]) -> Counterparts:
     Parameters:
         by: in which order counterparts are looked for; a name finds one only where no two objects may share it.
     """
-    source, wanted = Bundle(origin=str(said.root)), list[str]()
-    for plural in said.scope.types:
-        if plural in server.types and server.types[plural].in_bundles:
-            documents = said.objects(plural)
-            wanted += [plural] if documents else []
-            for document in documents.values():
-                source.add(plural, document.value)
+    types = [name for name in said.scope.types if name in server.types and server.types[name].in_bundles]
+    read = {plural: said.objects(plural) for plural in types}
+    wanted = [plural for plural in types if read[plural]]
     if not wanted:
         return Counterparts(said)
+    source = Bundle({plural: {uid: one.value for uid, one in read[plural].items()} for plural in wanted})
     there = await server_bundle(server.s.client, wanted, fields_for(server.types[plural] for plural in wanted))
     found = fit(source, there, server.types, ("uid", *by), unique_names=True)
     counts = Counter((match.type, match.by) for match in found.matches)
@@ -101,4 +100,4 @@ async def under(server: Server, said: Said, by: Sequence[Way]) -> Counterparts:
         f"under the UID that the server has: {number:,} {plural}, found by {way}"
         for (plural, way), number in counts.items()
     ]
-    return Counterparts(said, found.uids, notes)
+    return Counterparts(said, read, found.uids, notes)

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from dhis2sh.as_code import members
 from dhis2sh.as_code.clean import sharing_of
 from dhis2sh.as_code.compared import SETTINGS, STORE, Comparison, Object, Said, Value, compare, told
 from dhis2sh.as_code.folder import APPS_FILE
+from dhis2sh.as_code.scope import GROUPS
 from dhis2sh.as_code.secret import Secrets, places
 from dhis2sh.as_code.server import server_of
 from dhis2sh.changes.plan import PartDone, Plan
@@ -95,7 +97,7 @@ async def plan(
 
     Raises `UsageError` with file and line for what cannot stand in a file.
     """
-    server = await server_of(s, folder.scope.types)
+    server = await server_of(s, folder.scope)
     found = await compare(server, folder, by)
     title = title or f"apply {folder.root.name or folder.root}"
     hub = Hub(s.client, hub_url)
@@ -148,6 +150,8 @@ class _Applying:
         if isinstance(sharing := filled.get("sharing"), dict):
             there = raw.get("sharing")
             filled["sharing"] = sharing_of(sharing, there if isinstance(there, dict) else None)
+        if one.plural == GROUPS and members.USERS in filled:
+            filled[members.USERS] = members.as_references(filled[members.USERS], raw, self._server.usernames or {})
         if one.raw is None:
             return Write(one.plural, None, filled)
         after: JsonObject = copy.deepcopy(raw)
@@ -323,6 +327,6 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
     if objects:
         plans.append(await undoing.objects_of(s, journal, entry, objects, force=force))
     blocked = [plan.blocked for plan in plans]
-    made = together(f"undo entry {entry.id}: {entry.title}", plans, AsCode, "undone")
+    made = together(entry.undo_title, plans, AsCode, "undone")
     made.blocked = next((why for why in blocked if why is not None), None) if not made.steps else None
     return made

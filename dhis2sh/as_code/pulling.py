@@ -17,17 +17,21 @@ from pydantic import BaseModel
 
 from dhis2sh import paths
 from dhis2sh.as_code import folder, yaml_text
+from dhis2sh.as_code.clean import JOBS
 from dhis2sh.as_code.folder import APPS_FILE, METADATA, SETTINGS_FILE
-from dhis2sh.as_code.scope import APPS, KINDS, MANIFEST, SETTINGS, STORE, Scope, possible, wanted
+from dhis2sh.as_code.scope import APPS, GROUPS, KINDS, MANIFEST, MEMBERS, SETTINGS, STORE, Scope, possible, wanted
 from dhis2sh.as_code.secret import places
 from dhis2sh.as_code.server import Server, entry, server_of
 from dhis2sh.errors import UsageError
+from dhis2sh.instance import jobs
+from dhis2sh.instance.documents import DOCUMENTS
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dhis2sh.session import Session
+    from dhis2sh.types import JsonValue
 
 SHOWN = 5
 BESIDE = ".dhis2sh-pull-"
@@ -70,7 +74,7 @@ async def pull(s: Session, root: Path, words: Sequence[str], without: Sequence[s
     Raises `UsageError` where the directory holds other things, or work would be lost.
     """
     about, now = await _about(s, root, words, without)
-    server = await server_of(s, now.types)
+    server = await server_of(s, now)
     with _beside(root) as new:
         secrets = Counter[str]()
         counts = await _fill(s, server, now, new, secrets)
@@ -79,11 +83,40 @@ async def pull(s: Session, root: Path, words: Sequence[str], without: Sequence[s
         if not overwrite:
             await asyncio.to_thread(_check_kept, root, [*changed, *gone])
         await asyncio.to_thread(_put, root, new, changed, gone)
-    notes = server.told()
+    notes = [*server.told(), *await _in_no_file(s, server, now, counts, everything=not words)]
     if secrets:
         told = listed((f"{name} ({number:,})" for name, number in secrets.items()), SHOWN)
         notes.append(f"secrets are in no file, (secret) stands in their place: {told}")
-    return Pulled(directory=str(root), files=counts, written=len(changed), removed=len(gone), same=same, notes=notes)
+    written = sum(name != MANIFEST for name in changed)  # it is about the files, and none of those that are counted
+    same -= written == len(changed)
+    return Pulled(directory=str(root), files=counts, written=written, removed=len(gone), same=same, notes=notes)
+
+
+async def _in_no_file(
+    s: Session, server: Server, now: Scope, counts: Mapping[str, int], *, everything: bool
+) -> list[str]:
+    """What somebody may miss in the files, in words.
+
+    Parameters:
+        counts: how many files of each kind there are.
+        everything: all that can be in files was pulled.
+    """
+    notes: list[str] = []
+    if counts.get(GROUPS) and MEMBERS not in now.also:
+        notes.append("who belongs to groups is in no file; --types members adds it, by username")
+    if JOBS in now.types and (queues := dict.fromkeys(str(row["queue"]) for row in await jobs.queues(s))):
+        notes.append(f"left out: queues of jobs: {listed(queues, SHOWN)}; dhis2 jobs queues lists them")
+    if everything and (number := (await s.client.list_page(DOCUMENTS, {"fields": "id", "pageSize": 1})).total):
+        notes.append(f"left out: {counted(number, 'document')}; dhis2 files documents list")
+    if homeless := [key for key, app in (await server.apps()).items() if not _at_hub(app)] if APPS in now.also else []:
+        notes.append(
+            f"apps of no App Hub: {listed(homeless, SHOWN)}; an apply elsewhere wants their zips beside {APPS_FILE}"
+        )
+    return notes
+
+
+def _at_hub(app: JsonValue) -> bool:
+    return isinstance(app, dict) and "appHubId" in app
 
 
 async def _about(s: Session, root: Path, words: Sequence[str], without: Sequence[str]) -> tuple[Scope, Scope]:

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 MANIFEST = "instance.yaml"
 FORMAT = 1
-SETTINGS, STORE, APPS = "settings", "dataStore", "apps"
-KINDS = (SETTINGS, STORE, APPS)
-"""What a directory may hold beside metadata."""
+SETTINGS, STORE, APPS, MEMBERS = "settings", "dataStore", "apps", "members"
+USUAL = (SETTINGS, STORE, APPS)
+KINDS = (*USUAL, MEMBERS)
+"""What a directory may hold beside metadata; of `MEMBERS` (who belongs to groups) only where it is asked for."""
+GROUPS = "userGroups"
 KEYS = ("format", "dhis2", "types", "also")
 
 
@@ -51,7 +53,10 @@ class Scope:
                     f"{MANIFEST} says nothing of '{word}'",
                     hint=did_you_mean(word, [*self.types, *self.also]) or f"dhis2 instance pull DIR --types {word}",
                 )
-        chosen = {*(named or (*self.types, *self.also))} - {*gone}
+        chosen = _with_groups({*(named or (*self.types, *self.also))})
+        if GROUPS in chosen and MEMBERS in self.also:
+            chosen.add(MEMBERS)
+        chosen -= {*gone}
         return replace(
             self,
             types=tuple(name for name in self.types if name in chosen),
@@ -105,7 +110,7 @@ async def wanted(s: Session, words: Sequence[str], without: Sequence[str]) -> Sc
     """
     version = await s.client.version()
     known = possible((await schema.resources_of(s.client)).values())
-    chosen = await _named(s, words, known) if words else {*known, *KINDS}
+    chosen = _with_groups(await _named(s, words, known)) if words else {*known, *USUAL}
     chosen -= await _named(s, without, known)
     return Scope(
         f"{version.major}.{version.minor}",
@@ -128,3 +133,8 @@ async def _named(s: Session, words: Sequence[str], known: Sequence[str]) -> set[
             )
         found.add(plural)
     return found
+
+
+def _with_groups(chosen: set[str]) -> set[str]:
+    """Members stand in the files of their groups."""
+    return chosen | {GROUPS} if MEMBERS in chosen else chosen

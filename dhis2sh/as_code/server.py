@@ -8,7 +8,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.as_code.clean import GROUPS, JOBS, adapted, is_managed, shared_without, sorted_keys, strangers
+from dhis2sh.as_code import members
+from dhis2sh.as_code.clean import JOBS, adapted, is_managed, shared_without, sorted_keys, strangers
+from dhis2sh.as_code.scope import GROUPS, MEMBERS
 from dhis2sh.as_code.secret import hidden
 from dhis2sh.client import reading, schema
 from dhis2sh.dhis2.as_code import is_state
@@ -20,6 +22,7 @@ from dhis2sh.redact import SECRET, is_secret
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
+    from dhis2sh.as_code.scope import Scope
     from dhis2sh.client.requests import Param
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
@@ -46,6 +49,8 @@ class Server:
     job_types: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     all_groups: bool = False
+    usernames: Mapping[str, str] | None = None
+    """By UID, where files say who belongs to groups."""
     gone: Counter[str] = field(default_factory=Counter[str])
     """Groups that are gone and that sharing still names, with the number of objects: no file says them."""
     closed: list[str] = field(default_factory=list[str])
@@ -59,6 +64,9 @@ class Server:
                 some = {str(row["id"]): row for row in rows if is_managed(plural, row, self.job_types)}
                 found = adapted(plural, map(self._plain, some.values()), self.types, newer=self.newer)
                 clean = found.bundle.objects.get(plural, {})
+                if plural == GROUPS and self.usernames is not None:
+                    for uid, body in clean.items():
+                        body[members.USERS] = members.named(some[uid], self.usernames)
                 yield [(raw, clean[uid]) for uid, raw in some.items()]
 
     def _plain(self, row: Row) -> Row:
@@ -134,14 +142,17 @@ def entry(namespace: str, key: str, value: JsonValue) -> JsonObject:
     return {"namespace": namespace, "key": key, "value": sorted_keys(hidden(value))}
 
 
-async def server_of(s: Session, plurals: Sequence[str]) -> Server:
+async def server_of(s: Session, scope: Scope) -> Server:
     """The server of a session.
 
     Parameters:
-        plurals: the types that matter.
+        scope: what matters of it.
     """
     types = await schema.types_of(s.client)
-    known = frozenset(await jobs.job_types(s)) if JOBS in plurals else frozenset[str]()
+    known = frozenset(await jobs.job_types(s)) if JOBS in scope.types else frozenset[str]()
     groups = frozenset(str(row["id"]) for row in await reading.all_of(s.client, GROUPS, fields="id"))
     whole = (await s.client.system.me()).may("ALL")
-    return Server(s, types, (await s.client.version()).newer_than_known, known, groups, whole)
+    found = Server(s, types, (await s.client.version()).newer_than_known, known, groups, whole)
+    if MEMBERS in scope.also:
+        found.usernames = await members.people(s)
+    return found

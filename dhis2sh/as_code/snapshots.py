@@ -19,13 +19,22 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel
 
 from dhis2sh import paths
-from dhis2sh.as_code.compared import APPS, SETTINGS, STORE, Change, Comparison, differences, source_of, stamp_of
+from dhis2sh.as_code.compared import (
+    APPS,
+    SETTINGS,
+    STORE,
+    Change,
+    Comparison,
+    OneDifference,
+    differences,
+    source_of,
+    stamp_of,
+)
 from dhis2sh.as_code.scope import Scope, wanted
 from dhis2sh.as_code.server import Server, entry, server_of
 from dhis2sh.as_code.yaml_text import Document
 from dhis2sh.dhis2.references import label
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
-from dhis2sh.types import JsonValue
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,22 +69,13 @@ class SnapshotRow(BaseModel):
         return f"{self.name}: {self.objects:,} objects of {self.server} (DHIS2 {self.version}), {self.bytes:,} bytes"
 
 
-class ChangedSince(BaseModel):
-    """One thing that is not as it was.
+class ChangedSince(OneDifference):
+    """One thing that is not as it was: before is then, after is now.
 
     Parameters:
-        change: `added` was not there, `removed` is gone, `changed` one property.
-        before, after: then and now.
         at, by: when the object was saved last and by whom; of what is gone nobody knows.
     """
 
-    change: Change
-    type: str
-    id: str
-    name: str
-    property: str | None = None
-    before: JsonValue = None
-    after: JsonValue = None
     at: str | None = None
     by: str | None = None
 
@@ -167,7 +167,7 @@ async def take(s: Session, name: str | None, words: Sequence[str], without: Sequ
             f"there is a snapshot '{name}' already", hint="another name, or none: it is called by the moment"
         )
     about = await wanted(s, words, without)
-    server = await server_of(s, about.types)
+    server = await server_of(s, about)
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     row = SnapshotRow(
         name=name, taken=moment.isoformat(timespec="milliseconds"), server=s.profile.url or "", version=str(await s.client.version()),

@@ -181,7 +181,10 @@ def _what_then(entry: Recording, plan: Plan, summary: WriteSummary) -> str:
     if plan.writer is not None and plan.writer.bulk and not (summary.created or summary.updated or summary.deleted):
         return f"dhis2 journal show {entry.id}"  # what was there already is not taken back
     if plan.undoes is not None:  # to undo the undo would bring back what was just taken back
-        return f"dhis2 journal show {entry.id}; dhis2 undo {plan.undoes} --force  takes back the rest too"
+        rest = plan.rest
+        if rest is None and summary.left:
+            rest = f"dhis2 undo {plan.undoes} --force  takes back the rest too"
+        return "; ".join(filter(None, (f"dhis2 journal show {entry.id}", rest or "dhis2 explain")))
     return f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}"
 
 

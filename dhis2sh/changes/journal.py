@@ -11,6 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import sqlite3
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -50,8 +51,11 @@ ADDED = {
 """Columns that a journal of an earlier version lacks."""
 
 
+_MD5 = re.compile(r'"md5": ?"([0-9a-f]{32})"')
 LARGEST = 64 * 1024 * 1024
 """Bytes of a journal beyond which the oldest writes are forgotten."""
+WRITTEN: frozenset[State] = frozenset({"done", "sent"})
+"""States of what was written, or may have been."""
 KEPT = 100
 """So many of the newest writes are never forgotten by themselves."""
 
@@ -77,6 +81,11 @@ class Change:
     after: JsonObject | None
     state: State
     reason: str | None
+
+    @property
+    def written(self) -> bool:
+        """Was it written, or may it have been?"""
+        return self.state in WRITTEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +130,16 @@ class Entry:
     writer: str = OBJECTS
     bulk: int = 0
     states: dict[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def undo_title(self) -> str:
+        """What the plan that takes it back is called."""
+        return f"undo entry {self.id}: {self.title}"
+
+    @property
+    def undoable(self) -> bool:
+        """Has it written something, is it no undo itself, and has nobody taken it back?"""
+        return self.undone_by is None and self.undoes is None and bool(WRITTEN & self.states.keys())
 
 
 class Journal:
@@ -289,8 +308,7 @@ class Journal:
     def entry(self, number: int | None = None) -> Entry:
         """One write by its number; the newest one that can be taken back without it. Raises `NotFound`."""
         for entry in self.entries():
-            undoable = entry.undone_by is None and entry.undoes is None and {"done", "sent"} & set(entry.states)
-            if entry.id == number or (number is None and undoable):
+            if entry.id == number or (number is None and entry.undoable):
                 return entry
         what = f"no entry {number}" if number is not None else "nothing to take back"
         raise NotFound(f"the journal has {what}", hint="dhis2 journal list")
@@ -340,6 +358,27 @@ class Journal:
                 connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(number,) for number in numbers])  # noqa: S608
         with self._writing() as connection:
             connection.execute("VACUUM")
+
+    def files(self, numbers: Sequence[int] | None = None) -> set[str]:
+        """The MD5 sums of files that changes name.
+
+        Parameters:
+            numbers: what was there before these entries, and is kept for who takes them back; of all entries, and what
+                came after too, without it.
+        """
+        if not self.path.is_file():
+            return set()
+        with self._reading() as connection:
+            rows = connection.execute("SELECT entry, before, after FROM change").fetchall()
+        wanted = None if numbers is None else {*numbers}
+        texts = [
+            text
+            for entry, before, after in rows
+            if wanted is None or entry in wanted
+            for text in ((before, after) if wanted is None else (before,))
+            if text
+        ]
+        return {found for text in texts for found in _MD5.findall(text)}
 
     def loads(self) -> set[str]:
         """The names of the loads of which a part may still be taken back."""
@@ -426,6 +465,11 @@ def of(profile: str) -> Journal:
     """The journal of a profile by its name."""
     name = profile.replace(":", "%3A")  # of `sandbox:NAME`; a colon is no part of a file's name on every system
     return Journal(paths.data_dir() / "journal" / f"{name}.db")
+
+
+def every() -> list[Journal]:
+    """The journals of all profiles of this machine."""
+    return [Journal(path) for path in sorted((paths.data_dir() / "journal").glob("*.db"))]
 
 
 def forget(profile: str) -> int:

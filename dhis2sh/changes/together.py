@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
-from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, ReportedByType
+from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, ReportedByType
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import PlanStep, Writer, WriteSummary
@@ -30,27 +30,20 @@ class PartOf(Part):
 
 
 @dataclass(slots=True)
-class Together:
+class Together(PlainWriter):
     """Writers one after the other; where one is refused something, those behind it are not begun.
 
     Who makes such a plan derives from this, with a name of its own and a way back under it.
 
     Parameters:
-        what: what is written, in words.
         writers: in their order, none of them a bulk writer.
         sizes: how many of the plan's steps are of each.
-        notes, again: as of every writer.
     """
 
     name: ClassVar[str] = NAME
-    bulk: ClassVar[bool] = False
 
-    what: str
     writers: Sequence[Writer]
     sizes: Sequence[int]
-    notes: Sequence[str] = ()
-    again: str = AGAIN
-    concurrency: int = 1
     _stopped: bool = field(default=False, init=False)
 
     def parts(self) -> Iterator[Part]:
@@ -117,7 +110,8 @@ def together(title: str, plans: Sequence[Plan], kind: type[Together], what: str)
     steps: list[PlanStep] = [step for plan in plans for step in plan.steps]
     notes = list(dict.fromkeys(note for plan in plans for note in plan.notes))
     some = [plan for plan in plans if plan.writer is not None and plan.steps]
-    writer = kind(what, [cast("Writer", plan.writer) for plan in some], [len(plan.steps) for plan in some], notes)
+    writers, sizes = [cast("Writer", plan.writer) for plan in some], [len(plan.steps) for plan in some]
+    writer = kind(writers, sizes, notes=notes, what=what)
     reported = next((plan for plan in some if plan.report is not None), None)
     report = None if reported is None else reported.report
     if isinstance(report, ReportedByType):

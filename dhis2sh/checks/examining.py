@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from dhis2sh.checks import forms, formulas, integrity, people, quirks, server, texts, units
 from dhis2sh.checks.finding import Examined, Finding
-from dhis2sh.checks.probing import PROBES, Area, Found, Look, Probe
-from dhis2sh.client.limits import gather_bounded
+from dhis2sh.checks.probing import AREAS, FIELDS, NAMED, OF_SERVER, PROBES, Area, Found, Look, Probe
+from dhis2sh.client.limits import gather_bounded, meanwhile
+from dhis2sh.client.whole_types import WholeTypes
 from dhis2sh.errors import AccessError, Forbidden, NotFound, Refused, TimedOut, did_you_mean
+from dhis2sh.instance import access
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -24,17 +27,40 @@ MODULES = (texts, forms, formulas, units, people, server)
 AT_ONCE = 8
 
 
-async def look_of(s: Session) -> Look:
-    """What probes look at. The age of things is counted by the server's clock, which has its own zone."""
-    info = await s.client.system.info()
+@asynccontextmanager
+async def looking(s: Session, probes: Sequence[Probe]) -> AsyncGenerator[Look]:
+    """What probes look at, as long as the block lasts. The age of things is counted by the server's clock, which has its own zone.
+
+    Parameters:
+        probes: who will look: where they are all of an area, its types are read ahead.
+    """
+    info, settings, fields = await asyncio.gather(s.client.system.info(), _settings(s), _fields(s, probes))
     moment = info.get("serverDate")
     now = dt.datetime.fromisoformat(moment).replace(tzinfo=None) if isinstance(moment, str) else dt.datetime.now()
-    settings: JsonObject = {}
+    async with WholeTypes(s.client, *fields) as read:
+        yield Look(s, now, info, settings, read)
+
+
+async def _settings(s: Session) -> JsonObject:
     try:
-        settings = await s.client.system.settings()
+        return await s.client.system.settings()
     except AccessError:
-        settings = {}  # probes of settings find none, and `probed` says so
-    return Look(s, now, info, settings)
+        return {}  # probes of settings find none, and `found_by` says so
+
+
+async def _fields(s: Session, probes: Sequence[Probe]) -> tuple[dict[str, str], list[str]]:
+    """What is read of each type, and which types are read ahead."""
+    fields = {plural: f"{NAMED},{text}" for plural, text in FIELDS.items()}
+    asked = {one.name for one in probes}
+    whole = {area for area in AREAS if asked >= {one.name for one in PROBES.values() if one.area == area}}
+    ahead = [plural for plural in fields if ("server" if plural in OF_SERVER else "metadata") in whole]
+    if asked & people.OF_SHARING:
+        shared = await access.read_of(s)
+        for plural, text in shared.items():
+            held = fields.get(plural)
+            fields[plural] = text if held is None else held if "sharing" in held.split(",") else f"{held},sharing"
+        ahead += shared
+    return fields, ahead
 
 
 def named(names: Sequence[str], area: Area | None = None) -> list[Probe]:
@@ -115,7 +141,9 @@ async def probed(s: Session, area: Area, names: Sequence[str] = ()) -> Examined:
     Raises `NotFound` for a check that is none of them.
     """
     began = time.monotonic()
-    found, left = await found_by(await look_of(s), named(names, area))
+    probes = named(names, area)
+    async with looking(s, probes) as look:
+        found, left = await found_by(look, probes)
     examined = each(found) if names else summed(found)
     examined.left += left
     if area == "server" and not names:
@@ -127,19 +155,18 @@ async def probed(s: Session, area: Area, names: Sequence[str] = ()) -> Examined:
 async def everything(s: Session, *, slow: bool = False, timeout: float | None = None) -> Examined:
     """All of it. The server's own checks run while the probes look, and are left out where it does not let this user."""
     began = time.monotonic()
-    look = await look_of(s)
     examined = Examined()
-    by_server = asyncio.ensure_future(integrity.examine(s, slow=slow, timeout=timeout, into=examined))
-    try:
-        found, left = await found_by(look, named(()))
+    async with (
+        looking(s, probes := named(())) as look,
+        meanwhile(integrity.examine(s, slow=slow, timeout=timeout, into=examined)) as by_server,
+    ):
+        found, left = await found_by(look, probes)
         try:
             await by_server
         except Forbidden as error:
             examined.left.append(f"the server's integrity checks were not run: {error}")
         except (Refused, TimedOut) as error:  # what has finished counts, and ours do
             examined.left.append(f"the server's integrity checks did not all run: {error}")
-    finally:
-        by_server.cancel()
     examined.add(summed(found))
     examined.left += left
     examined.add(quirks.of_version((await s.client.version()).minor))

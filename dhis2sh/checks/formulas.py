@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from dhis2sh.checks.probing import Found, Look, items, object_found, probe, texts_of, uid_of
 from dhis2sh.client import reading
 from dhis2sh.client.usage import VARIABLE
+from dhis2sh.errors import AccessError, NotFound, Refused
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonValue, Row
@@ -26,6 +28,8 @@ EXPRESSIONS: Mapping[str, tuple[str, ...]] = {
     "validationRules": ("leftSide.expression", "rightSide.expression"),
     "predictors": ("generator.expression", "sampleSkipTest.expression"),
 }
+NAMED_MOST = ("dataElements", "programs", "programStages", "trackedEntityAttributes", "programIndicators", "dataSets",
+              "organisationUnitGroups", "constants")  # fmt: skip
 
 
 def lowered(expression: str) -> str:
@@ -45,6 +49,16 @@ def _named(row: Mapping[str, JsonValue], paths: tuple[str, ...]) -> Iterator[str
             yield from (uid for uid in found.groups() if uid)
 
 
+async def _read_already(look: Look) -> set[str]:
+    """UIDs of what expressions name most, where it is read for others too."""
+    known: set[str] = set()
+    for plural in NAMED_MOST:
+        if plural in look.read:
+            with suppress(AccessError, Refused, NotFound):  # the probes that need it say so
+                known |= {str(row["id"]) for row in await look.rows(plural)}
+    return known
+
+
 @probe(
     "expressions-naming-what-is-gone", "severe", "metadata",
     reason="The indicator, rule or predictor fails or gives nothing, and whoever reads the report does not know why.",
@@ -59,8 +73,10 @@ async def gone(look: Look) -> list[Found]:
                 named[uid].append((plural, row))
     if not named:
         return []
-    there = await reading.of_any_type(look.s.client, named, fields="id")
-    known = {str(row["id"]) for rows in there.values() for row in rows}
+    known = await _read_already(look)
+    # the server looks through every type for these
+    there = await reading.of_any_type(look.s.client, [uid for uid in named if uid not in known], fields="id")
+    known |= {str(row["id"]) for rows in there.values() for row in rows}
     left: dict[tuple[str, str], tuple[Row, list[str]]] = {}
     for uid, places in named.items():
         for plural, row in places if uid not in known else ():

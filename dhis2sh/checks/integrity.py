@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.checks.finding import SEVERITIES, Examined, Finding, Severity
+from dhis2sh.client.limits import CONCURRENCY, gather_bounded
 from dhis2sh.client.messages import DataIntegrityCheck, DataIntegrityReport, WebMessage
 from dhis2sh.client.tasks import notifications_of
 from dhis2sh.errors import Forbidden, NotFound, TimedOut, did_you_mean
@@ -119,8 +120,10 @@ async def run(
 
 async def _finished(s: Session, names: Sequence[str], kind: Kind, since: str = "") -> list[DataIntegrityCheck]:
     found: list[DataIntegrityCheck] = []
-    for some in _in_addresses(names):
-        body = await s.client.get_object(f"{ADDRESS}/{kind}", {"checks": ",".join(some)})
+    parts = [*_in_addresses(names)]
+    asked = (s.client.get_object(f"{ADDRESS}/{kind}", {"checks": ",".join(some)}) for some in parts)
+    bodies = [body async for body in gather_bounded(asked, CONCURRENCY)]
+    for some, body in zip(parts, bodies, strict=True):
         report = DataIntegrityReport.of(body)
         found += [
             check.model_copy(update={"name": name})

@@ -7,20 +7,26 @@ by its name or step by step. What only a person can put right is told with the c
 from __future__ import annotations
 
 import copy
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from dhis2sh.checks import examining, forms, formulas, kept, people, texts
+from dhis2sh.changes.plan import BY_SERVER
+from dhis2sh.changes.together import Together, together
+from dhis2sh.changes.way_back import takes_back
+from dhis2sh.checks import examining, forms, formulas, kept, people, server, texts
 from dhis2sh.checks.finding import rank
 from dhis2sh.checks.probing import PROBES, Found, Look, items, uid_of
 from dhis2sh.client import reading
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import write, writes
+from dhis2sh.instance import keyed, settings, switching
+from dhis2sh.instance import people as people_of
+from dhis2sh.metadata import undoing, write, writes
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
+    from dhis2sh.changes.journal import Entry, Journal
     from dhis2sh.changes.plan import Plan
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
@@ -41,6 +47,34 @@ class Mend:
     does: str
     change: Callable[[Look], Awaitable[Change]] | None
     safe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Disable:
+    """An account that a check found is disabled."""
+
+    does: str = "disable the account"
+    safe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """A setting that a check found gets another value.
+
+    Parameters:
+        pair: `name=value`.
+    """
+
+    does: str
+    pair: str
+    safe: bool = False
+
+
+@dataclass(slots=True)
+class Mended(Together):
+    """The writer: objects, accounts and settings in one entry of the journal."""
+
+    name: ClassVar[str] = "mended"
 
 
 def _always(change: Change) -> Callable[[Look], Awaitable[Change]]:
@@ -101,7 +135,7 @@ async def _own_elements(look: Look) -> Change:
     return change
 
 
-MENDS: Mapping[str, Mend] = {
+MENDS: Mapping[str, Mend | Disable | Set] = {
     texts.UNSEEN: Mend("take the characters out", _clean(texts.without_unseen), safe=True),
     texts.SPACES: Mend("take the spaces out", _clean(texts.without_spaces), safe=True),
     formulas.PREDICTORS: Mend("write its functions in small letters", _always(_lowered), safe=True),
@@ -114,8 +148,15 @@ MENDS: Mapping[str, Mend] = {
     "rule-variables-unused": Mend("delete it", None),
     "charts-without-data": Mend("delete it", None),
     "groups-of-nobody": Mend("delete it", None),
+    "superusers-quiet": Disable(),
+    "accounts-expired-but-enabled": Disable(),
+    "passwords-short": Set(
+        f"take none of fewer than {server.SHORTEST} characters", f"{server.SHORTEST_SETTING}={server.SHORTEST}"
+    ),
+    "sign-in-not-locked": Set("lock an account after wrong passwords", f"{server.LOCKING}=true"),
+    "self-registration-unguarded": Set("want a captcha", f"{server.UNGUARDED}=false"),
 }
-"""What mends an object that a check found."""
+"""What mends what a check found."""
 WORDS = ["mend", "each", "leave", "stop"]
 EACH = ["mend", "leave", "stop"]
 
@@ -128,6 +169,7 @@ class _Agreed:
         changes: what is done to each object, by type and UID; None deletes it.
         names: the checks that it is of.
         left: objects that somebody has decided to leave, by check.
+        disabled: accounts that are disabled; pairs: settings, as `name=value`.
     """
 
     changes: dict[tuple[str, str], list[Change | None]] = field(
@@ -135,10 +177,22 @@ class _Agreed:
     )
     names: dict[str, None] = field(default_factory=dict[str, None])
     left: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    disabled: dict[str, None] = field(default_factory=dict[str, None])
+    pairs: dict[str, None] = field(default_factory=dict[str, None])
 
-    def take(self, name: str, one: Found, change: Change | None) -> None:
-        self.changes.setdefault((one.type, one.id), []).append(change)
-        self.names[name] = None
+    async def take(self, look: Look, name: str, some: Iterable[Found]) -> None:
+        """Mend some of what a check found."""
+        mend = MENDS[name]
+        change = await mend.change(look) if isinstance(mend, Mend) and mend.change is not None else None
+        for one in some:
+            self.names[name] = None
+            match mend:
+                case Mend():
+                    self.changes.setdefault((one.type, one.id), []).append(change)
+                case Disable():
+                    self.disabled[one.id] = None
+                case Set():
+                    self.pairs[mend.pair] = None
 
 
 async def plan(s: Session, names: Sequence[str], *, again: bool = False) -> Plan:
@@ -157,25 +211,18 @@ async def plan(s: Session, names: Sequence[str], *, again: bool = False) -> Plan
             f"what {wrong[0].name} finds only a person can put right",
             hint=f"dhis2 doctor {wrong[0].area} {wrong[0].name}",
         )
-    look = await examining.look_of(s)
-    found, left = await examining.found_by(look, probes)
-    for text in left:
-        s.person.warn(text)
-    found = {name: some for name, some in found.items() if some}
-    agreed = _Agreed()
-    if names:
-        for name, some in found.items():
-            await _all(look, agreed, name, some)
-    else:
-        await _walk(look, agreed, found, {} if again else kept.left(s.profile))
+    async with examining.looking(s, probes) as look:
+        found, left = await examining.found_by(look, probes)
+        for text in left:
+            s.person.warn(text)
+        found = {name: some for name, some in found.items() if some}
+        agreed = _Agreed()
+        if names:
+            for name, some in found.items():
+                await agreed.take(look, name, some)
+        else:
+            await _walk(look, agreed, found, {} if again else kept.left(s.profile))
     return await _planned(s, agreed)
-
-
-async def _all(look: Look, agreed: _Agreed, name: str, some: Sequence[Found]) -> None:
-    mend = MENDS[name]
-    change = await mend.change(look) if mend.change is not None else None
-    for one in some:
-        agreed.take(name, one, change)
 
 
 async def _walk(
@@ -192,13 +239,15 @@ async def _walk(
         if not some:
             continue
         mend = MENDS[name]
-        about = f"{name}: {counted(len(some), 'object')} ({listed([one.name or one.id for one in some], 3)}). {_sentence(mend.does)}?"
+        objects = [one.name or one.id for one in some if one.id]
+        what = f"{counted(len(objects), 'object')} ({listed(objects, 3)})" if objects else some[0].what
+        about = f"{name}: {what}. {_sentence(mend.does)}?"
         answer = await person.choose(about, WORDS, none=False)
         if answer is None:
             if mend.safe:
-                await _all(look, agreed, name, some)
+                await agreed.take(look, name, some)
         elif answer == "mend":
-            await _all(look, agreed, name, some)
+            await agreed.take(look, name, some)
         elif answer == "leave":
             agreed.left[name] = [one.id for one in some]
         elif answer == "stop" or await _each(look, agreed, name, some) == "stop":
@@ -214,14 +263,14 @@ async def _walk(
 
 async def _each(look: Look, agreed: _Agreed, name: str, some: Sequence[Found]) -> str | None:
     mend = MENDS[name]
-    change = await mend.change(look) if mend.change is not None else None
     for one in some:
-        about = f"{name}: {one.name} [{one.id}]: {one.what}. {_sentence(mend.does)}?"
+        which = f"{one.name} [{one.id}]: " if one.id else ""
+        about = f"{name}: {which}{one.what}. {_sentence(mend.does)}?"
         answer = await look.s.person.choose(about, EACH, none=False)
         if answer == "stop":
             return answer
         if answer == "mend":
-            agreed.take(name, one, change)
+            await agreed.take(look, name, [one])
         else:
             agreed.left.setdefault(name, []).append(one.id)
     return None
@@ -251,6 +300,52 @@ async def _planned(s: Session, agreed: _Agreed) -> Plan:
         changed = {(one.plural, one.uid) for one in made}
         made += [one for one in deleted.writes if (one.plural, one.uid) not in changed]
         notes += deleted.notes
-    ours = [one for one in made if not one.by_server]
-    title = f"mend {counted(len(ours), 'object')}" + (f": {', '.join(agreed.names)}" if agreed.names else "")
-    return writes.plan(title, made, what="mended objects", asks=True, notes=notes)
+    objects = writes.plan("", made, what="mended objects", asks=True, notes=notes)
+    plans = [
+        objects,
+        *await _switched(s, agreed),
+        *([await settings.setting(s, [*agreed.pairs], [])] if agreed.pairs else []),
+    ]
+    if len(plans) == 1:
+        objects.title = _title(objects, agreed)
+        return objects
+    whole = together("", plans, Mended, "mended")
+    whole.title, whole.asks = _title(whole, agreed), True
+    return whole
+
+
+def _title(plan: Plan, agreed: _Agreed) -> str:
+    ours = [step for step in plan.steps if step.action not in BY_SERVER]
+    return f"mend {counted(len(ours), 'object')}" + (f": {', '.join(agreed.names)}" if agreed.names else "")
+
+
+async def _switched(s: Session, agreed: _Agreed) -> list[Plan]:
+    """The plan of disabling accounts; one's own is left as it is, and said, since nobody could go on then."""
+    if not agreed.disabled:
+        return []
+    me = (await s.client.system.me()).id
+    uids = [uid for uid in agreed.disabled if uid != me]
+    await people_of.may_be_disabled(s, uids)
+    made = await switching.plan(s, switching.ACCOUNTS, uids, True)
+    if me in agreed.disabled:
+        made.notes.append("your own account is left as it is: somebody else may disable it")
+    return [made]
+
+
+@takes_back(Mended.name)
+async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
+    """Objects, accounts and settings as before, in one plan."""
+    changes = journal.changes(entry.id)
+    values = [one for one in changes if one.type == keyed.SETTINGS]
+    switches = [one for one in changes if switching.is_switch(one)]
+    objects = [one for one in changes if one not in values and one not in switches]
+    plans: list[Plan] = []
+    if values:
+        plans.append(await keyed.set_back_of(s, entry, values))
+    if switches:
+        plans.append(await switching.switched_back(s, entry, switches))
+    if objects:
+        plans.append(await undoing.objects_of(s, journal, entry, objects, force=force))
+    made = together(entry.undo_title, plans, Mended, "undone")
+    made.blocked = next((plan.blocked for plan in plans if plan.blocked is not None), None) if not made.steps else None
+    return made

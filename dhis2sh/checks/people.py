@@ -115,6 +115,8 @@ _SHARING: tuple[tuple[str, Problem, Severity, str, str, str, bool], ...] = (
     ("groups-of-nobody", "empty group", "info", "User groups without members",
      "What is shared with it is shared with nobody.", "metadata user-groups delete", True),
 )  # fmt: skip
+OF_SHARING = frozenset(name for name, *_ in _SHARING)
+"""Probes that look at what `sharing audit` finds."""
 
 
 def _of_sharing(problem: Problem, about: str) -> Callable[[Look], Awaitable[Iterable[Found]]]:

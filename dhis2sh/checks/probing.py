@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.checks.finding import Severity
-from dhis2sh.client import reading
-from dhis2sh.client.limits import CONCURRENCY
 from dhis2sh.instance import access
 
 if TYPE_CHECKING:
+    from dhis2sh.client.whole_types import WholeTypes
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 type Area = Literal["metadata", "server"]
+AREAS: tuple[Area, ...] = ("metadata", "server")
 NAMED = "id,name,displayName"
 FIELDS: Mapping[str, str] = {
     "dataElements": "shortName,code,domainType,valueType,categoryCombo[id]",
@@ -52,6 +52,8 @@ FIELDS: Mapping[str, str] = {
     "jobConfigurations": "jobType,schedulingType,enabled,jobStatus,lastExecuted,lastExecutedStatus,lastFinished",
 }  # fmt: skip
 """What probes read of each type: each type is read once, whatever number of them look at it."""
+OF_SERVER = frozenset({"users", "userRoles", "routes", "jobConfigurations"})
+"""The types that probes of the area `server` read; those of `metadata` read the rest."""
 TEXTS = (
     "dataElements", "indicators", "dataSets", "programs", "programIndicators", "organisationUnits",
     "organisationUnitGroups", "optionSets", "legendSets", "categoryOptions", "categories", "categoryCombos",
@@ -86,25 +88,19 @@ class Look:
         now: the moment that ages are counted up to, as the server's clock has it.
         info: what the server says of itself.
         settings: its system settings; none where this user may not read them.
+        read: the types, each with what probes look at.
     """
 
     s: Session
     now: dt.datetime
     info: JsonObject
     settings: JsonObject
-    _read: dict[str, asyncio.Future[list[Row]]] = field(default_factory=dict[str, "asyncio.Future[list[Row]]"])
+    read: WholeTypes
     _sharing: asyncio.Future[list[access.Finding]] | None = None
-    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENCY))
 
     async def rows(self, plural: str) -> list[Row]:
         """Every object of a type, with what probes look at. Raises errors of the client, to each who asks."""
-        if plural not in self._read:
-            self._read[plural] = asyncio.ensure_future(self._all(plural))
-        return await self._read[plural]
-
-    async def _all(self, plural: str) -> list[Row]:
-        async with self._places:
-            return await reading.all_of(self.s.client, plural, fields=f"{NAMED},{FIELDS[plural]}")
+        return await self.read.rows(plural)
 
     async def sharing(self) -> list[access.Finding]:
         """Everything that `sharing audit` finds; looked for once."""
@@ -113,7 +109,7 @@ class Look:
         return await self._sharing
 
     async def _audit(self) -> list[access.Finding]:
-        return [one async for some in access.audit(self.s, []) for one in some]
+        return [one async for some in access.found_in(self.s, self.read) for one in some]
 
     def days_since(self, moment: JsonValue) -> float | None:
         """Days from a moment to now; None where there is none. DHIS2 writes 1970 for never."""

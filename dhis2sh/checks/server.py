@@ -15,6 +15,8 @@ JOBS = "jobConfigurations"
 OLD_DAYS = 2.0
 SKEW = 300
 SHORTEST = 8
+SHORTEST_SETTING, LOCKING = "minPasswordLength", "keyLockMultipleFailedLogins"
+UNGUARDED = "keySelfRegistrationNoRecaptcha"
 OFTEN = frozenset({"ANALYTICS_TABLE", "CONTINUOUS_ANALYTICS_TABLE"})
 REBUILD = "dhis2 maintenance refresh analytics --watch"
 
@@ -150,10 +152,10 @@ async def mail(look: Look) -> list[Found]:
 )  # fmt: skip
 async def passwords(look: Look) -> list[Found]:
     """A server that takes passwords of fewer than eight characters."""
-    least = look.settings.get("minPasswordLength")
+    least = look.settings.get(SHORTEST_SETTING)
     if not isinstance(least, (int, str)) or not str(least).isdigit() or int(least) >= SHORTEST:
         return []
-    fix = f"dhis2 system settings set minPasswordLength={SHORTEST}"
+    fix = f"dhis2 system settings set {SHORTEST_SETTING}={SHORTEST}"
     return [Found(f"passwords of {least} characters are taken", fix)]
 
 
@@ -163,9 +165,9 @@ async def passwords(look: Look) -> list[Found]:
 )  # fmt: skip
 async def locking(look: Look) -> list[Found]:
     """A server that does not lock an account after several wrong passwords."""
-    if look.settings.get("keyLockMultipleFailedLogins") not in (False, "false"):
+    if look.settings.get(LOCKING) not in (False, "false"):
         return []
-    return [Found("wrong passwords lock nothing", "dhis2 system settings set keyLockMultipleFailedLogins=true")]
+    return [Found("wrong passwords lock nothing", f"dhis2 system settings set {LOCKING}=true")]
 
 
 @probe(
@@ -174,10 +176,10 @@ async def locking(look: Look) -> list[Found]:
 )  # fmt: skip
 async def registration(look: Look) -> list[Found]:
     """A server on which everybody can make an account without a captcha."""
-    open_ = look.settings.get("keySelfRegistrationNoRecaptcha") in (True, "true")
+    open_ = look.settings.get(UNGUARDED) in (True, "true")
     if not open_:
         return []
-    fix = "dhis2 system settings set keySelfRegistrationNoRecaptcha=false"
+    fix = f"dhis2 system settings set {UNGUARDED}=false"
     return [Found("accounts are made without a captcha", fix)]
 
 

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast, overload
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from dhis2sh.client.answers import Answer, AnswerStream
 from dhis2sh.client.retry import again_in
@@ -23,6 +23,7 @@ from dhis2sh.errors import (
     Refused,
     ServerFault,
     SignInError,
+    TooLong,
     Unreachable,
 )
 
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
     from dhis2sh.types import JsonObject, JsonValue
 
+LONG = 2_000
+"""Characters of an address that every server and proxy takes. Tomcat and some proxies answer 400 to one too long for them, and
+no word of DHIS2's."""
 _TITLE = re.compile(rb"<title[^>]*>(.*?)</title>", re.I | re.S)
 _DESCRIPTION = re.compile(r'error_description="([^"]+)"')
 _MAPPING = re.compile(r"mapping claim: ?'[^']*' with the value: ?'([^']*)'")
@@ -253,8 +257,8 @@ def _without_envelope(answer: Answer) -> Dhis2Error:
         return Unreachable(
             f"{_where(answer)}: a proxy wants a password", hint="HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
         )
-    if answer.status in {414, 431}:
-        return Refused(
+    if answer.status in {414, 431} or (answer.status == 400 and _length(answer) > LONG):
+        return TooLong(
             f"{_where(answer)}: the address is too long for the server or a proxy before it",
             status=answer.status,
             hint="ask for less (fewer --fields, --filter or UIDs), or lower max_url in the profile",
@@ -290,6 +294,10 @@ def _html(answer: Answer) -> Dhis2Error:
 def _title(answer: Answer) -> str:
     found = _TITLE.search(answer.body)
     return f" ('{' '.join(found[1].decode('utf-8', 'replace').split())}')" if found else ""
+
+
+def _length(answer: Answer) -> int:
+    return len(answer.url) + len(urlencode(answer.request_params))
 
 
 def _where(answer: Answer) -> str:

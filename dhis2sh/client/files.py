@@ -115,10 +115,8 @@ class Files:
         body = (message.response or {}).get("fileResource")
         kept = Content.of(cast("JsonObject", body)) if isinstance(body, dict) else Content()
         if kept.length not in (None, form.length) or kept.md5 not in (None, form.md5):
-            raise BrokenAnswer(
-                f"{form.name}: {form.length:,} bytes were sent, and the server has kept {kept.length:,} others",
-                hint="send it again",
-            )
+            told = f"{form.name}: {form.length:,} bytes were sent, and the server has kept {_others(kept)}"
+            raise BrokenAnswer(told, hint="send it again")
         return message
 
     async def stored(self, uid: str, *, patience: float = PATIENCE, pause: float = 0.25) -> JsonObject:
@@ -184,10 +182,8 @@ class Files:
                 digest.update(piece)
                 yield piece
             if content.length not in (None, length) or content.md5 not in (None, digest.hexdigest()):
-                raise BrokenAnswer(
-                    f"GET {path}: {length:,} bytes came, and the server keeps {content.length or 0:,} others",
-                    hint="try again; nothing was written",
-                )
+                told = f"GET {path}: {length:,} bytes came, and the server keeps {_others(content)}"
+                raise BrokenAnswer(told, hint="try again; nothing was written")
             came.append(digest.hexdigest())
 
         await bodies.save(self._client, path, params, target, checked, accept=content.accept, as_is=True)
@@ -246,6 +242,11 @@ class Files:
     async def _save(self, path: str, target: Target) -> int:
         async with self._client.stream("GET", path) as answer:
             return await bodies.write_to(_in_folder(target, answer.file_name), aiter(answer), as_is=True)
+
+
+def _others(content: Content) -> str:
+    """How many other bytes, where the server says it."""
+    return "others" if content.length is None else f"{content.length:,} others"
 
 
 def _in_folder(target: Target, name: str | None) -> Target:

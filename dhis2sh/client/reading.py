@@ -113,6 +113,12 @@ async def all_of(
     return (await client.list_page(address_of(plural), params, key=plural)).rows
 
 
+async def deepest_level(client: Requests) -> int:
+    """The level of organisation units below which there is none."""
+    page = await client.list_page("organisationUnitLevels", {"fields": "level", "order": "level:desc", "pageSize": 1})
+    return int(str(page.rows[0]["level"])) if page.rows else 1
+
+
 async def pointing_to(
     client: Requests, plural: str, property: str, uids: Iterable[str], *, fields: str | Sequence[str] = ":owner"
 ) -> list[Row]:

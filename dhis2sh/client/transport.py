@@ -242,6 +242,8 @@ class Transport:
             except (Unreachable, TimedOut, BrokenAnswer) as error:
                 wait = self.retry.wait(attempt, None) if repeat and _may_pass(error) else None
                 if wait is None:
+                    if attempt > 1:
+                        error.message += f"; it was asked {attempt} times"
                     raise
                 why = str(error)
             except SignInError:

@@ -1,7 +1,8 @@
 """Where an object is used: every owned path of every type that can lead to it, and every expression that names it.
 
-The paths come from the schemas, so a new type costs no code. One `GET /api/metadata` asks one path of each type; types
-with several paths take a request more each.
+The paths come from the schemas, so a new type costs no code; what leads forwards is found backwards too. One
+`GET /api/metadata` asks one path of each type; types with several paths take a request more each. Where no filter reaches
+into a property, that property of all objects of its type is read.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client.reading import in_lists
 from dhis2sh.dhis2.properties import EXPRESSIONS, PEOPLE
-from dhis2sh.dhis2.references import label, paths_to, references
-from dhis2sh.errors import Refused
+from dhis2sh.dhis2.references import ATTRIBUTE_VALUES, label, looked_through, paths_to, references
+from dhis2sh.errors import Forbidden, Refused
 
 if TYPE_CHECKING:
     from dhis2sh.client.protocol import Requests
@@ -23,20 +24,13 @@ if TYPE_CHECKING:
     from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue, Row
 
+ATTRIBUTES = "attributes"
 VARIABLES = "programRuleVariables"
 IN_ACTIONS = ("data", "content", "location")
 """Texts of a rule's action that may read variables."""
 VARIABLE = re.compile(r"[#A]\{([^{}]+)\}")
 UIDS_IN_ONE_ADDRESS = 120
 """Objects up to which what refers to them is asked for by filter: so many go in one address."""
-READ_WHOLE: Mapping[str, str] = {
-    "visualizations": "id,name,dataDimensionItems",
-    "maps": "id,name,mapViews",
-    "eventVisualizations": "id,name,attributeDimensions",
-    "eventReports": "id,name,attributeDimensions",
-    "eventCharts": "id,name,attributeDimensions",
-}
-"""Types whose schema does not say what a property holds, so that no filter reaches into it: it is looked through here."""
 NAMED_IN_EXPRESSIONS = frozenset({
     "dataElements", "categoryOptionCombos", "programIndicators", "constants", "organisationUnitGroups", "dataSets",
     "programs", "trackedEntityAttributes", "programStages", "indicators", "options",
@@ -63,12 +57,13 @@ class Usage:
     def __init__(self, client: Requests, types: Mapping[str, Resource]) -> None:
         self._client = client
         self._types = types
+        self._whole = looked_through(types)
         self.not_asked: list[str] = []
-        """Paths that the server refused to filter by; what is used there is not known."""
+        """Paths that the server neither filtered by nor showed; what is used there is not known."""
 
     async def of(self, plural: str, uid: str) -> list[Use]:
         """Every object that uses this one, those of one type together. Raises what a request raises."""
-        asked = [(kind, path, f"{path}.id:eq:{uid}") for kind, path in paths_to(plural, self._types)]
+        asked = [(kind, path, f"{path}.id:eq:{uid}") for kind, path in self._asked(plural)]
         if plural in NAMED_IN_EXPRESSIONS:
             asked += [
                 (kind, place.path, f"{place.path}:like:{uid}")
@@ -76,7 +71,11 @@ class Usage:
                 for place in places
                 if kind in self._types
             ]
-        answers = await asyncio.gather(*(self._ask(part) for part in _rounds(asked)), self._read_whole(uid))
+        answers = await asyncio.gather(
+            *(self._ask(part, {uid}) for part in _rounds(asked)),
+            self.through({uid}, _fields(self._whole)),
+            self.with_values([uid] if plural == ATTRIBUTES else []),
+        )
         holding = [use.uid for uses in answers for use in uses if use.type == VARIABLES]
         answers.append(await self.by_variable([*holding, *([uid] if plural == VARIABLES else [])]))
         found: dict[tuple[str, str], Use] = {}
@@ -94,26 +93,51 @@ class Usage:
         """
         gone = {uid for uids in objects.values() for uid in uids}
         paths = [(kind, path) for plural in objects for kind, path in paths_to(plural, self._types)]
-        whole = dict(READ_WHOLE)
+        whole = {kind: {*names} for kind, names in self._whole.items()}
         asked: list[tuple[str, str, str]] = []
         if len(gone) > UIDS_IN_ONE_ADDRESS:
-            kinds: dict[str, set[str]] = {}
             for kind, path in paths:
-                kinds.setdefault(kind, {"id", "name"}).add(path.partition(".")[0])
-            whole = {kind: ",".join(sorted(names)) for kind, names in kinds.items()} | whole
+                whole.setdefault(kind, set()).add(path.partition(".")[0])
         else:
             asked = [
                 (kind, path, text)
                 for plural, uids in objects.items()
-                for kind, path in paths_to(plural, self._types)
+                for kind, path in self._asked(plural)
                 for text in in_lists(self._client.settings, f"{path}.id", uids)
             ]
-        answers = await asyncio.gather(*(self._ask(part) for part in _rounds(asked)), self.through(gone, whole))
+        answers = await asyncio.gather(
+            *(self._ask(part, gone) for part in _rounds(asked)),
+            self.through(gone, _fields(whole)),
+            self.with_values(objects.get(ATTRIBUTES, ())),
+        )
         found: dict[str, set[str]] = {}
         for use in (use for uses in answers for use in uses):
             if use.uid not in gone:
                 found.setdefault(use.type, set()).add(use.uid)
         return found
+
+    def _asked(self, plural: str) -> Iterator[tuple[str, str]]:
+        """The paths to a type that a server can filter by."""
+        for kind, path in paths_to(plural, self._types):
+            if path.partition(".")[0] not in self._whole.get(kind, ()):
+                yield kind, path
+
+    async def with_values(self, attributes: Sequence[str]) -> list[Use]:
+        """The objects that have values of some attributes: those of the types that the attributes are for are looked through.
+
+        Parameters:
+            attributes: their UIDs.
+        """
+        rows: list[Row] = []
+        for text in in_lists(self._client.settings, "id", attributes):
+            params: dict[str, Param] = {"filter": text, "fields": ":owner", "paging": False}
+            rows += (await self._client.list_page(ATTRIBUTES, params)).rows
+        fields = {
+            plural: f"id,name,{ATTRIBUTE_VALUES}"
+            for plural, resource in self._types.items()
+            if resource.metadata and any(row.get(f"{resource.singular}Attribute") for row in rows)
+        }
+        return await self.through(set(attributes), fields) if fields else []
 
     async def by_variable(self, variables: Sequence[str]) -> list[Use]:
         """The rules and their actions that read some variables of their program: `#{weight}`, `A{sex}`.
@@ -146,8 +170,13 @@ class Usage:
         held = {f"{kind}.{place.path}" for kind, places in EXPRESSIONS.items() for place in places}
         return [use for use in uses if f"{use.type}.{use.path}" in held and use.uid not in uids]
 
-    async def _ask(self, asked: Sequence[tuple[str, str, str]]) -> list[Use]:
-        """One request for one path of each type; where the server refuses it, one request per type."""
+    async def _ask(self, asked: Sequence[tuple[str, str, str]], wanted: Collection[str]) -> list[Use]:
+        """One request for one path of each type; where the server refuses it, one request per type.
+
+        Parameters:
+            asked: type, path and filter of each.
+            wanted: what is looked for, where a property has to be read since the server does not filter by it.
+        """
         params: dict[str, Param] = {"fields": "id,name,code"}
         for plural, _, text in asked:
             params |= {plural: True, f"{plural}:filter": text}
@@ -155,9 +184,8 @@ class Usage:
             body = await self._client.get_object("metadata", params)
         except Refused:
             if len(asked) == 1:
-                self.not_asked.append(f"{asked[0][0]}.{asked[0][1]}")
-                return []
-            single = await asyncio.gather(*(self._ask([one]) for one in asked))
+                return await self._read(asked[0][0], asked[0][1], wanted)
+            single = await asyncio.gather(*(self._ask([one], wanted) for one in asked))
             return [use for uses in single for use in uses]
         paths = {plural: path for plural, path, _ in asked}
         return [
@@ -166,9 +194,14 @@ class Usage:
             for row in cast("list[Row]", body.get(plural) or [])
         ]
 
-    async def _read_whole(self, uid: str) -> list[Use]:
-        """Uses in properties that cannot be filtered by, all types in one request."""
-        return await self.through({uid}, READ_WHOLE)
+    async def _read(self, plural: str, path: str, wanted: Collection[str]) -> list[Use]:
+        """Uses by a path that a server does not filter by: its property is read; what it does not show either is kept in mind."""
+        try:
+            uses = await self.through(wanted, {plural: f"id,name,{path.partition('.')[0]}"})
+        except (Refused, Forbidden):
+            self.not_asked.append(f"{plural}.{path}")
+            return []
+        return [use for use in uses if use.path == path]
 
     async def through(self, wanted: Collection[str], fields: Mapping[str, str]) -> list[Use]:
         """Uses of some objects, found by looking through some properties of every object of some types."""
@@ -195,7 +228,7 @@ class Usage:
             if prop.owner and prop.collection and name not in PEOPLE and self._embeds(prop)
         ]
         for part in _rounds(asked):
-            uses = await self._ask(part)
+            uses = await self._ask(part, {uid})
             if uses:
                 use = uses[0]
                 return use.type, {"id": use.uid, "name": use.name}, use.path
@@ -207,6 +240,11 @@ class Usage:
         if target is None:
             return prop.target is None and prop.reference and not str(prop.item_klass).endswith(".Period")
         return "id" in target.properties and not (target.endpoint and target.metadata)
+
+
+def _fields(properties: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """By type what is read of its objects."""
+    return {plural: ",".join(["id", "name", *sorted(names)]) for plural, names in properties.items()}
 
 
 def _reading(rule: Row, names: set[str]) -> Iterator[Use]:

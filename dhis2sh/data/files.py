@@ -26,7 +26,12 @@ BATCH = 1000
 
 
 async def values_of(
-    path: Path, given: Row, notes: list[str], unread: list[str], where: Where | None = None
+    path: Path,
+    given: Row,
+    notes: list[str],
+    unread: list[str],
+    where: Where | None = None,
+    called: dict[str, str] | None = None,
 ) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a file, with the numbers of its rows; what its envelope says, it says of all of them.
 
@@ -34,14 +39,16 @@ async def values_of(
         given: what the caller says of all rows.
         notes: takes what of the file is not loaded.
         unread: takes the columns that hold nothing of a value.
-        where: the sheet and the header line, as who reads it may say.
+        where: the sheet, the header line and what is filled down, as who reads it may say.
+        called: takes what the columns are called, by DHIS2's names.
 
     Raises `UsageError`, `NotFound`.
     """
     if markup.is_markup(path):
         if where not in (None, Where()):
             raise UsageError(
-                f"{path.name} has neither sheets nor a header", hint="--sheet and --header-row are for sheets"
+                f"{path.name} has neither sheets nor a header",
+                hint="--sheet, --header-row and --fill-down are for sheets",
             )
         number = 0
         for rows in markup.batches_of(path, notes):
@@ -49,7 +56,8 @@ async def values_of(
             number += len(rows)
         return
     begins = where.header if where is not None else 1
-    if begins == 1 and (found := _without_header(path)) is not None:
+    fill = where.fill_down if where is not None else ()
+    if begins == 1 and not fill and (found := _without_header(path)) is not None:
         number = 0
         for rows in found:
             yield [(number + at, {**given, **row}) for at, row in enumerate(rows, 1)]
@@ -57,7 +65,10 @@ async def values_of(
         return
     source = stream_rows(path, key="dataValues", blanks=True, where=where)
     header = 0 if set(path.suffixes) & _WITHOUT_HEADER else begins  # rows count from the sheet's first line
-    async for batch in layouts.values_of(source.plain_batches(), {**_envelope(path, notes), **given}, unread):
+    if fill:
+        notes.append(f"filled down: {', '.join(fill)}")
+    given = {**_envelope(path, notes), **given}
+    async for batch in layouts.values_of(source.plain_batches(), given, unread, called=called, filled=fill):
         yield [(place + header, row) for place, row in batch]
 
 

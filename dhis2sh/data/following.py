@@ -152,8 +152,8 @@ async def _attributes(s: Session, rows: Sequence[Row], default: str) -> dict[str
 @takes_back(NAME)
 async def marks(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """Marks are taken away again, or set again."""
-    title = f"undo entry {entry.id}: {entry.title}"
-    changed = [change.before for change in journal.changes(entry.id) if change.state in {"done", "sent"}]
+    title = entry.undo_title
+    changed = [change.before for change in journal.changes(entry.id) if change.written]
     before = [row for row in changed if row]
     if not before:
         return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))

@@ -119,14 +119,14 @@ async def plan(
     runs: list[JsonObject] = [
         {
             "ou": unit, "startDate": start.isoformat(), "endDate": end.isoformat(), "notification": notify, "persist": True,
-            "maxResults": violations.MOST, **({"validationRuleGroupId": group} if group else {}),
+            "maxResults": violations.MOST, **({"vrg": group} if group else {}),
         }
         for unit in units
         for group in (groups or [""])
     ]  # fmt: skip
     steps = [
         PlanStep(
-            "run", "validation rules", uid=str(run["ou"]), name=str(run.get("validationRuleGroupId") or "all rules"),
+            "run", "validation rules", uid=str(run["ou"]), name=str(run.get("vrg") or "all rules"),
             detail=f"from {start} to {end}",
         )
         for run in runs
@@ -143,4 +143,4 @@ async def stays(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
     """What a run has kept cannot be told from what was kept before; the plan says so."""
     why = f"entry {entry.id} cannot be taken back: what it found cannot be told from what was kept before"
     hint = "dhis2 validation results  shows what is kept, and by which rule"
-    return Plan(f"undo entry {entry.id}: {entry.title}", blocked=Refused(why, hint=hint))
+    return Plan(entry.undo_title, blocked=Refused(why, hint=hint))

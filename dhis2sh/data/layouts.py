@@ -252,15 +252,23 @@ def _is_period(text: str) -> bool:
 
 
 async def values_of(
-    batches: AsyncIterable[Sequence[Row]], given: Row, unread: list[str]
+    batches: AsyncIterable[Sequence[Row]],
+    given: Row,
+    unread: list[str],
+    *,
+    called: dict[str, str] | None = None,
+    filled: Sequence[str] = (),
 ) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a sheet that comes in batches, each with the number of its row, from 1.
 
     Parameters:
         given: as of `sheet_of`.
         unread: takes the columns that hold nothing of a value.
+        called: takes what the columns are called, by DHIS2's names.
+        filled: the columns that were filled down.
 
-    Raises errors of `sheet_of`, and `UsageError` for a later row with a column that the first did not have.
+    Raises errors of `sheet_of`, and `UsageError` for a later row with a column that the first did not have, and for values that
+    were filled down.
     """
     sheet: Sheet | None = None
     seen: set[str] = set()
@@ -270,6 +278,9 @@ async def values_of(
             headers = list(dict.fromkeys(name for row in batch for name in row))
             sheet, seen = sheet_of(headers, given), set(headers)
             unread += sheet.unread
+            _check_no_values(sheet, filled)
+            if called is not None:
+                called.update({column: header for header, column in sheet.columns.items()})
         found: list[tuple[int, Row]] = []
         for row in batch:
             number += 1
@@ -278,6 +289,19 @@ async def values_of(
                 unread += [header for header in sheet.unread if header not in unread]
             found += [(number, value) for value in sheet.values(row)]
         yield found
+
+
+def _check_no_values(sheet: Sheet, filled: Sequence[str]) -> None:
+    """Raise `UsageError` for values that were filled down: one would be many."""
+    values = {
+        header.casefold() for header in (*sheet.across, *(h for h, name in sheet.columns.items() if name == "value"))
+    }
+    for name in filled:
+        if name.strip().casefold() in values:
+            raise UsageError(
+                f"'{name}' holds values, and one that is filled down would be counted again",
+                hint="fill down units or months alone",
+            )
 
 
 def _grown(sheet: Sheet, headers: set[str], given: Row, number: int) -> tuple[Sheet, set[str]]:

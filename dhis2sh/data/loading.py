@@ -43,7 +43,8 @@ _DECIMAL_COMMA = re.compile(r"-?[\d .]*\d,\d+")
 _NEGATIVE = re.compile(r"-[\d.]*[1-9][\d.]*(E-?\d+)?")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 """In a sheet of decimal commas a point parts thousands: 1.234 is 1234."""
-_MERGED = ", as below merged cells, which hold theirs in the first row alone: fill it down"
+_MERGED = ", as below merged cells, which hold theirs in the first row alone"
+_MAY_BE_MERGED = ("orgUnit", "period", "dataElement")
 VERBS = {"CREATE_AND_UPDATE": "import", "CREATE": "create", "UPDATE": "update", "DELETE": "delete"}
 
 
@@ -63,6 +64,7 @@ class Load:
         by_date: a day stands for the period that it lies in.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
         unread: columns that hold nothing of a value, filled as the notes are.
+        called: what the columns of a file are called, by DHIS2's names, filled as the notes are.
     """
 
     what: str
@@ -75,6 +77,7 @@ class Load:
     by_date: bool = False
     notes: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
+    called: dict[str, str] = field(default_factory=dict[str, str])
 
 
 async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], load: Load) -> Plan:
@@ -99,6 +102,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         if not taking.given:
             raise NotFound(f"{load.what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
         job = taking.finish()
+        await taking.look_below()
     except BaseException:
         taking.drop()
         raise
@@ -117,7 +121,7 @@ class _Taking:
     """Rows on their way into a job: each is checked, and its cell is known by the row that named it first."""
 
     def __init__(self, s: Session, target: Target, load: Load, *, by_set: bool) -> None:
-        self._url, self._target, self._load, self._by_set = s.profile.url, target, load, by_set
+        self._s, self._url, self._target, self._load, self._by_set = s, s.profile.url, target, load, by_set
         self._preparing = Preparing(s.profile.name, min(load.size, ROWS_BY_SET) if by_set else load.size)
         self.refused = RefusedRows(self._preparing.path / jobs.REFUSED, load.unread, load.rejected)
         self._checker = Checker(target, deleting=load.strategy == "DELETE", by_date=load.by_date)
@@ -131,7 +135,7 @@ class _Taking:
         self._commas = False
         self._negative: tuple[int, int] | None = None
         self._totals = Totals(target)
-        self._below_a_unit = False
+        self._met: set[str] = set()
         self.given = self.repeated = 0
 
     async def meet(self, batch: Sequence[tuple[int, Row]]) -> None:
@@ -184,11 +188,10 @@ class _Taking:
             if not self._load.several_levels and (why := self._totals.again(row, str(sent["orgUnit"]))) is not None:
                 raise Problem(why)
         except Problem as problem:
-            merged = self._below_a_unit and row.get("orgUnit") in (None, "")
-            self.refused.add(place, _as_text(row), f"{problem}{_MERGED if merged else ''}")
+            self.refused.add(place, _as_text(row), f"{problem}{self._merged(row)}")
             self._totals.refused(row)
             return
-        self._below_a_unit = True
+        self._met.update(name for name in _MAY_BE_MERGED if row.get(name))
         self._totals.met(row, str(sent["orgUnit"]))
         cell = cell_of(sent, self._target.default)
         value = (sent.get("value"), sent.get("comment"), sent.get("deleted"))
@@ -201,6 +204,14 @@ class _Taking:
             self.repeated += 1
         else:
             self._contradicted(place, sent, before[0], _as_text(row))
+
+    def _merged(self, row: Row) -> str:
+        """What to do where a row lacks what rows above it have."""
+        called = self._load.called
+        headers = [
+            called[name] for name in _MAY_BE_MERGED if name in called and name in self._met and not row.get(name)
+        ]
+        return f"{_MERGED} ({' '.join(f"--fill-down '{header}'" for header in headers)})" if headers else ""
 
     def _look_at(self, place: int, sent: Row) -> None:
         """Remember a value that is looked at again when all have come."""
@@ -252,9 +263,15 @@ class _Taking:
     def _refuse_totals(self) -> None:
         """Rows of units above those of other rows: a total would be counted once more with what it is the sum of."""
         self.refused.names = self._target.names()
-        for place, like, text, reason in self._totals.found(self._seen, several_levels=self._load.several_levels):
+        for place, like, text, reason in [*self._totals.found(self._seen, several_levels=self._load.several_levels)]:
+            self._seen.pop(cell_of(like, self._target.default), None)
             if (row := self._preparing.withdraw(place, like)) is not None:
                 self.refused.add(place, {**row, "orgUnit": text}, reason)
+
+    async def look_below(self) -> None:
+        """See whether what is sent is a total of what the server has; what is deleted is none."""
+        if self._load.strategy != "DELETE" and self._preparing.rows:
+            await self._totals.look_below(self._s, self._seen)
 
     def drop(self) -> None:
         """Nothing of it is wanted."""

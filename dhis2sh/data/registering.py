@@ -159,8 +159,8 @@ def _step(row: JsonObject, *, opening: bool, names: dict[str, str]) -> PlanStep:
 @takes_back(NAME)
 async def registered(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What was registered is opened again, what was opened is registered as it was, with its day and its user."""
-    title = f"undo entry {entry.id}: {entry.title}"
-    changes = [change for change in journal.changes(entry.id) if change.state in {"done", "sent"}]
+    title = entry.undo_title
+    changes = [change for change in journal.changes(entry.id) if change.written]
     opened = [change.before for change in changes if change.action == "delete" and change.before]
     made = [change.after for change in changes if change.action == "create" and change.after]
     if not (opened or made):

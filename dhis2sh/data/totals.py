@@ -5,9 +5,11 @@ A unit that a row gives by its UID was not written by hand: what servers export 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from dhis2sh.client import reading
+from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.data.cells import KEY, REASON
 from dhis2sh.data.checking import text_of
 from dhis2sh.dhis2.periods import Period
@@ -17,10 +19,14 @@ from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.data.target import Target
+    from dhis2sh.session import Session
     from dhis2sh.types import Row
 
 _ABOVE = "lies above units of other rows"
 _NAMED = ("dataElement", "period", "orgUnit")
+LOOKED_AT = 50
+"""Elements, periods and units that the server is asked about."""
+MOST_VALUES = 2_000
 type _Reported = tuple[str, str, str]
 """A data element and a period, by UID, and a unit above one that reports them."""
 
@@ -37,6 +43,7 @@ class Totals:
         self._called: dict[str, str] = {}
         self._below: dict[_Reported, str] = {}
         self._taken: tuple[int, int] | None = None
+        self._there: dict[_Reported, str] = {}
 
     def met(self, row: Row, unit: str) -> None:
         """A row that may be sent.
@@ -100,12 +107,52 @@ class Totals:
             )
             yield place, dict(zip(KEY, parts, strict=True)), text, reason
 
+    async def look_below(self, s: Session, cells: Iterable[str]) -> None:
+        """See whether units below those of some rows have values of theirs on the server: a total of them would count twice.
+
+        Parameters:
+            cells: of the rows that are sent; of very many the first are looked at.
+        """
+        deepest = await reading.deepest_level(s.client)
+        wanted: dict[_Reported, None] = {}
+        for cell in cells:
+            element, period, uid, *_ = cell.split(".")
+            if len(self._target.unit_of(uid).above) + 1 < deepest:
+                wanted[element, period, uid] = None
+        if not wanted:
+            return
+        elements, periods, units = (list(dict.fromkeys(some))[:LOOKED_AT] for some in zip(*wanted, strict=True))
+        query: DataValueQuery = {
+            "data_element": elements, "period": periods, "org_unit": units, "children": True, "limit": MOST_VALUES,
+        }  # fmt: skip
+        found = [row async for row in s.client.data_values.iter(**query) if row["orgUnit"] not in units]
+        below = list(dict.fromkeys(str(row["orgUnit"]) for row in found))[:LOOKED_AT]
+        if not below:
+            return
+        rows = (await reading.by_uid(s.client, "organisationUnits", below, fields="id,displayName,path")).rows
+        known = {str(row["id"]): row for row in rows}
+        for row in found:
+            unit = known.get(str(row["orgUnit"]), {})
+            for upper in str(unit.get("path") or "").split("/"):
+                key = (str(row["dataElement"]), str(row["period"]), upper)
+                if key in wanted:
+                    self._there.setdefault(key, str(unit.get("displayName")))
+
     def notes(self) -> list[str]:
         """What is to be said of values at several levels that are sent."""
+        said: list[str] = []
+        for (element, period, uid), lower in list(self._there.items())[:1]:
+            what = f"'{self._target.element_of(element).name}' for {period}"
+            more = f", and of {counted(len(self._there) - 1, 'more cell')} so" if len(self._there) > 1 else ""
+            said.append(
+                f"the server has values of {what} below '{self._target.unit_of(uid).name}', such as of '{lower}'{more}: a "
+                "total of them would be counted twice"
+            )
         if self._taken is None:
-            return []
+            return said
         first, count = self._taken
         return [
+            *said,
             f"{counted(count, 'value')} of units above those of other rows (first: row {first:,}): "
-            "totals of them would be counted twice"
+            "totals of them would be counted twice",
         ]

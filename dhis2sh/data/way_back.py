@@ -36,7 +36,7 @@ async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> 
 
     Cells that held before it what it sent are no change of it: --force leaves them alone too.
     """
-    title = f"undo entry {entry.id}: {entry.title}"
+    title = entry.undo_title
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
     job = next((found for name, *_ in digests if (found := jobs.Job.find(s.profile.name, name))), None)
     if job is None or not job.has_before:
@@ -70,7 +70,7 @@ async def _plan(s: Session, entry: Entry, job: Job, parts: Sequence[int], more: 
         more: what is to be said besides.
         force: what somebody has changed since, too.
     """
-    title = f"undo entry {entry.id}: {entry.title}"
+    title = entry.undo_title
     target = Target(s)
     await target.open()
     before = {cell_of(row, target.default): row for row in job.before()}

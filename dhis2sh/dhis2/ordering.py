@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def groups_of_types(
     plurals: Iterable[str], types: Mapping[str, Resource], *, deleting: bool = False
 ) -> list[list[str]]:
-    """Types in the server's import order; those stand together that refer to each other both ways (programs and stages).
+    """Types with those first that others refer to; those stand together that refer to each other both ways (programs and stages).
+
+    Where none leads to the other it is the server's import order.
 
     Parameters:
         plurals: the types to order; one that the version does not know comes first.
@@ -37,7 +39,27 @@ def groups_of_types(
             groups.append([name])
         else:
             mutual.append(name)
-    return groups
+    return _after_what_they_need(groups, leads, deleting=deleting)
+
+
+def _after_what_they_need(
+    groups: Sequence[list[str]], leads: Mapping[str, set[str]], *, deleting: bool
+) -> list[list[str]]:
+    """Groups in their order, but each after those that it refers to, or with `deleting` after those that refer to it.
+
+    Parameters:
+        leads: by type those that refer to it, over others too.
+    """
+
+    def waits_for(one: list[str], other: list[str]) -> bool:
+        return other[0] in leads[one[0]] if deleting else one[0] in leads[other[0]]
+
+    left, ordered = [*groups], list[list[str]]()
+    while left:  # no circle: what leads both ways is one group
+        free = next(one for one in left if not any(waits_for(one, other) for other in left if other is not one))
+        left.remove(free)
+        ordered.append(free)
+    return ordered
 
 
 def self_references(resource: Resource) -> list[str]:

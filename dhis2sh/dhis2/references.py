@@ -35,6 +35,19 @@ HELD_BY: Mapping[str, str] = {
 DEPTH = 3
 """How many properties a path may have: `dataSetElements.categoryCombo` has two."""
 
+ATTRIBUTE_VALUES = "attributeValues"
+"""The values of attributes: almost every type has them, and no server filters by whose they are."""
+LAYERS = "mapViews"
+"""The layers of a map: it holds them whole, also where they are a type of their own (2.43)."""
+HOLD_NO_REFERENCE = frozenset({
+    "Translation", "AttributeValues", "AttributeValue", "Period", "PeriodType", "DataInputPeriod", "Geometry",
+    "DeviceRenderTypeMap", "ValueTypeOptions", "VisualizationFontStyle", "AxisV2", "Icon", "Series", "Sorting",
+    "SimpleDimension", "ReportingParams", "Layout", "EmbeddedDashboard", "AuthScheme", "ApiTokenAttribute", "Map",
+    "SMSSpecialCharacter", "JobParameters", "Source", "Target", "TrackerDataView", "EventQueryCriteria",
+    "ProgramStageQueryCriteria", "EntityQueryCriteria",
+})  # fmt: skip
+"""Java classes that no schema describes, and whose values hold plain texts and numbers."""
+
 _UID = r"([a-zA-Z][a-zA-Z0-9]{10})"
 _WILD = rf"(?:\.(?:{_UID}|\*))?"
 _TOKENS: tuple[tuple[re.Pattern[str], tuple[str | None, ...]], ...] = (
@@ -114,8 +127,13 @@ def _met(
 ) -> Iterator[tuple[str, Resource | None, JsonValue]]:
     """Every object and text inside a body, on whatever level: where it stands, its type, and itself."""
     for name, value in body.items():
-        if name not in NOT_FOLLOWED:
+        if name not in NOT_FOLLOWED and _may_lead(name, value):
             yield from _inside(name, resource.properties.get(name), value, types)
+
+
+def _may_lead(name: str, value: JsonValue) -> bool:
+    """Most properties are numbers and names, of which nothing else has to be known."""
+    return isinstance(value, (dict, list)) or (isinstance(value, str) and name in HOLD_EXPRESSIONS)
 
 
 def _inside(
@@ -131,7 +149,7 @@ def _inside(
     if not isinstance(value, dict) or path == "sharing" or _is_reference(target, value):
         return
     for name, item in value.items():
-        if name not in NOT_FOLLOWED and name != "sharing" and name not in PEOPLE:
+        if name not in NOT_FOLLOWED and name != "sharing" and name not in PEOPLE and _may_lead(name, item):
             inner = target.properties.get(name) if target is not None else None
             yield from _inside(f"{path}.{name}", inner, item, types)
 
@@ -191,7 +209,10 @@ def _in_text(path: str, text: str) -> Iterator[Reference]:
 
 
 def paths_to(plural: str, types: Mapping[str, Resource]) -> Iterator[tuple[str, str]]:
-    """Each type and owned path that can lead to objects of a type, the path without its final `.id`."""
+    """Each type and owned path that can lead to objects of a type, the path without its final `.id`.
+
+    What a schema does not say stands in `looked_through`; the values of attributes are in neither.
+    """
     for resource in types.values():
         if resource.endpoint and resource.metadata:
             for path in _paths(resource, plural, types, DEPTH, frozenset()):
@@ -201,18 +222,54 @@ def paths_to(plural: str, types: Mapping[str, Resource]) -> Iterator[tuple[str, 
 def _paths(
     resource: Resource, plural: str, types: Mapping[str, Resource], depth: int, seen: frozenset[str]
 ) -> Iterator[str]:
-    for name, prop in resource.properties.items():
-        if not prop.owner or name in PEOPLE or prop.target is None:
-            continue
+    for name, prop in _owned(resource, inside=depth < DEPTH):
         if prop.target == plural and prop.reference:
             yield name
-        target = types.get(prop.target)
+        target = types.get(prop.target or "")
         if target is None or target.plural in seen or (target.endpoint and target.metadata):
             continue
         if depth > 1:
             for rest in _paths(target, plural, types, depth - 1, seen | {target.plural}):
                 if types[resource.plural].singular != rest:  # the arrow back to the whole
                     yield f"{name}.{rest}"
+
+
+def _owned(resource: Resource, *, inside: bool) -> Iterator[tuple[str, Property]]:
+    """The properties that an object owns; of what is embedded and has no table of its own a schema marks none as owned."""
+    for name, prop in resource.properties.items():
+        own = prop.owner or (inside and not resource.persisted)
+        if own and name not in PEOPLE and name not in SHARING and name != ATTRIBUTE_VALUES:
+            yield name, prop
+
+
+def looked_through(types: Mapping[str, Resource]) -> dict[str, set[str]]:
+    """By type the owned properties that hold references which no filter can be trusted to reach.
+
+    Of some no schema says what they hold (`dataDimensionItems`), others have no table of their own (`legend.set`).
+    """
+    found: dict[str, set[str]] = {}
+    for resource in types.values():
+        if resource.endpoint and resource.metadata:
+            names = {name for name, prop in _owned(resource, inside=False) if _beyond(name, prop, types, DEPTH)}
+            if names:
+                found[resource.plural] = names
+    return found
+
+
+def _beyond(name: str, prop: Property, types: Mapping[str, Resource], depth: int) -> bool:
+    """May a property hold references that no filter reaches?"""
+    if name == LAYERS:
+        return True
+    target = types.get(prop.target or "")
+    if target is None:
+        klass = (prop.item_klass or prop.klass).rpartition(".")[2]
+        return not {prop.kind, prop.item_kind}.isdisjoint({"COMPLEX", "REFERENCE"}) and klass not in HOLD_NO_REFERENCE
+    if target.endpoint and target.metadata:
+        return False
+    inner = [*_owned(target, inside=True)]
+    if not target.persisted and any(one.reference for _, one in inner):
+        return True
+    return depth > 1 and any(_beyond(key, one, types, depth - 1) for key, one in inner)
 
 
 def belongs_to_instance(reference: Reference) -> bool:

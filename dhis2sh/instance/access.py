@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
-from dhis2sh.client import reading, schema
-from dhis2sh.client.limits import gather_bounded
+from dhis2sh.client import schema
+from dhis2sh.client.whole_types import WholeTypes
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.instance.people import GROUPS, USERS
@@ -30,11 +30,12 @@ type Problem = Literal[
     "unknown group",
     "empty group",
 ]
-AT_ONCE = 4
+FIELDS = "id,displayName,sharing"
+"""What is looked at of a type that is shared."""
 WITHOUT_ENTRY = frozenset({"sqlViews", "routes"})
 """Types whose data nobody enters: their data access is for seeing rows and using what they lead to."""
-SYSTEM = "XXXXXSystem"
-"""The server itself, as an owner of what it has made (recorded)."""
+SYSTEM = frozenset({"XXXXXSystem", "system-process"})
+"""The server itself, as an owner of what it has made: from 2.42 on, and up to 2.41 (recorded)."""
 DATA_WRITE, META_WRITE = 3, 1
 """Where in an access string the letters for writing data and for writing the object itself stands."""
 
@@ -76,11 +77,20 @@ class Known:
     complete: bool
 
 
-async def known(s: Session) -> Known:
+async def read_of(s: Session, types: Sequence[str] = ()) -> dict[str, str]:
+    """What `found_in` looks at: the fields of each type, by plural. Parameters and errors as of `audit`."""
+    return {
+        **{resource.plural: FIELDS for resource in await _shared(s, types)},
+        USERS: "id,username,disabled",
+        GROUPS: f"{FIELDS},users[id]",
+    }
+
+
+async def known(s: Session, read: WholeTypes) -> Known:
     """Who there is."""
     me = await s.client.system.me()
-    users = await reading.all_of(s.client, USERS, fields="id,username,disabled")
-    groups = await reading.all_of(s.client, GROUPS, fields="id,displayName,users[id]")
+    users = await read.rows(USERS)
+    groups = await read.rows(GROUPS)
     return Known(
         str(me.id),
         {str(row["id"]): str(row.get("username")) for row in users},
@@ -99,8 +109,15 @@ async def audit(s: Session, types: Sequence[str]) -> AsyncIterator[list[Finding]
 
     Raises `UsageError` for a type that is not shared.
     """
+    async with WholeTypes(s.client, await read_of(s, types)) as read:
+        async for found in found_in(s, read, types):
+            yield found
+
+
+async def found_in(s: Session, read: WholeTypes, types: Sequence[str] = ()) -> AsyncIterator[list[Finding]]:
+    """What `audit` finds in what is read ahead; `read_of` says what that is."""
     resources = await _shared(s, types)
-    there = await known(s)
+    there = await known(s, read)
     if not types:
         yield [
             Finding(
@@ -109,13 +126,9 @@ async def audit(s: Session, types: Sequence[str]) -> AsyncIterator[list[Finding]
             )
             for uid in sorted(there.empty)
         ]  # fmt: skip
-
-    async def one(resource: Resource) -> list[Finding]:
-        rows = await reading.all_of(s.client, resource.plural, fields="id,displayName,sharing")
-        return [finding for row in rows for finding in of_object(resource, row, there)]
-
-    async for found in gather_bounded((one(resource) for resource in resources), AT_ONCE):
-        if found:
+    for resource in resources:
+        rows = await read.rows(resource.plural)
+        if found := [finding for row in rows for finding in of_object(resource, row, there)]:
             yield found
 
 
@@ -164,7 +177,7 @@ def _people(sharing: Mapping[str, JsonValue], there: Known, found: _Make, line: 
         return
     owner = sharing.get("owner")
     mine = f"dhis2 metadata update {line} --set sharing.owner={there.me}"
-    if isinstance(owner, str) and owner not in there.users and owner != SYSTEM:
+    if isinstance(owner, str) and owner not in there.users and owner not in SYSTEM:
         yield found("no owner", f"its owner {owner} is no user any more", mine)
     elif isinstance(owner, str) and owner in there.disabled:
         yield found("owner disabled", f"its owner {there.users[owner]} is disabled", mine)

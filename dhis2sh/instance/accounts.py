@@ -77,6 +77,8 @@ def inviting(staff: Staff) -> Plan:
         summary.created, summary.uids = len(found), sorted(found)
         if missing := [str(step.name) for step in steps if step.uid not in found]:
             summary.note = f"not there afterwards: {listed(missing, 10)}"
+        wanted = {str(one["id"]): _groups_of(one) for one in staff.accounts if one["id"] in found}
+        summary.failures += await outside_groups(s, wanted)
 
     return Plan(
         f"invite {counted(len(steps), 'person', 'people')}", steps, notes=[*staff.notes],
@@ -106,7 +108,7 @@ async def replica(s: Session, user: str, username: str, password: str) -> Plan:
     """The plan of copying an account under another username. Raises `UsageError` for one that is taken."""
     if await _holder(s, username):
         raise UsageError(f"the username {username} is taken", hint=f"dhis2 user get {username}")
-    like = await account(s, user, "id,username")
+    like = await account(s, user, "id,username,userGroups[id]")
     step = PlanStep("create", USERS, name=username, detail=f"roles, groups and units as {like.get('username')}")
     body: JsonObject = {"username": username, "password": password}
 
@@ -115,6 +117,7 @@ async def replica(s: Session, user: str, username: str, password: str) -> Plan:
         if uid is None:
             raise Refused(f"the server said yes, and there is no account {username}", hint="dhis2 user list")
         summary.created, summary.updated, summary.uids = 1, 0, [uid]
+        summary.failures += await outside_groups(s, {uid: _groups_of(like)})
 
     request = Request("POST", f"{USERS}/{user}/replica", body)
     notes = [f"{NO_WAY_BACK} by `undo`: the server gives the account its UID; dhis2 metadata users delete {username}"]
@@ -124,6 +127,29 @@ async def replica(s: Session, user: str, username: str, password: str) -> Plan:
         notes=notes,
         writer=ByRequest(USERS, [request], complete=finish),
     )
+
+
+def _groups_of(body: Mapping[str, object]) -> list[str]:
+    return [str(one["id"]) for one in cast("list[JsonObject]", body.get(GROUPS) or [])]
+
+
+async def outside_groups(s: Session, wanted: Mapping[str, Sequence[str]]) -> list[Row]:
+    """Accounts that a server has made and not put into all the groups that were said, a row each, with what does it.
+
+    Parameters:
+        wanted: the UIDs of the groups by that of the account.
+    """
+    asked = [uid for uid, groups in wanted.items() if groups]
+    if not asked:
+        return []
+    rows = (await reading.by_uid(s.client, USERS, asked, fields=f"id,username,{GROUPS}[id]")).rows
+    found: list[Row] = []
+    for row in rows:
+        uid, missing = str(row["id"]), [one for one in wanted[str(row["id"])] if one not in _groups_of(row)]
+        if missing:
+            told = f"is not in {counted(len(missing), 'group')}: dhis2 user-group members add {missing[0]} {uid}"
+            found.append({"type": USERS, "uid": uid, "name": str(row.get("username")), "message": told})
+    return found
 
 
 async def _holder(s: Session, username: str) -> str | None:

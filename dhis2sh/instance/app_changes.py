@@ -6,7 +6,7 @@ API source: `POST`, `DELETE`, `PUT /api/apps`, `POST /api/appHub/{version}` (rec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -14,8 +14,8 @@ from dhis2sh import paths
 from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
-from dhis2sh.dhis2.app_versions import is_newer
-from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.dhis2.app_versions import is_newer, suits
+from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.instance import kept
 from dhis2sh.instance.apps import (
     APPS,
@@ -31,8 +31,8 @@ from dhis2sh.instance.apps import (
     server_version,
     zipped,
 )
-from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, title_of, written
-from dhis2sh.rows.tables import parse_yaml
+from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, written
+from dhis2sh.rows.tables import parse_yaml, read_text
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ async def _fetched(hub: Hub, url: str) -> Zipped:
         await hub.download(url, path)
         found = zipped(path)
         await kept.keep(path, found.md5)
-    return zipped(kept.place(found.md5))
+    return replace(found, file=kept.place(found.md5))
 
 
 class AppWriter(OneByOne):
@@ -187,13 +187,16 @@ async def way_back(s: Session, app: App, hub: Hub) -> Source | None:
     if app.hub_id is None:
         return None
     try:
-        versions = [HubVersion.of(row) for row in await hub.versions(app.hub_id)]
+        version = await _at_hub(hub, app.hub_id, app.version)
+        return await _from_hub(hub, app.hub_id, version) if version is not None else None
     except Dhis2Error:  # no hub that can be reached has it: the plan says so
         return None
-    found = next((one for one in versions if one.version == app.version), None)
-    if found is None:
-        return None
-    return Source(app.version, hub_version=found.id, app=app.hub_id, url=found.url if hub.address else None)
+
+
+async def _at_hub(hub: Hub, app: str, version: str) -> HubVersion | None:
+    """A version of an app by its UUID, where the hub has it."""
+    versions = [HubVersion.of(row) for row in await hub.versions(app)]
+    return next((one for one in versions if one.version == version), None)
 
 
 def _notes(changes: Sequence[AppChange]) -> list[str]:
@@ -390,10 +393,7 @@ class Listed:
 
 def read(file: Path) -> list[Listed]:
     """A list of apps that `save` has written. Raises `NotFound`, `UsageError`."""
-    try:
-        body = parse_yaml(file.read_text("utf-8"), str(file))
-    except OSError as error:
-        raise NotFound(f"{file} cannot be read: {error.strerror}", hint="check the path") from error
+    body = parse_yaml(read_text(file), str(file))
     rows = body.get("apps") if isinstance(body, dict) else None
     hint = "dhis2 apps snapshot --out FILE writes one"
     if not isinstance(rows, list):
@@ -472,10 +472,13 @@ async def _source(s: Session, entry: Listed, zips: Sequence[Path], hub: Hub) -> 
     if entry.hub_id is None:
         return None
     try:
-        versions = [HubVersion.of(row) for row in await hub.versions(entry.hub_id)]
-        version = next((one for one in versions if one.version == entry.version), None)
+        version = await _at_hub(hub, entry.hub_id, entry.version)
         if version is None:
             return None
+        server = await server_version(s)
+        if not suits(server, version.least, version.most):
+            told = f"{entry.name} {version.version} is for DHIS2 {version.range}"
+            s.person.warn(f"{told}, and the server is {'.'.join(map(str, server))}")
         return await _from_hub(hub, entry.hub_id, version)
     except Dhis2Error as error:
         s.person.warn(f"{entry.name}: {error.message}")
@@ -515,7 +518,7 @@ async def taken_back_of(s: Session, entry: Entry, all_: Sequence[Change], *, for
             changes.append(AppChange(key, name, app, source, _back_of(app, change)))
     if not changes:
         return nothing(entry, notes)
-    return plan(AppWriter(changes, what="undone"), title_of(entry), notes)
+    return plan(AppWriter(changes, what="undone"), entry.undo_title, notes)
 
 
 def _back_of(app: App | None, change: Change) -> Source | None:

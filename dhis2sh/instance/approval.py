@@ -345,8 +345,8 @@ def _kept(cell: Cell, word: Word) -> JsonObject:
 @takes_back(NAME)
 async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What was approved is no longer, and the other way round, where nobody above has gone on with it since."""
-    title = f"undo entry {entry.id}: {entry.title}"
-    kept = [change.before for change in journal.changes(entry.id) if change.state in {"done", "sent"} and change.before]
+    title = entry.undo_title
+    kept = [change.before for change in journal.changes(entry.id) if change.written and change.before]
     if not kept:
         return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
     changes = [change for change in journal.changes(entry.id) if change.before]

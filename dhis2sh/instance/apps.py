@@ -9,7 +9,9 @@ import json
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, cast
 
@@ -168,15 +170,23 @@ def _manifest(file: Path, archive: zipfile.ZipFile) -> JsonObject:
 def among(files: Iterable[Path], key: str, version: str) -> Zipped | None:
     """The zip of a version of an app among some files."""
     for file in files:
-        if not zipfile.is_zipfile(file):
-            continue
-        try:
-            found = zipped(file)
-        except (NotFound, UsageError):  # a zip of something else
-            continue
-        if (found.key, found.version) == (key, version):
-            return found
+        with suppress(FileNotFoundError):  # somebody has taken it away meanwhile
+            at = file.stat()
+            found = _looked_into(file, at.st_size, at.st_mtime_ns)
+            if found is not None and (found.key, found.version) == (key, version):
+                return found
     return None
+
+
+@lru_cache(maxsize=1024)
+def _looked_into(file: Path, size: int, changed: int) -> Zipped | None:
+    """What a file holds, where it is the zip of an app; looked into once, not for each app that is looked for."""
+    if not zipfile.is_zipfile(file):
+        return None
+    try:
+        return zipped(file)
+    except (NotFound, UsageError):  # a zip of something else
+        return None
 
 
 # The App Hub -------------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from dhis2sh.client.limits import gather_bounded
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.files import parse_json
 from dhis2sh.instance.keyed import MISSING, STORE, WHAT, Held, Keyed, held, plan, readable
+from dhis2sh.rows.tables import read_text
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ async def _must_be(s: Session, namespace: str) -> None:
 def parsed(text: str | None, file: Path | None) -> JsonValue:
     """A value as JSON. Raises `UsageError` for what is none: a server says only `Invalid JSON value`."""
     if file is not None:
-        return parse_json(file.read_text("utf-8"), str(file))
+        return parse_json(read_text(file), str(file))
     try:
         return parse_json(text or "", "--value")
     except UsageError as error:
@@ -114,10 +115,7 @@ def saved(found: JsonObject, out: Path) -> str:
 
 def read(file: Path) -> JsonObject:
     """A file that `saved` has written. Raises `UsageError`, `NotFound`."""
-    try:
-        body = parse_json(file.read_text("utf-8"), str(file))
-    except FileNotFoundError:
-        raise NotFound(f"{file} is not there") from None
+    body = parse_json(read_text(file), str(file))
     if not (
         isinstance(body, dict) and isinstance(body.get("namespace"), str) and isinstance(body.get("entries"), dict)
     ):

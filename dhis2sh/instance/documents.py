@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -18,11 +17,11 @@ from dhis2sh.client import reading
 from dhis2sh.client.files import Content
 from dhis2sh.client.forms import media_type
 from dhis2sh.client.sending import accepted
-from dhis2sh.dhis2.uids import generate_uid
+from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.instance import file_resources, kept
 from dhis2sh.instance.file_resources import RESOURCES, Downloaded
-from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, title_of, written
+from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, written
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ async def listed_documents(s: Session, words: Sequence[str], limit: int | None) 
     filters = [f"name:ilike:{word}" for word in words]
     params = {"fields": FIELDS, "order": "name:asc", **({"filter": filters} if filters else {})}
     rows = [row async for row in s.client.iter(DOCUMENTS, params, limit=limit)]
-    files = [str(row["url"]) for row in rows if not row.get("external") and row.get("url")]
+    files = [uid for row in rows if not row.get("external") and is_uid(uid := str(row.get("url")))]
     sizes = await _sizes(s, files)
     return [_shown(row, sizes.get(str(row.get("url")))) for row in rows]
 
@@ -81,11 +80,21 @@ async def one(s: Session, uid: str) -> JsonObject:
     body = await s.client.get_object(f"{DOCUMENTS}/{uid}", {"fields": FIELDS})
     if body.get("external"):
         return _shown(body, None)
-    try:
-        file = await file_resources.one(s, str(body.get("url")))
-    except NotFound:
+    file = await _file_of(s, body)
+    if file is None:
         return {**_shown(body, None), "file": None}
     return {**_shown(body, file), "file": file.get("name"), "md5": file.get("contentMd5")}
+
+
+async def _file_of(s: Session, body: JsonObject) -> JsonObject | None:
+    """The file resource of a document; None of a link, and of a document from before there were any, which names a file."""
+    uid = str(body.get("url"))
+    if body.get("external") or not is_uid(uid):
+        return None
+    try:
+        return await file_resources.one(s, uid)
+    except NotFound:
+        return None
 
 
 async def download(s: Session, uid: str, out: Path, *, overwrite: bool) -> Downloaded:
@@ -96,10 +105,9 @@ async def download(s: Session, uid: str, out: Path, *, overwrite: bool) -> Downl
             f"'{body.get('name')}' is a link to {body.get('url')}: the server has no file of it",
             hint="open it in a browser",
         )
-    try:
-        file = await file_resources.one(s, str(body.get("url")))
-    except NotFound:  # of an old document: the server knows neither its length nor its sum
-        file = {"id": uid, "name": body.get("name"), "contentType": body.get("contentType")}
+    # of an old one the server knows neither the length nor the sum
+    old: JsonObject = {"id": uid, "name": body.get("name"), "contentType": body.get("contentType")}
+    file = await _file_of(s, body) or old
     return await file_resources.download(s, f"{DOCUMENTS}/{uid}/data", {}, file, out, overwrite=overwrite)
 
 
@@ -256,10 +264,7 @@ async def deleting(s: Session, uids: Sequence[str]) -> Plan:
     changes: list[Gone] = []
     notes: list[str] = []
     for row in found.rows:
-        change = Gone(row)
-        if not row.get("external"):
-            with suppress(NotFound):  # of an old document
-                change.file = await file_resources.one(s, str(row.get("url")))
+        change = Gone(row, await _file_of(s, row))
         told = "a link: undo makes it again" if row.get("external") else KEPT if _can_keep(change) else _LOST
         notes.append(f"{row.get('name')}: {told}")
         changes.append(change)
@@ -283,17 +288,14 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
             changes.append(await (_unmade(s, str(change.uid)) if change.before is None else _made_again(s, change)))
         except NotFound as error:
             notes.append(f"{change.name}: {error.message}")
-    return plan(Documents(changes, what="undone"), title_of(entry), notes) if changes else nothing(entry, notes)
+    return plan(Documents(changes, what="undone"), entry.undo_title, notes) if changes else nothing(entry, notes)
 
 
 async def _unmade(s: Session, uid: str) -> Gone:
     found = (await reading.by_uid(s.client, DOCUMENTS, [uid], fields=OWN)).rows
     if not found:
         raise NotFound("it is there no longer")
-    change = Gone(found[0])
-    if not found[0].get("external"):
-        change.file = await file_resources.one(s, str(found[0].get("url")))
-    return change
+    return Gone(found[0], await _file_of(s, found[0]))
 
 
 async def _made_again(s: Session, change: Change) -> Made:

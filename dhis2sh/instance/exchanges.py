@@ -15,6 +15,7 @@ from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import envelopes, reading
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.sending import refusal
+from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.errors import Dhis2Error, NotFound, Refused
 from dhis2sh.redact import redact
 from dhis2sh.words import counted, listed
@@ -37,6 +38,7 @@ VALUE_COLUMNS = (
     "request", "dataElement", "dataElementName", "period", "orgUnit", "orgUnitName", "categoryOptionCombo", "value",
 )  # fmt: skip
 IN_THE_SAME_DATABASE = "this server"
+COMBO_SCHEME = "categoryOptionComboIdScheme"
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,9 @@ NO_WAY_BACK = "`undo` cannot take it back: `data history` shows what a value was
 async def _rehearsed(s: Session, one: Exchange, some: Sequence[JsonObject]) -> str:
     """What the import of some values would do here, by a dry run of it."""
     params = {name: value for name, value in one.options.items() if isinstance(value, (str, bool))}
+    if (await s.client.version()).has("values_by_data_set") and not {"idScheme", COMBO_SCHEME} & params.keys():
+        # its exchange takes the default for what names no combination; an import leaves that open (recorded)
+        some = [{"categoryOptionCombo": DEFAULT_OBJECTS["categoryOptionCombos"], **row} for row in some]
     body: JsonObject = {"dataValues": cast("JsonValue", [*some])}
     answer = await s.client.write("POST", "dataValueSets", body, {**params, "dryRun": True})
     try:
@@ -306,4 +311,4 @@ async def stays(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
     )
     if not journal.changes(entry.id):
         why_not = NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
-    return Plan(f"undo entry {entry.id}: {entry.title}", blocked=why_not)
+    return Plan(entry.undo_title, blocked=why_not)

@@ -23,7 +23,7 @@ from dhis2sh.client.sending import accepted
 from dhis2sh.dhis2.uids import generate_uid, is_uid
 from dhis2sh.errors import BrokenAnswer, Forbidden, NotFound, Refused, UsageError
 from dhis2sh.instance import kept
-from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, title_of, written
+from dhis2sh.instance.one_by_one import OneByOne, nothing, plan, written
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Entry, Journal
@@ -238,15 +238,8 @@ class Upload:
 
 async def put(s: Session, file: Path, domain: Domain, uid: str, *, name: str | None = None) -> None:
     """Upload a file under a UID and wait until the server keeps it. Raises `BrokenAnswer` where it took another UID."""
-    try:
+    with _about(name or file.name):
         message = await s.client.files.upload(file, domain=domain, uid=uid, name=name)
-    except Refused as error:
-        if error.code == "E6101":
-            error.message = f"{name or file.name}: {error.message}"
-            error.hint = (
-                "servers take no programs, scripts, pages and style sheets, by type and ending: pack it into a zip"
-            )
-        raise
     if message.created_uid != uid:
         raise BrokenAnswer(
             f"the server keeps {file.name} as {message.created_uid}, not as {uid}",
@@ -446,4 +439,4 @@ async def value_taken_back(s: Session, journal: Journal, entry: Entry, *, force:
             notes.append(f"{name}: somebody has changed it since; --force takes it back all the same")
         elif not (file is None and back.before is None):
             changes.append(back)
-    return plan(FileValues(changes, what="undone"), title_of(entry), notes) if changes else nothing(entry, notes)
+    return plan(FileValues(changes, what="undone"), entry.undo_title, notes) if changes else nothing(entry, notes)

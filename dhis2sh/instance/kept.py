@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
 from dhis2sh import paths
+from dhis2sh.changes.journal import JournalError, every, of
 from dhis2sh.client import bodies
 
 MOST = 2 * 1024**3
@@ -71,6 +72,27 @@ def sweep(latest: str) -> None:
         if path.name != latest:
             size -= path.stat().st_size
             path.unlink(missing_ok=True)
+
+
+def of_profile(profile: str) -> set[str]:
+    """The MD5 sums that a profile's journal names; none where it cannot be read."""
+    try:
+        return of(profile).files()
+    except JournalError:
+        return set()
+
+
+def forget(digests: Iterable[str]) -> int:
+    """Delete files that nobody can bring back any more, since no journal of this machine names them; returns how many."""
+    gone = {*digests}
+    try:
+        gone -= {name for journal in every() for name in journal.files()} if gone else set()
+    except JournalError:  # what it needs is not known; who writes it says what is wrong with it
+        return 0
+    found = [path for digest in gone if (path := find(digest)) is not None]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
 
 
 def md5_of(content: bytes | Path) -> str:

@@ -5,20 +5,21 @@ API source: `DatastoreController.java`, `SystemSettingsController.java` (recorde
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 from urllib.parse import quote
 
-from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
+from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.sending import accepted
 from dhis2sh.errors import Forbidden, NotFound, Refused
+from dhis2sh.instance.one_by_one import OneByOne
 from dhis2sh.redact import is_secret
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
-    from dhis2sh.changes.plan import Action, WriteSummary
+    from dhis2sh.changes.plan import Action
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -61,9 +62,39 @@ class Keyed:
         return "create" if self.before is MISSING else "update"
 
     @property
-    def address(self) -> str:
-        """Below `/api`."""
-        return address(self.place, self.key)
+    def step(self) -> PlanStep:
+        """What a plan says of it."""
+        before, after = (_kept(self.key, value) for value in (self.before, self.after))
+        return PlanStep(self.action, self.place, uid=self.key, name=self.key, before=before, after=after)
+
+    async def moved(self, s: Session) -> str | None:
+        """Has somebody set it to something else?"""
+        now = _text(await held(s, self.place, self.key))
+        return None if now == _text(self.before) else f"{self.key} has changed since the plan was made"
+
+    async def carry_out(self, s: Session) -> None:
+        """Set it, or delete it."""
+        method, body, target = "PUT", self.after, address(self.place, self.key)
+        if self.after is MISSING:
+            method = "DELETE"
+        elif self.place == SETTINGS:
+            method, target, body = "POST", SETTINGS, cast("JsonValue", {self.key: self.after})
+        content = None if isinstance(body, Missing) else _bytes(body)
+        if self.place == STORE:
+            await _unmistakable(s, self.key)
+        try:
+            accepted(await s.client.write(method, target, content, content_type="application/json"))
+        finally:
+            if self.place == SETTINGS:
+                s.client.system.forget()
+
+    async def is_done(self, s: Session) -> bool:
+        """Is it as it was meant to be? A deleted setting is at its default again, which is there."""
+        now = await held(s, self.place, self.key)
+        if self.after is MISSING:
+            return self.place == SETTINGS or now is MISSING
+        # a server that does not show a secret: its answer is all that there is
+        return now == self.after or (now is MISSING and is_secret(self.key))
 
 
 def address(place: Place, key: str) -> str:
@@ -72,67 +103,12 @@ def address(place: Place, key: str) -> str:
 
 
 @dataclass(slots=True)
-class KeyedValues(PlainWriter):
-    """The writer: a request for each key.
-
-    Parameters:
-        changes: one a step.
-    """
+class KeyedValues(OneByOne):
+    """The writer: a request for each key."""
 
     name: ClassVar[str] = NAME
 
-    changes: Sequence[Keyed]
     what: str = field(default=STORE, kw_only=True)
-
-    def parts(self) -> Iterator[Part]:
-        """A request for each key."""
-        return self.one_by_one(len(self.changes))
-
-    async def moved(self, s: Session) -> list[str]:
-        """Keys whose value is no longer what the plan found."""
-        return [
-            f"{change.key} has changed since the plan was made"
-            for change in self.changes
-            if _text(await held(s, change.place, change.key)) != _text(change.before)
-        ]
-
-    async def send(self, s: Session, part: Part) -> PartDone:
-        """Set or delete one, and read it again."""
-        change = self.changes[part.numbers[0]]
-        method, body = "DELETE" if change.after is MISSING else "PUT", change.after
-        target = change.address
-        if change.place == SETTINGS and change.after is not MISSING:
-            method, target, body = "POST", SETTINGS, cast("JsonValue", {change.key: change.after})
-        content = None if isinstance(body, Missing) else _bytes(body)
-        answer = await s.client.write(method, target, content, content_type="application/json")
-        accepted(answer)
-        done = await self.look_back(s, part)
-        if not done.done:
-            raise Refused(
-                f"the server said yes, and {change.key} is not as it was meant to be", hint="dhis2 journal show"
-            )
-        return done
-
-    async def look_back(self, s: Session, part: Part) -> PartDone:
-        """Is it as it was meant to be? A deleted setting is at its default again, which is there."""
-        change = self.changes[part.numbers[0]]
-        now = await held(s, change.place, change.key)
-        deleted = change.after is MISSING
-        right = change.place == SETTINGS or now is MISSING if deleted else now == change.after
-        if now is MISSING and not deleted and is_secret(change.key):
-            right = True  # a server that does not show it: its answer is all that there is
-        if not right:
-            return PartDone()
-        made, gone = change.before is MISSING, deleted
-        return PartDone(
-            [*part.numbers], uids=[change.key], created=int(made and not gone), updated=int(not made and not gone),
-            deleted=int(gone),
-        )  # fmt: skip
-
-    async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """What was read before is no longer known."""
-        if any(change.place == SETTINGS for change in self.changes):
-            s.client.system.forget()
 
 
 def _bytes(value: JsonValue) -> bytes:
@@ -141,8 +117,36 @@ def _bytes(value: JsonValue) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
+async def _unmistakable(s: Session, key: str) -> None:
+    """Raise `Refused` for a key of the store that a server could take for another one that is there.
+
+    Of the last part of an address a server may take what follows a dot for a file's ending: `DELETE /api/dataStore/a.b` looks
+    for `a` (recorded, inst-data-store 47).
+    """
+    namespace, _, name = key.partition("/")
+    if "." not in name:
+        return
+    try:
+        there = await readable(s, namespace)
+    except NotFound:
+        return
+    meant = {name.partition(".")[0], name.rpartition(".")[0]} & {*there}
+    if meant:
+        raise Refused(
+            f"{key} is left as it is: a server may take what follows the dot for a file's ending, and write to '{meant.pop()}'",
+            hint="a key without a dot",
+        )
+
+
 async def held(s: Session, place: Place, key: str) -> Held:
     """What is under a key now. Raises `Forbidden` for a namespace that is an app's."""
+    namespace, _, name = key.partition("/")
+    if place == STORE and "." in name:
+        try:
+            if name not in await readable(s, namespace):
+                return MISSING  # the address could give another key's value
+        except NotFound:
+            return MISSING
     try:
         body = await s.client.get(address(place, key))
     except NotFound:
@@ -167,14 +171,8 @@ def plan(changes: Sequence[Keyed], title: str, what: str, notes: Sequence[str] =
     same = len(changes) - len(needed)
     told = [*([f"{same:,} already right"] if same else []), *notes]
     return Plan(
-        title, [step(change) for change in needed], notes=told, writer=KeyedValues(needed, notes=notes, what=what)
+        title, [change.step for change in needed], notes=told, writer=KeyedValues(needed, notes=notes, what=what)
     )
-
-
-def step(change: Keyed) -> PlanStep:
-    """What a plan says of a value."""
-    before, after = (_kept(change.key, value) for value in (change.before, change.after))
-    return PlanStep(change.action, change.place, uid=change.key, name=change.key, before=before, after=after)
 
 
 def _kept(key: str, value: Held) -> JsonObject | None:
@@ -196,11 +194,11 @@ async def set_back_of(s: Session, entry: Entry, all_: Sequence[Change]) -> Plan:
     Parameters:
         entry: what is taken back; all_: those of its changes that are meant.
     """
-    title = f"undo entry {entry.id}: {entry.title}"
+    title = entry.undo_title
     changes: list[Keyed] = []
     lost: list[str] = []
     for change in all_:
-        if change.state not in {"done", "sent"} or change.uid is None:
+        if not change.written or change.uid is None:
             continue
         if change.before is not None and "value" not in change.before:
             lost.append(change.uid)
@@ -218,8 +216,10 @@ async def set_back_of(s: Session, entry: Entry, all_: Sequence[Change]) -> Plan:
 
 async def readable(s: Session, namespace: str) -> list[str]:
     """The keys of a namespace. Raises `NotFound`, and `Forbidden` with a way on for one that is an app's own."""
+    path = address(STORE, namespace)
     try:
-        body = await s.client.get(address(STORE, namespace))
+        # at the end of an address a server may take what follows a dot for a file's ending
+        body = await s.client.get(f"{path}/keys" if "." in namespace else path)
     except Forbidden as error:
         error.hint = "an app keeps this namespace for itself"
         raise

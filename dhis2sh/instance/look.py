@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dhis2sh import paths
-from dhis2sh.changes.plan import Part, Plan, PlanStep
+from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.sending import accepted
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.instance import kept, keyed, settings
-from dhis2sh.instance.keyed import MISSING, SETTINGS, Keyed, KeyedValues
-from dhis2sh.instance.one_by_one import OneByOne, OneChange, nothing, title_of, written
+from dhis2sh.instance.keyed import MISSING, SETTINGS, Keyed
+from dhis2sh.instance.one_by_one import OneByOne, OneChange, nothing, written
 from dhis2sh.instance.one_by_one import plan as plan_of
-from dhis2sh.rows.tables import parse_yaml
+from dhis2sh.rows.tables import parse_yaml, read_text
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -166,10 +166,7 @@ def read(file: Path) -> Wanted:
 
     Raises `NotFound`, `UsageError` for what it may not say, and for a file that does not lie beside it or below.
     """
-    try:
-        body = parse_yaml(file.read_text("utf-8"), str(file))
-    except OSError as error:
-        raise NotFound(f"{file} cannot be read: {error.strerror}", hint="check the path") from error
+    body = parse_yaml(read_text(file), str(file))
     known = ("settings", *LOGOS, "style")
     if not isinstance(body, dict) or not body:
         raise UsageError(f"{file} is no look", hint=f"it has some of: {', '.join(known)}")
@@ -211,35 +208,6 @@ def _beside(file: Path, name: JsonValue) -> Path:
 
 
 # Changes -----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Setting:
-    """A setting that is set or goes back to its default."""
-
-    change: Keyed
-
-    @property
-    def step(self) -> PlanStep:
-        """What a plan says of it."""
-        return keyed.step(self.change)
-
-    @property
-    def _writer(self) -> KeyedValues:
-        return KeyedValues([self.change])
-
-    async def moved(self, s: Session) -> str | None:
-        """Has somebody set it meanwhile?"""
-        return next(iter(await self._writer.moved(s)), None)
-
-    async def carry_out(self, s: Session) -> None:
-        """Set it."""
-        await self._writer.send(s, Part([0]))
-        s.client.system.forget()
-
-    async def is_done(self, s: Session) -> bool:
-        """Is it so?"""
-        return bool((await self._writer.look_back(s, Part([0]))).done)
 
 
 @dataclass(slots=True)
@@ -341,7 +309,7 @@ async def customizing(s: Session, wanted: Wanted, title: str) -> Plan:
                 hint=did_you_mean(name, TEXTS) or f"dhis2 system settings set {name}=VALUE",
             )
     found = await settings.changes_of(s, wanted.pairs, wanted.default)
-    changes: list[OneChange] = [Setting(change) for change in found if change.before != change.after]
+    changes: list[OneChange] = [change for change in found if change.before != change.after]
     same = len(found) - len(changes)
     for where, after in (wanted.pictures or {}).items():
         before = await picture(s, where)
@@ -383,7 +351,7 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
             changes.append(back)
     if not changes:
         return nothing(entry, notes)
-    return plan_of(Look(changes, what="undone"), title_of(entry), [*notes, *_notes(changes)])
+    return plan_of(Look(changes, what="undone"), entry.undo_title, [*notes, *_notes(changes)])
 
 
 async def _back(s: Session, change: Change) -> OneChange:
@@ -397,7 +365,7 @@ async def _back(s: Session, change: Change) -> OneChange:
     if change.type == STYLE:
         return Style(await s.client.files.style(), str((change.before or {}).get("text") or ""))
     before = MISSING if change.before is None else change.before["value"]
-    return Setting(Keyed(SETTINGS, str(change.uid), await keyed.held(s, SETTINGS, str(change.uid)), before))
+    return Keyed(SETTINGS, str(change.uid), await keyed.held(s, SETTINGS, str(change.uid)), before)
 
 
 def removed(where: Place) -> Wanted:

@@ -88,17 +88,12 @@ def plan(writer: OneByOne, title: str, notes: Sequence[str] = ()) -> Plan:
     return Plan(title, [change.step for change in writer.changes], notes=[*told], writer=writer)
 
 
-def title_of(entry: Entry) -> str:
-    """What the plan that takes an entry back is called."""
-    return f"undo entry {entry.id}: {entry.title}"
-
-
 def written(journal: Journal, entry: Entry) -> list[Change]:
     """What an entry has written or may have, the last first: in that order it is taken back."""
-    return [change for change in reversed(journal.changes(entry.id)) if change.state in {"done", "sent"} and change.uid]
+    return [change for change in reversed(journal.changes(entry.id)) if change.written and change.uid]
 
 
 def nothing(entry: Entry, notes: Sequence[str] = ()) -> Plan:
     """The plan of an undo that finds nothing to do."""
     why = Refused(f"entry {entry.id} has nothing to take back", hint="dhis2 journal list")
-    return Plan(title_of(entry), blocked=why, notes=[*notes])
+    return Plan(entry.undo_title, blocked=why, notes=[*notes])

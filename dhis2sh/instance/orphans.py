@@ -11,7 +11,7 @@ from dhis2sh.client import reading
 from dhis2sh.errors import Dhis2Error, NotFound, Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -54,8 +54,7 @@ async def _files(s: Session) -> list[Row]:
 
 async def _owned(s: Session) -> Mapping[str, set[str]]:
     """The files that are referred to, by domain, of those domains that can be looked through wholly."""
-    me = await s.client.get_object("me", {"fields": "authorities"})
-    if "ALL" not in cast("Sequence[JsonValue]", me.get("authorities") or []):
+    if not (await s.client.system.me()).may("ALL"):
         s.person.warn("you may not see everything: only files that the server itself calls unassigned are looked at")
         return {}
     owned: dict[str, set[str]] = {}

@@ -195,7 +195,7 @@ def good(route: Called, answer: Answer) -> Answer:
 _OWN: Mapping[int, Callable[[str], bool]] = {
     400: lambda told: "subpath" in told.lower(),
     403: lambda told: told.startswith("User not authorized"),
-    404: lambda told: told.startswith("Route not found"),
+    404: lambda told: re.match(r"Route (not found\b|\S+ not found$)", told) is not None,  # the second is that of 2.41
 }
 """What the server itself says of a route; anything else is its target's answer, which comes through as it is."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.instance.keyed import MISSING, SETTINGS, WHAT, Keyed, Missing, held, plan
-from dhis2sh.redact import is_secret
+from dhis2sh.redact import is_secret, redacted
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ DIFFERENCE = ("setting", "here", "there")
 HIDDEN = "(secret)"
 UNLISTED = frozenset({"keyEmailPassword"})
 """Settings that a server takes and does not list before they are set (recorded)."""
+LISTS_ALL = 42
+"""From 2.42 on the list has every setting; before, those alone that have a value or a default (recorded: 114 of 148)."""
 WORDS: dict[str, tuple[str, ...]] = {
     "keyCacheStrategy": (
         "NO_CACHE", "CACHE_1_MINUTE", "CACHE_5_MINUTES", "CACHE_10_MINUTES", "CACHE_15_MINUTES", "CACHE_30_MINUTES",
@@ -59,25 +61,30 @@ async def shown(s: Session, names: Sequence[str]) -> list[Row]:
 
 
 def _seen(name: str, value: JsonValue) -> JsonValue:
+    if isinstance(value, (dict, list)):  # the SMS gateways of 2.41
+        return redacted(value)
     return HIDDEN if isinstance(value, str) and value and is_secret(name) else value
 
 
-async def value_of(s: Session, settings: Mapping[str, JsonValue], name: str) -> JsonValue:
+async def value_of(s: Session, settings: Mapping[str, JsonValue], name: str, *, to_set: bool = False) -> JsonValue:
     """A setting; some that were never set are not in the list and are there. Raises `NotFound` for one that there is not.
 
     Parameters:
         settings: the list.
+        to_set: None for one of which an old server does not say whether it is there: it does when it is set (409).
     """
     if name in settings:
         return settings[name]
     found = await held(s, SETTINGS, name)
-    if name in UNLISTED and isinstance(found, Missing):
+    if not isinstance(found, Missing):
+        return found
+    version = await s.client.version()
+    if name in UNLISTED or (to_set and version.minor < LISTS_ALL):
         return None
-    if isinstance(found, Missing):
-        raise NotFound(
-            f"there is no system setting '{name}'", hint=did_you_mean(name, [*settings]) or "dhis2 system settings get"
-        )
-    return found
+    hint = did_you_mean(name, [*settings]) or "dhis2 system settings get"
+    if version.minor < LISTS_ALL:
+        raise NotFound(f"DHIS2 {version} has no value of a setting '{name}': it is not set, or not there", hint=hint)
+    raise NotFound(f"there is no system setting '{name}'", hint=hint)
 
 
 async def setting(s: Session, pairs: Sequence[str], default: Sequence[str]) -> Plan:
@@ -104,11 +111,12 @@ async def changes_of(s: Session, pairs: Sequence[str], default: Sequence[str]) -
             raise UsageError(
                 f"{text}: say name=value", hint="dhis2 system settings set applicationTitle='Ministry of Health'"
             )
-        now = await value_of(s, there, name)
-        changes.append(Keyed(SETTINGS, name, now, await _checked(s, name, value, now)))
+        now = await value_of(s, there, name, to_set=True)
+        changes.append(Keyed(SETTINGS, name, MISSING if now is None else now, await _checked(s, name, value, now)))
     _must_fit({**there, **{change.key: change.after for change in changes if not isinstance(change.after, Missing)}})
     for name in default:
-        changes.append(Keyed(SETTINGS, name, await value_of(s, there, name), MISSING))
+        now = await value_of(s, there, name, to_set=True)
+        changes.append(Keyed(SETTINGS, name, MISSING if now is None else now, MISSING))
     return changes
 
 
@@ -181,5 +189,11 @@ def difference(here: Mapping[str, JsonValue], there: Mapping[str, JsonValue]) ->
     return [
         {"setting": name, "here": _seen(name, here.get(name)), "there": _seen(name, there.get(name))}
         for name in names
-        if here.get(name) != there.get(name)
+        if _given(here, name) != _given(there, name)
     ]
+
+
+def _given(settings: Mapping[str, JsonValue], name: str) -> JsonValue:
+    """A setting; None for an empty text too, which a server up to 2.41 leaves out."""
+    value = settings.get(name)
+    return None if value == "" else value

@@ -17,7 +17,7 @@ from dhis2sh.errors import Dhis2Error, Refused
 from dhis2sh.words import counted_objects
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.journal import Entry, Journal
+    from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.session import Session
 
 NAME = "switches"
@@ -137,8 +137,23 @@ async def plan(s: Session, switch: Switch, uids: Sequence[str], value: bool, *, 
 @takes_back(NAME)
 async def switched(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What was switched is switched back, where nobody has done so since."""
-    title = f"undo entry {entry.id}: {entry.title}"
-    changes = [change for change in journal.changes(entry.id) if change.state in {"done", "sent"} and change.uid]
+    return await switched_back(s, entry, journal.changes(entry.id))
+
+
+def is_switch(change: Change) -> bool:
+    """Is a change of the journal nothing but a switch?"""
+    switch = _SWITCHES.get(change.type)
+    return switch is not None and {*(change.before or {}), *(change.after or {})} == {switch.property}
+
+
+async def switched_back(s: Session, entry: Entry, all_: Sequence[Change]) -> Plan:
+    """The plan that switches things of one type back.
+
+    Parameters:
+        entry: what is taken back; all_: those of its changes that are meant.
+    """
+    title = entry.undo_title
+    changes = [change for change in all_ if change.written and change.uid]
     if not changes:
         return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
     switch = _SWITCHES[changes[0].type]

@@ -20,7 +20,8 @@ from dhis2sh.client import reading
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.sending import accepted
 from dhis2sh.errors import Dhis2Error, NotDhis2, NotFound, Refused, UsageError
-from dhis2sh.words import listed
+from dhis2sh.instance.one_by_one import written
+from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Entry, Journal
@@ -71,7 +72,11 @@ async def tokens(s: Session) -> list[JsonObject]:
 
 async def token(s: Session, uid: str) -> JsonObject:
     """One of them. Raises `NotFound`."""
-    found = next((row for row in await tokens(s) if row["id"] == uid), None)
+    return _one(await tokens(s), uid)
+
+
+def _one(there: Sequence[JsonObject], uid: str) -> JsonObject:
+    found = next((row for row in there if row["id"] == uid), None)
     if found is None:
         raise NotFound(f"you have no token {uid}", hint="dhis2 dev pat list")
     return found
@@ -256,7 +261,8 @@ def _own(s: Session) -> list[str]:
 
 async def plan_delete(s: Session, uids: Sequence[str]) -> Plan:
     """The plan of deleting tokens. Raises `NotFound`."""
-    found = [await token(s, uid) for uid in dict.fromkeys(uids)]
+    there = await tokens(s)
+    found = [_one(there, uid) for uid in dict.fromkeys(uids)]
     now = dt.datetime.now(dt.UTC)
     steps = [
         PlanStep(
@@ -269,15 +275,17 @@ async def plan_delete(s: Session, uids: Sequence[str]) -> Plan:
     ]
     notes = [*_own(s), "no undo brings a key back"]
     return Plan(
-        f"delete {len(found)} tokens", steps, notes=notes, writer=Tokens(gone=[str(one["id"]) for one in found])
+        f"delete {counted(len(found), 'token')}",
+        steps,
+        notes=notes,
+        writer=Tokens(gone=[str(one["id"]) for one in found]),
     )
 
 
 @takes_back(NAME)
 async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """A token that was made is deleted, where it is there yet; one that was deleted never comes back."""
-    title = f"undo entry {entry.id}: {entry.title}"
-    changes = [change for change in journal.changes(entry.id) if change.state in {"done", "sent"} and change.uid]
+    title, changes = entry.undo_title, written(journal, entry)
     made = [str(change.uid) for change in changes if change.action == "create"]
     lost = [str(change.uid) for change in changes if change.action == "delete"]
     there = {str(row["id"]) for row in await tokens(s)}

@@ -121,6 +121,16 @@ def _without_id(row: JsonValue) -> JsonValue:
     return {name: value for name, value in row.items() if name != "id" and (name != "name" or value != row.get("id"))}
 
 
+def access_given(sharing: JsonObject) -> JsonObject:
+    """What a sharing gives: to everybody, and to which users and groups; not who owns the object, nor what they are called."""
+    found: JsonObject = {"public": sharing.get("public"), "external": sharing.get("external") is True}
+    for kind in ("users", "userGroups"):
+        members = sharing.get(kind)
+        rows = members.items() if isinstance(members, dict) else ()
+        found[kind] = {uid: row.get("access") for uid, row in rows if isinstance(row, dict)}
+    return found
+
+
 def ids(items: Sequence[JsonValue]) -> dict[str, JsonValue]:
     """The items of a collection of objects by their UIDs; empty where one has none."""
     found: dict[str, JsonValue] = {str(item["id"]): item for item in items if isinstance(item, dict) and item.get("id")}

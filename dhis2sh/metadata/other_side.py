@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.schema import types_of
@@ -31,7 +31,7 @@ UNMAPPED = frozenset(
      "formName", "legendSet", "legendSets", "name", "queryMods", "sharing", "shortName", "translations"}
 )  # fmt: skip
 """What all types inherit and not each one stores; in the facts of such a type they are neither owned nor persisted."""
-MEMBERS_OF_GROUPS = "dhis2 user-group members add"
+MEMBERS_OF_GROUPS = "dhis2 user-group members"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +74,36 @@ def keeper_of(resource: Resource, prop: Property, types: Mapping[str, Resource])
 
 
 def way(
-    resource: Resource, prop: Property, types: Mapping[str, Resource], this: str = "", others: Sequence[str] = ()
+    resource: Resource,
+    prop: Property,
+    types: Mapping[str, Resource],
+    this: str = "",
+    others: Sequence[str] = (),
+    word: Literal["add", "remove"] = "add",
 ) -> str:
     """The command that brings about what a property of the other side says.
 
     Parameters:
-        this: the object, by UID or name; others: the UIDs that its property shall hold; the first of them is named.
+        this: the object, by UID or name; others: the UIDs that come to its property, or go; the first of them is named.
+        word: which of the two.
     """
     keeper = keeper_of(resource, prop, types)
     join = _join_of(resource, prop)
     if join is not None:
-        return f"dhis2 metadata {kebab(join.owner)} add-{join.verbs} --help"
+        return f"dhis2 metadata {kebab(join.owner)} {word}-{join.verbs} --help"
     if prop.target is not None and prop.target in MADE_BY_SERVER:
         return MADE_BY_SERVER[prop.target].instead
     if keeper is None:
         return f"dhis2 metadata describe {resource.plural}"
     both = bool(this and others)
     if keeper.many:
-        path = MEMBERS_OF_GROUPS if keeper.type == "userGroups" and keeper.property == "users" else (
-            f"dhis2 metadata {kebab(keeper.type)} add"
-        )  # fmt: skip
-        if not both:
-            return f"{path} --help"
-        which = "" if path == MEMBERS_OF_GROUPS else f" --property {keeper.property}"
-        return f"{path} {others[0]} {_quoted(this)}{which}"
+        of_groups = keeper.type == "userGroups" and keeper.property == "users"
+        path = f"{MEMBERS_OF_GROUPS if of_groups else f'dhis2 metadata {kebab(keeper.type)}'} {word}"
+        which = "" if of_groups else f" --property {keeper.property}"
+        return f"{path} {others[0]} {_quoted(this)}{which}" if both else f"{path} --help"
     update = f"dhis2 metadata {kebab(keeper.type)} update"
-    return f"{update} {others[0]} --set {keeper.property}={_quoted(this)}" if both else f"{update} --help"
+    known = both and word == "add"
+    return f"{update} {others[0]} --set {keeper.property}={_quoted(this)}" if known else f"{update} --help"
 
 
 def _join_of(resource: Resource, prop: Property) -> Join | None:
@@ -155,26 +159,30 @@ async def check(
         return
     there = await _there(s.client, resource, [str(item["id"]) for item in before], list(wanted.values()))
     problems: dict[str, list[str]] = {}
-    first: tuple[Property, str, list[str]] | None = None
+    first: tuple[Property, str, JsonValue, JsonValue] | None = None
     for number, item in enumerate(objects):
         for name, prop in wanted.items():
             if name not in item:
                 continue
-            value = item.pop(name)
-            if _same(value, there.get(str(item["id"]), {}).get(name)):
+            value, now = item.pop(name), there.get(str(item["id"]), {}).get(name)
+            if _same(value, now):
                 continue
             problems.setdefault(name, []).append(labels[number] if labels else "")
             this = str(item["id"]) if before else str(item.get("name") or item.get("username") or "")
-            first = first or (prop, this, sorted(ids(value)) if isinstance(value, list) else [])
+            first = first or (prop, this, value, now)
     if first is None:
         return
     types = await types_of(s.client)
-    prop, this, others = first
+    prop, this, value, now = first
     told = "; ".join(
         (f"{listed(places, 3)}: " if any(places) else "") + why(resource, wanted[name], types)
         for name, places in problems.items()
     )
-    command = way(resource, prop, types, this, others)
+    wanted_ids, now_ids = (ids(one) if isinstance(one, list) else {} for one in (value, now))
+    comes, goes = (
+        [uid for uid in some if uid not in rest] for some, rest in ((wanted_ids, now_ids), (now_ids, wanted_ids))
+    )
+    command = way(resource, prop, types, this, comes or goes, "add" if comes else "remove")
     if is_unmapped(prop):
         raise UsageError(told, hint=f"leave it out; dhis2 metadata describe {resource.plural}")
     raise UsageError(told, hint=command if before else f"leave it out; then {command}")
@@ -228,7 +236,7 @@ async def dropped(client: Client, bundle: Bundle, types: Mapping[str, Resource])
             (uid, prop.name): others
             for uid, body in objects.items()
             for prop in of_other_side(resource, body)
-            if is_kept_elsewhere(prop) and prop.name not in OF_READER
+            if is_kept_elsewhere(prop) and prop.name not in OF_READER and prop.target not in MADE_BY_SERVER
             if (others := _not_in_bundle(bundle, resource, prop, uid, body.get(prop.name), types))
         }
         props = [resource.properties[name] for name in dict.fromkeys(name for _, name in missing)]

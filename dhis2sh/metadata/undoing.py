@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.by_request import REQUESTS
@@ -15,10 +15,11 @@ from dhis2sh.client import schema
 from dhis2sh.dhis2.properties import COUNTED, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import looked, map_layers, writes
+from dhis2sh.metadata.built_upon import Staying, deletion_of_unused
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import as_made, ids, same, same_property
-from dhis2sh.metadata.objects.deleting import deletion
+from dhis2sh.metadata.objects.deleting import Deletion, deletion
 from dhis2sh.metadata.owned import with_owners
 from dhis2sh.metadata.write import Write
 from dhis2sh.metadata.writes import Objects
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 ACTIONS = {"create", "update", "delete", "also update", "also delete"}
-WRITTEN = {"done", "sent"}
 NOT_EDITED = SET_BY_SERVER | OF_RUNS
 """What is another one although nobody has edited the object."""
 NOT_COMPARED = NOT_EDITED | {"version"}
@@ -66,7 +66,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
     notes = Notes()
     metadata: list[Change] = []
     for change in all_:
-        if change.state not in WRITTEN:
+        if not change.written:
             continue
         if change.action in ACTIONS and change.uid is not None:
             metadata.append(change)
@@ -76,26 +76,21 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
     new = {cast("str", change.uid) for change in metadata if change.action == "create"}
     for plural, changes in _by_type(metadata):
         pairs += await _taken_back(s, plural, changes, new, notes, force=force)
-    created: dict[str, list[JsonObject]] = {}
-    for write in pairs:
-        if write.after is None:
-            created.setdefault(write.plural, []).append(write.before or {})
-    gone = await deletion(s, created)
-    notes.settle({write.uid for write in gone.writes if write.after is None})
+    gone, staying = await _deleted(s, journal, entry, pairs, notes, force=force)
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
     pairs = _each_once(await with_owners(s, [write for write in pairs if write.after is not None]), gone.writes)
-    plan = writes.plan(_title(entry), pairs, what="undone", bundle=_held(pairs), notes=[*notes.lines(), *gone.notes])
+    plan = writes.plan(entry.undo_title, pairs, what="undone", bundle=_held(pairs), notes=[*notes.lines(), *gone.notes])
     plan.writer = TakingBack(
         "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
-        changes=metadata,
+        changes=metadata, staying=staying.why,
     )  # fmt: skip
+    plan.rest = "" if force else _rest(entry, staying)
     if not metadata:
         plan.blocked = _refusal(entry)
     elif not plan.steps and notes.stays:
-        plan.blocked = Refused(
-            f"nothing of entry {entry.id} was taken back: {notes.stays[0]}", hint=_what_then(journal, entry)
-        )
+        hint = plan.rest or _what_then(journal, entry)
+        plan.blocked = Refused(f"nothing of entry {entry.id} was taken back: {notes.stays[0]}", hint=hint)
     return plan
 
 
@@ -121,12 +116,41 @@ def _each_once(restored: Sequence[Write], going: Sequence[Write]) -> list[Write]
     return [*found.values(), *rest]
 
 
+async def _deleted(
+    s: Session, journal: Journal, entry: Entry, pairs: Sequence[Write], notes: Notes, *, force: bool
+) -> tuple[Deletion, Staying]:
+    """What was created and is deleted, and what of it stays since others stand on it; the notes say so."""
+    created: dict[str, list[JsonObject]] = {}
+    for write in pairs:
+        if write.after is None:
+            created.setdefault(write.plural, []).append(write.before or {})
+    staying = Staying()
+    if force:
+        gone = await deletion(s, created)
+    else:
+        updates = [write for write in pairs if write.after is not None]
+        gone, staying = await deletion_of_unused(s, journal, entry, created, edited=notes.left, changed=updates)
+    notes.settle({write.uid for write in gone.writes if write.after is None})
+    for write in pairs:
+        if write.uid in staying.why and write.after is None:
+            notes.add(staying.why[write.uid], f"{write.plural} {write.called}", stays=True)
+    return gone, staying
+
+
+def _rest(entry: Entry, staying: Staying) -> str | None:
+    """What to do about what stays, where others stand on it: force is of no use where a server refuses."""
+    if staying.first:
+        before = "; ".join(f"dhis2 undo {number}" for number in staying.first)
+        return f"{before}; dhis2 undo {entry.id}  in this order takes back all of it"
+    return f"dhis2 metadata usage {next(iter(staying.why))}  says what uses it" if staying.why else None
+
+
 def _what_then(journal: Journal, entry: Entry) -> str:
     """What to do where nothing could be taken back: with force, or the write before."""
     before = (
         f"; dhis2 undo {other.id}  takes back the write before"
         for other in journal.entries()
-        if other.id < entry.id and other.undone_by is None and other.undoes is None and WRITTEN & other.states.keys()
+        if other.id < entry.id and other.undoable
     )
     return f"dhis2 undo {entry.id} --force{next(before, '')}"
 
@@ -137,9 +161,11 @@ class TakingBack(Objects):
 
     Parameters:
         changes: what is taken back.
+        staying: by UID what is not taken back, and why.
     """
 
     changes: Sequence[Change] = ()
+    staying: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def send(self, s: Session, part: Part) -> PartDone:
         """A part; what is right already since others are there again (an option is in its set) is not sent once more."""
@@ -161,7 +187,8 @@ class TakingBack(Objects):
         """Compare what is there with what was there before."""
         if not cut_off:
             refused = {str(row.get("uid")) for row in summary.failures}
-            summary.left = [row for row in await _not_as_before(s, self.changes) if str(row["uid"]) not in refused]
+            left = [row for row in await _not_as_before(s, self.changes) if str(row["uid"]) not in refused]
+            summary.left = [{**row, "message": self.staying.get(str(row["uid"]), row["message"])} for row in left]
 
 
 def _is_as(types: Mapping[str, Resource], write: Write, now: JsonObject) -> bool:
@@ -218,16 +245,12 @@ async def nothing(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     """The plan of an entry that nobody knows how to take back: it says of what, and is blocked."""
     notes = Notes()
     for change in journal.changes(entry.id):
-        if change.state in WRITTEN:
+        if change.written:
             notes.add(NO_WAY, f"{change.action} {change.type} {change.name or ''}".rstrip())
     for part in journal.parts(entry.id):
         if part.refused < part.count:
             notes.add(NO_WAY, f"rows {part.first + 1:,} to {part.first + part.count:,}")
-    return Plan(_title(entry), notes=notes.lines(), blocked=_refusal(entry))
-
-
-def _title(entry: Entry) -> str:
-    return f"undo entry {entry.id}: {entry.title}"
+    return Plan(entry.undo_title, notes=notes.lines(), blocked=_refusal(entry))
 
 
 def _refusal(entry: Entry) -> Refused:
@@ -242,6 +265,8 @@ class Notes:
         self._edited: dict[str, tuple[str, str]] = {}
         self.stays: list[str] = []
         """What is not as it was before, and stays so."""
+        self.left: dict[str, list[JsonObject]] = {}
+        """What was created and somebody has edited since, by type."""
 
     def add(self, reason: str, about: str, *, stays: bool = False) -> None:
         """One more object that stays as it is, and maybe not as it was."""
@@ -312,6 +337,7 @@ async def _taken_back(
             changed = [] if force else _changed_since(_without_new(its_own, made, new), made)
             if changed:
                 notes.edited(uid, joined(changed), called)
+                notes.left.setdefault(plural, []).append(current)
             else:
                 pairs.append(Write(plural, current, None))
         elif change.state == "sent" and _is(types, change, current):

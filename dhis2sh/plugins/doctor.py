@@ -151,8 +151,10 @@ async def fix(
     """Walk through what can be put right, the worst first: mend all, look at each object, leave it, or stop; `undo` takes it back.
 
     What is left is not asked again, so that a walk goes on where it was stopped. With names all of those is planned; where
-    nobody can be asked, what needs no decision: texts, functions in capitals, sharing with the world.
+    nobody can be asked, what needs no decision: texts, functions in capitals, sharing with the world. Accounts are disabled
+    and settings set too, in the same plan; your own account never is.
 
-    API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`, `DELETE /api/{type}/{uid}`.
+    API source: `PATCH /api/{type}/{uid}`, `POST /api/metadata?importStrategy=UPDATE`, `DELETE /api/{type}/{uid}`,
+    `POST /api/users/{uid}/disabled`, `POST /api/systemSettings/{key}`.
     """
     return await mending.plan(s, checks, again=again)

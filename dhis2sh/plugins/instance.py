@@ -18,7 +18,7 @@ from dhis2sh.words import counted
 
 Only = Annotated[
     list[str],
-    Doc("Only these: types, settings, dataStore, apps; may be repeated, or one text with commas."),
+    Doc("Only these: types, settings, dataStore, apps, members; may be repeated, or one text with commas."),
     Complete("types"),
 ]
 Without = Annotated[list[str], Doc("All but these, as --types names them."), Complete("types")]
@@ -81,7 +81,7 @@ async def diff(
     API source: as of `instance pull`.
     """
     opened = folder.opened(directory, types, without)
-    found = await compare(await server_of(s, opened.scope.types), opened, by)
+    found = await compare(await server_of(s, opened.scope), opened, by)
     rows = Rows(found.rows(), columns=COLUMNS)
     for note in told(found):
         s.person.warn(note)

@@ -12,6 +12,7 @@ from dhis2sh.changes import job_folders
 from dhis2sh.changes.journal import SentPart, journal_of
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.instance import kept
 from dhis2sh.rows.rows import PageNote, Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
@@ -129,7 +130,10 @@ async def prune(
     older_than: Annotated[int | None, Bounds(0, 36500), Doc("Those that are older than so many days.")] = None,
     keep: Annotated[int | None, Bounds(0), Doc("All but so many of the newest.")] = None,
 ) -> Plan:
-    """Forget old writes: nobody can take them back any more. By itself a journal forgets only what is beyond 64 MB."""
+    """Forget old writes: nobody can take them back any more, and files that were kept for that go.
+
+    By itself a journal forgets only what is beyond 64 MB.
+    """
     if older_than is None and keep is None:
         raise UsageError("forget which?", hint="dhis2 journal prune --older-than 90 --dry-run")
     journal, before = journal_of(s), None
@@ -147,6 +151,8 @@ async def prune(
 async def _(s: Session, plan: Plan) -> WriteSummary:
     journal, numbers = cast("tuple[Journal, list[int]]", plan.payload)
     if numbers:
+        files = await asyncio.to_thread(journal.files, numbers)
         await asyncio.to_thread(journal.drop_entries, numbers)
+        await asyncio.to_thread(kept.forget, files)
         await asyncio.to_thread(job_folders.sweep, s.profile.name)
     return WriteSummary("journal", deleted=len(numbers))

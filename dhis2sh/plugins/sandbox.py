@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from dhis2sh.changes import job_folders, journal
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
 from dhis2sh.errors import UsageError
+from dhis2sh.instance import kept
 from dhis2sh.profiles import sandbox_file, sandbox_profile
 from dhis2sh.rows.rows import Text
 from dhis2sh.sandbox.data.values import count
@@ -93,14 +94,14 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 
     files, db = plan.payload
     store, ours = _open(s, db)
-    summary, left_out, values = WriteSummary("sandbox"), list[str](), 0
+    summary, left_out, values, new = WriteSummary("sandbox"), list[str](), 0, 0
     try:
         for number, path in enumerate(files):
             s.person.progress(f"load {path.name}", number, len(files))
             report = await asyncio.to_thread(load_file, store, path)
             summary.created += report.created
             summary.updated += report.updated
-            values += report.data_values
+            values, new = values + report.data_values, new + report.new_values
             left_out += report.left_out
     finally:
         if ours:
@@ -108,7 +109,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     if not ours:
         s.written(None, sandbox_profile(s.sandbox))
     if values and not (summary.created or summary.updated):
-        summary.what, summary.updated, values = "data values", values, 0
+        summary.what, summary.created, summary.updated, values = "data values", new, values - new, 0
     notes = [f"{values:,} data values"] if values else []
     summary.note = "; ".join([*notes, *left_out]) or None
     return summary
@@ -169,9 +170,12 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     if profile:
         s.written(None, sandbox_profile(s.sandbox))
-    forgotten = journal.forget(profile) if profile else 0
+    forgotten = 0
     if profile:
+        files = kept.of_profile(profile)
+        forgotten = journal.forget(profile)
         job_folders.forget(profile)
+        kept.forget(files)
     note = f"its journal of {counted(forgotten, 'write')} went with it" if forgotten else None
     return WriteSummary(f"sandbox {path}", deleted=1, note=note)
 

@@ -21,7 +21,7 @@ UNDOES = planning.taken_back
 """How a restore is taken back: importing it here registers that."""
 Only = Annotated[
     list[str],
-    Doc("Only these: types, settings, dataStore, apps; may be repeated, or one text with commas."),
+    Doc("Only these: types, settings, dataStore, apps, members; may be repeated, or one text with commas."),
     Complete("types"),
 ]
 
@@ -76,7 +76,7 @@ async def diff(
     if after is not None:
         found = snapshots.between(then, snapshots.opened(s.profile, after, types, without))
     else:
-        compared = await compare(await server_of(s, then.scope.types), then)
+        compared = await compare(await server_of(s, then.scope), then)
         for note in told(compared):
             s.person.warn(note)
         found = snapshots.since(compared)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from dhis2sh.changes.way_back import TakesBack
 
 
+NOTHING_TO_DO = "dhis2 journal list"
+"""The hint of what can be taken back in no way."""
+
+
 @verb("undo", effect="destroy", examples=["dhis2 undo --dry-run", "dhis2 undo 12 --yes"])
 async def undo(
     s: Session,
@@ -42,7 +46,23 @@ async def undo(
         if other.id < entry.id and other.undone_by is None and other.undoes is None:
             s.person.note(f"entry {entry.id} has nothing to take back: {'; '.join(plan.notes) or entry.title}")
             entry, plan = other, await _plan(s, journal, other, force=force)
+    if plan.blocked is not None and plan.blocked.hint == NOTHING_TO_DO:
+        plan.blocked.hint = _earlier(journal, entry) or plan.blocked.hint
     return plan
+
+
+def _earlier(journal: Journal, entry: Entry) -> str | None:
+    """The command that takes back the write before one that cannot be; None where there is none."""
+    for other in journal.entries():
+        earlier = other.id < entry.id and other.undoable and other.url == entry.url
+        if earlier and (way_back(other) or _installed(other)) is not undoing.nothing:
+            return _way_of(other)
+    return None
+
+
+def _way_of(entry: Entry) -> str:
+    at = entry.at[:16].replace("T", " ")
+    return f"dhis2 undo {entry.id}  takes back the write before it: {entry.title} ({at} UTC)"
 
 
 def _check_meant(journal: Journal, entry: Entry) -> None:
@@ -53,7 +73,7 @@ def _check_meant(journal: Journal, entry: Entry) -> None:
     why = f" ({newest.reason})" if newest.reason and not newest.writer.startswith("tracker") else ""
     raise Refused(
         f"the last attempt, entry {newest.id}, wrote nothing{why}: there is nothing of it to take back",
-        hint=f"dhis2 undo {entry.id}  takes back the write before it: {entry.title} ({entry.at[:16].replace('T', ' ')} UTC)",
+        hint=_way_of(entry),
     )
 
 

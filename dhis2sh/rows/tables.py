@@ -19,11 +19,14 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from dhis2sh.errors import BrokenAnswer, MissingExtra, NotFound, UsageError
 from dhis2sh.files import checked_size, in_utf8, open_packed, parse_json
+from dhis2sh.rows import filling
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stream import Stream
 
 if TYPE_CHECKING:
+    from _csv import Reader
+
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 ENDINGS = (".json", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".xlsx")
@@ -119,10 +122,12 @@ class Where:
     Parameters:
         sheet: of a workbook, where it has several; the only one with rows without it.
         header: the line that names the columns, from 1; above it stand titles.
+        fill_down: columns whose empty cells have what stands above them: in a workbook those that are merged with it.
     """
 
     sheet: str | None = None
     header: int = 1
+    fill_down: tuple[str, ...] = ()
 
 
 def stream_rows(path: Path, *, key: str | None = None, blanks: bool = False, where: Where | None = None) -> Stream[Row]:
@@ -147,6 +152,8 @@ def stream_rows(path: Path, *, key: str | None = None, blanks: bool = False, whe
         raise UsageError(f"{path.name} has no sheets", hint="--sheet is for XLSX")
     if where is not None and where.header > 1 and ending not in {".csv", ".tsv", ".xlsx"}:
         raise UsageError(f"{path.name} has no header", hint="--header-row is for CSV, TSV and XLSX")
+    if where is not None and where.fill_down and ending not in {".csv", ".tsv", ".xlsx"}:
+        raise UsageError(f"{path.name} has no cells to fill down", hint="--fill-down is for CSV, TSV and XLSX")
     return Stream(_batches(path, ending, key, blanks, where))
 
 
@@ -178,7 +185,8 @@ async def _batches(
                 for _ in range(above):
                     file.readline()
                 separator = _separator_of(file, ending) if separated else ""
-                rows = _separated(file, separator, blanks, above) if separated else _json_lines(file, path)
+                fill = where.fill_down if where is not None else ()
+                rows = _separated(file, separator, blanks, above, fill) if separated else _json_lines(file, path)
                 while batch := list(itertools.islice(rows, BATCH)):
                     yield batch
     except FileNotFoundError:
@@ -357,26 +365,46 @@ def _separator(text: str) -> str:
     return "\t" if "\t" in head else ";" if head.count(";") > head.count(",") else ","
 
 
-def _separated(file: TextIO, separator: str, blanks: bool = False, above: int = 0) -> Iterator[Row]:
-    """The rows below a header, which has so many lines above it."""
-    reader = csv.DictReader(file, delimiter=separator)
-    _check_once([name.strip() for name in reader.fieldnames or () if name])
+def _separated(
+    file: TextIO, separator: str, blanks: bool = False, above: int = 0, fill: Sequence[str] = ()
+) -> Iterator[Row]:
+    """The rows below a header, which has so many lines above it.
+
+    Parameters:
+        fill: as of `Where.fill_down`.
+    """
+    lines = csv.reader(file, delimiter=separator)
     try:
-        for row in reader:
-            if row.get(None):  # type: ignore[call-overload]
-                raise UsageError(
-                    f"line {above + reader.line_num} has more cells than the header", hint="quote cells with commas"
-                )
-            if not any(value.strip() for value in row.values() if value):  # a line of separators alone
-                if blanks:
-                    yield {}
-                continue
-            _check_named(f"line {above + reader.line_num}", row.items())
-            yield {name.strip(): value for name, value in row.items() if name and name.strip()}
+        names = next(lines, list[str]())
     except csv.Error as error:
-        raise UsageError(
-            f"line {above + reader.line_num + 1} is no CSV: {error}", hint="is a quote left open?"
-        ) from None
+        raise _no_csv(above + lines.line_num, error) from None
+    headers = [name.strip() for name in names]
+    _check_once(headers)
+    columns = filling.columns_of(headers, fill)
+    rows = _read(lines, headers, above=above)
+    return (row for row in filling.filled(rows, columns) if row or blanks)
+
+
+def _read(lines: Reader, headers: Sequence[str], *, above: int) -> Iterator[Row]:
+    """The rows below a header; a line without anything in it is one without fields."""
+    number = 0
+    try:
+        for cells in lines:
+            number = above + lines.line_num
+            if len(cells) > len(headers):
+                raise UsageError(f"line {number} has more cells than the header", hint="quote cells with commas")
+            if not any(cell.strip() for cell in cells):  # a line of separators alone, or of nothing
+                yield {}
+                continue
+            there = [*zip(headers, cells, strict=False), *((name, None) for name in headers[len(cells) :])]
+            _check_named(f"line {number}", there)
+            yield {name: cell for name, cell in there if name}
+    except csv.Error as error:
+        raise _no_csv(number + 1, error) from None
+
+
+def _no_csv(line: int, error: csv.Error) -> UsageError:
+    return UsageError(f"line {line} is no CSV: {error}", hint="is a quote left open?")
 
 
 def _check_once(headers: Sequence[str]) -> None:
@@ -444,14 +472,29 @@ def _sheet(path: Path, blanks: bool = False, where: Where | None = None) -> list
         chosen, header_row=None, skip_rows=0, n_rows=LOOKED_AT, dtypes="string"
     ).to_polars()
     hint = _NAMED if where is None else _where_is_the_header(top.rows(), header)
+    fill = where is not None and where.fill_down
     for number, values in enumerate(frame.iter_rows(), header + 1):
         cells = [_cell(value) for value in values]
         if all(value is None or value == "" for value in cells):
-            rows += [{}] if blanks else []
+            rows += [{}] if blanks or fill else []
             continue
         _check_named(f"row {number}", zip(headers, cells, strict=True), hint)
         rows.append({name: value for name, value in zip(headers, cells, strict=True) if name})
-    return rows
+    return _filled_down(rows, headers, fill, header, filling.blocks_of(path, chosen)) if fill else rows
+
+
+def _filled_down(
+    rows: list[Row], headers: Sequence[str], fill: Sequence[str], header: int, blocks: Sequence[filling.Block]
+) -> list[Row]:
+    """Rows without any gap, filled down: where cells of a column are merged in those alone, else in all of it."""
+    columns = filling.columns_of(headers, fill)
+    merged = [
+        (headers[block.column], block)
+        for block in blocks
+        if block.column < len(headers) and headers[block.column] in columns and block.last > header
+    ]
+    filling.filled_by_blocks(rows, header + 1, merged)
+    return [*filling.filled(rows, [name for name in columns if name not in {column for column, _ in merged}])]
 
 
 LOOKED_AT = 20

@@ -35,6 +35,7 @@ class LoadReport:
     created: int = 0
     updated: int = 0
     data_values: int = 0
+    new_values: int = 0
     types: dict[str, int] = field(default_factory=lambda: {})
     left_out: list[str] = field(default_factory=lambda: [])
 
@@ -65,7 +66,9 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
     """Load a metadata, data-value or tracker export that is already parsed."""
     report = LoadReport(source)
     if "dataValues" in body:
+        before = _held(store)
         report.data_values = values.put_all(store, cast("list[JsonObject]", body["dataValues"]))
+        report.new_values = _held(store) - before
         build.build(store)  # an export is what a running server held, and such a server has its analytics tables
         return report
     if body.keys() & TRACKER:
@@ -95,6 +98,10 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
         report.updated += updated
         report.types[plural] = created + updated
     return report
+
+
+def _held(store: Store) -> int:
+    return int(store.connection.execute("SELECT count(*) FROM data_value").fetchone()[0])
 
 
 def _upgrade(store: Store, plural: str, items: list[JsonObject]) -> None:

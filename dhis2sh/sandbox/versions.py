@@ -29,6 +29,7 @@ class Version:
         maintenance_says_done: `/api/maintenance/*` answers 200 with a message, else 204.
         idle_progress: the status for the progress of a job that does not run.
         unknown_setting: the status for a system setting that there is not.
+        unset_settings: settings without a value and without a default are in no list.
         routes_anywhere: a route may point at any address, else at https only.
         acceptances_apart: acceptances are at `/api/dataAcceptances`, else below `/api/dataApprovals`.
         sorts_by_case: lists without `order` sort their names by character, else without regard to case.
@@ -54,6 +55,7 @@ class Version:
             dimension, and the items of an aggregate with their stage (2.43).
         older_entity_grids: tracked entity analytics calls them instances, and names only what is asked for (2.41).
         aligned_cells: cells of HTML grids are aligned, not only their heads.
+        itself: how the server calls itself where it is nobody else who acts.
         upserts: an import of data values counts what it creates as updated, and audits it (2.43 has its own importer).
     """
 
@@ -71,6 +73,7 @@ class Version:
     maintenance_says_done: bool = False
     idle_progress: int = 500
     unknown_setting: int = 404
+    unset_settings: bool = False
     routes_anywhere: bool = False
     acceptances_apart: bool = False
     sorts_by_case: bool = False
@@ -92,6 +95,7 @@ class Version:
     older_entity_grids: bool = False
     aligned_cells: bool = False
     upserts: bool = False
+    itself: str = "XXXXXSystem"
     translates_unasked: bool = False
     places_geometry: bool = False
     cuts_filters: bool = True
@@ -105,7 +109,7 @@ class Version:
 
 _OLD = Version(
     "2.41.9.1", "v41", external=False, malformed_uid=404, refuses_empty_filter=True, lenient_parameters=True,
-    imports_by_code=True, idle_progress=200, unknown_setting=409, routes_anywhere=True, acceptances_apart=True,
+    imports_by_code=True, idle_progress=200, unknown_setting=409, unset_settings=True, itself="system-process", routes_anywhere=True, acceptances_apart=True,
     sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
     value_authors=False, stored_by=("trackedEntity", "enrollment", "event"), followup=True,
     translates_unasked=True, cuts_filters=False, one_enrollment=True, older_entity_grids=True, aligned_cells=True,

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject
 
-WRITTEN = {"done", "sent"}
 _PARENTS = ("enrollment", "trackedEntity")
 NAMED = 5
 STAYS = "(--force takes it back too)"
@@ -33,8 +32,8 @@ STAYS = "(--force takes it back too)"
 @takes_back(changing.NAME)
 async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """New objects are deleted, changed ones are as before; what was deleted cannot come back, and it is said."""
-    title = f"undo entry {entry.id}: {entry.title}"
-    written = [one for one in journal.changes(entry.id) if one.state in WRITTEN and one.uid is not None]
+    title = entry.undo_title
+    written = [one for one in journal.changes(entry.id) if one.written and one.uid is not None]
     back, notes = await _back(s, written, force=force)
     plan = changing.plan(title, back, await names_for(s, back), notes=notes, again=f"dhis2 undo {entry.id}", asks=True)
     gone = any(one.action not in {"create", "update"} for one in written)
@@ -157,11 +156,11 @@ async def names_for(s: Session, changes: Iterable[Change]) -> dict[str, str]:
 @takes_back(linking.OWNERSHIP)
 async def ownership(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """Entities are owned again by the units that they were owned by."""
-    title = f"undo entry {entry.id}: {entry.title}"
+    title = entry.undo_title
     moves: list[Owned] = []
     notes: list[str] = []
     for one in journal.changes(entry.id):
-        if one.state not in WRITTEN or one.uid is None or not one.before or not one.after:
+        if not one.written or one.uid is None or not one.before or not one.after:
             continue
         program, was, became = str(one.before["program"]), str(one.before["orgUnit"]), str(one.after["orgUnit"])
         try:
@@ -193,7 +192,7 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
 
     A push that has changed nothing has nothing to take back, with --force neither; `undo` goes on to the write before it.
     """
-    title = f"undo entry {entry.id}: {entry.title}"
+    title = entry.undo_title
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
     if not digests:
         return Plan(title, notes=["it has changed nothing: what it was to write was on the server, or it sent nothing"])

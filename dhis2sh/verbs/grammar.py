@@ -315,7 +315,17 @@ def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb 
     left_over = re.search(r"unexpected extra argument\(?s?\)? \((.*)\)", text)
     if left_over is not None and words[-1:]:
         return _unquoted(verb_words, left_over[1], arguments, verb)
-    return UsageError(text, hint=f"dhis2 {verb_words} --help")
+    return UsageError(f"{text}{_meant_by(text, verb)}", hint=f"dhis2 {verb_words} --help")
+
+
+def _meant_by(text: str, verb: Verb | None) -> str:
+    """What is to be given where an argument or option is missing: its help, behind what Typer says."""
+    missing = re.match(r"Missing (?:argument|option) '([^' ]+?)(?:\.\.\.)?[' ]", text)
+    if verb is None or missing is None:
+        return ""
+    wanted = missing[1].strip("[]{}").removeprefix("--").replace("-", "_").lower()
+    said = next((param.help for param in verb.params if param.name.strip("_").lower() == wanted), "").rstrip(".")
+    return f": {said if said[1:2].isupper() else f'{said[:1].lower()}{said[1:]}'}" if said else ""
 
 
 def _no_verb(section: str, words: Sequence[str]) -> UsageError:

@@ -7,41 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.as_code.pulling import Pulled
 from dhis2sh.client.requests import effect_scope
 from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, UsageError
-from dhis2sh.instance import kept
 from dhis2sh.metadata.bundles.report import ImportReport
 from dhis2sh.session import Session
-from tests.instance.zips import app
+from tests.as_code.directory import D, edit, files, first, of, pull, rows
 from tests.metadata.calls import call, do, planned
-
-D = Path("country")
-
-
-def files(root: Path = D) -> dict[str, str]:
-    return {path.relative_to(root).as_posix(): path.read_text("utf-8") for path in root.rglob("*.yaml")}
-
-
-def of(plural: str, root: Path = D) -> list[Path]:
-    return sorted((root / "metadata" / plural).glob("*.yaml"))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text("utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), "utf-8")
-
-
-async def rows(s: Session, **arguments: object) -> list[dict]:
-    return [
-        row if isinstance(row, dict) else row.model_dump()
-        for row in (await call(s, "instance diff", directory=D, **arguments)).plain()
-    ]
-
-
-async def pull(s: Session, **arguments: object) -> Pulled:
-    return await call(s, "instance pull", directory=D, **arguments)
 
 
 async def route(s: Session, **more: object) -> str:
@@ -163,10 +134,6 @@ async def test_a_line_taken_out_of_a_file_empties_the_property(small: Session):
     ]
     await do(small, "instance apply", directory=D)
     assert await rows(small) == []
-
-
-async def first(s: Session) -> str:
-    return (await call(s, "metadata list", type="dataElements", fields="id"))[0]["id"]
 
 
 async def test_nothing_is_deleted_without_prune_and_undo_brings_it_back(small: Session):
@@ -412,175 +379,3 @@ async def test_a_read_only_profile_is_not_written(small: Session, monkeypatch: p
     monkeypatch.setattr(type(small.profile), "read_only", True, raising=False)
     with pytest.raises(Dhis2Error, match="read-only"):
         await do(small, "instance apply", directory=D)
-
-
-# Apps -------------------------------------------------------------------------------------------------------------------
-
-
-async def apps_of(s: Session) -> dict[str, str]:
-    return {str(row["key"]): str(row["version"]) for row in (await call(s, "apps list")).plain()}
-
-
-def zip_of(name: str, version: str, folder: Path = D) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{version}.zip"
-    path.write_bytes(app(name, version))
-    return path
-
-
-async def test_apps_are_installed_updated_and_with_prune_removed_in_the_same_plan(small: Session, copy: Session):
-    for name, version in (("One", "1.0"), ("Two", "2.1")):
-        await do(small, "apps add", file=zip_of(name, version, Path("zips")))
-    for name, version in (("Two", "2.0"), ("Three", "3.0")):
-        await do(copy, "apps add", file=zip_of(name, version, Path("zips")))
-    await do(small, "system settings set", values=["applicationTitle=Ministry"])
-    await pull(small, types=["apps", "settings"])
-    before = await rows(copy)
-    assert {(row["id"], row["change"], row["before"], row["after"]) for row in before if row["type"] == "apps"} == {
-        ("One", "added", None, "1.0"), ("Two", "changed", "2.0", "2.1"), ("Three", "removed", "3.0", None),
-    }  # fmt: skip
-
-    done = await do(copy, "instance apply", directory=D)
-    assert (done.created, done.updated, done.deleted) == (1, 2, 0)
-    assert await apps_of(copy) == {"One": "1.0", "Two": "2.1", "Three": "3.0"}
-    assert [(row["type"], row["change"], row["id"]) for row in await rows(copy)] == [("apps", "removed", "Three")]
-    plan = await planned(copy, "instance apply", directory=D)
-    assert list(plan.steps) == []
-    assert plan.notes == ["1 object on the server is in no file and stays; --prune deletes them"]
-    await do(copy, "undo")
-    assert await rows(copy) == before
-
-    await do(copy, "instance apply", directory=D, prune=True)
-    assert await rows(copy) == []
-    await do(copy, "undo")
-    assert await rows(copy) == before
-
-
-async def test_an_app_that_is_not_to_be_had_stops_an_apply_until_its_zip_lies_beside(small: Session, copy: Session):
-    await do(small, "apps add", file=zip_of("One", "1.0", Path("zips")))
-    await do(small, "system settings set", values=["applicationTitle=Ministry"])
-    await pull(small, types=["apps", "settings"])
-    for path in kept.files():
-        path.unlink()
-    plan = await planned(copy, "instance apply", directory=D)
-    assert plan.blocked is not None
-    assert plan.blocked.message.startswith("One 1.0: no zip beside apps.yaml")
-    assert plan.blocked.hint == (
-        "put the zip beside apps.yaml, or name a hub with --hub-url; --without apps brings the rest"
-    )
-    done = await do(copy, "instance apply", directory=D, without=["apps"])
-    assert (done.created, done.updated) == (0, 1)
-    assert await rows(copy, without=["apps"]) == []
-    zip_of("One", "1.0")
-    await do(copy, "instance apply", directory=D)
-    assert await rows(copy) == []
-    assert (await pull(copy)).removed == 0
-    assert (D / "One-1.0.zip").is_file()
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("One: 1.0\n", "apps.yaml:1: One says no version"),
-        ("One:\n  name: One\n", "apps.yaml:1: One says no version"),
-        ("One:\n  version: 1.10\n", "apps.yaml:2: version is a text, and 1.1 is none"),
-        ("One:\n  version: '1.0'\n  hub: x\n", "apps.yaml:3: unknown: hub"),
-    ],
-)
-async def test_a_slip_in_the_list_of_apps_is_told_with_its_line(small: Session, text: str, told: str):
-    await pull(small, types=["apps"])
-    (D / "apps.yaml").write_text(text, "utf-8")
-    with pytest.raises(UsageError) as error:
-        await rows(small)
-    assert error.value.message == told
-
-
-async def test_a_snapshot_brings_an_app_back(small: Session):
-    await do(small, "apps add", file=zip_of("One", "1.0", Path("zips")))
-    await call(small, "snapshot take", name="before", types=["apps"])
-    await do(small, "apps remove", names=["One"])
-    await do(small, "snapshot restore", name="before")
-    assert await apps_of(small) == {"One": "1.0"}
-
-
-# Groups that are gone ---------------------------------------------------------------------------------------------------
-
-
-async def test_a_group_that_is_gone_is_in_no_file_and_an_apply_sends_none(small: Session, copy: Session):
-    uid = (await do(small, "metadata create", type="userGroups", set=["name=Clerks"])).uids[0]
-    await do(small, "metadata share", type="dataElements", objects=[await first(small)], group=["Clerks=rw"])
-    await pull(small)
-    await do(copy, "instance apply", directory=D)
-    await do(small, "metadata delete", type="userGroups", objects=["Clerks"])
-    assert f"left out of sharing: groups that are gone: {uid} (1 object)" in (await pull(small, overwrite=True)).notes
-    assert uid not in "\n".join(files().values())
-    assert await rows(small) == []
-
-    before = await rows(copy)
-    assert sorted((row["change"], row["type"]) for row in before) == [
-        ("changed", "dataElements"), ("removed", "userGroups"),
-    ]  # fmt: skip
-    await do(copy, "instance apply", directory=D, prune=True)
-    assert await rows(copy) == []
-    await do(copy, "undo")
-    assert await rows(copy) == before
-
-
-async def test_a_group_that_is_nowhere_is_left_out_of_sharing_and_told(small: Session):
-    await pull(small, types=["dataElements"])
-    edit(of("dataElements")[0], "sharing:\n", "sharing:\n  userGroups:\n    abcdefghijk: {access: rw------}\n")
-    plan = await planned(small, "instance apply", directory=D)
-    assert list(plan.steps) == []
-    assert plan.notes[0].startswith(
-        "left out of sharing: the group abcdefghijk, which is in no file and not on the server: dataElements ["
-    )
-
-
-# Other UIDs -------------------------------------------------------------------------------------------------------------
-
-
-async def test_what_has_the_same_code_is_the_same_object_with_by(small: Session, copy: Session):
-    """The same element and role were made by hand on both servers; legends, groups and the data store name them."""
-    legends = ["name=L", 'legends=[{"name": "low", "startValue": 0, "endValue": 5}]']
-    legend = (await do(small, "metadata create", type="legendSets", set=legends)).uids[0]
-    here = (await do(small, "metadata create", type="dataElements", set=[*ELEMENT, f"legendSets={legend}"])).uids[0]
-    group = ["name=Group", "shortName=Group", f"dataElements={here}"]
-    await do(small, "metadata create", type="dataElementGroups", set=group)
-    await do(small, "datastore set", namespace="app", key="conf", value=json.dumps({"element": here}))
-    there = (await do(copy, "metadata create", type="dataElements", set=[*ELEMENT, "name=Mine"])).uids[0]
-    await pull(small)
-
-    plan = await planned(copy, "instance apply", directory=D)
-    assert plan.blocked is not None and "E5003" in str(plan.blocked)
-    assert str(plan.blocked.hint).startswith("--by code  takes what has the same code for the same object")
-
-    before = await rows(copy, by=["code"])
-    assert {(row["change"], row["property"]) for row in before if row["id"] == there} == {
-        ("changed", "legendSets"), ("changed", "name"),
-    }  # fmt: skip
-    await do(copy, "instance apply", directory=D, by=["code"])
-    assert await rows(copy, by=["code"]) == []
-    (group,) = await call(
-        copy, "metadata list", type="dataElementGroups", filter=["name:eq:Group"], fields="dataElements"
-    )
-    assert group["dataElements"] == [{"id": there}]
-    assert await copy.client.get("dataStore/app/conf") == {"element": there}
-    done = await do(copy, "undo")
-    assert (done.failures, done.left) == ([], [])
-    assert await rows(copy, by=["code"]) == before
-
-
-async def test_two_files_that_stand_for_one_object_are_refused(small: Session, copy: Session):
-    await do(small, "metadata create", type="dataElements", set=ELEMENT)
-    uid = (await do(copy, "metadata create", type="dataElements", set=ELEMENT)).uids[0]
-    await pull(small, types=["dataElements"])
-    path = next(path for path in of("dataElements") if "code: TWICE" in path.read_text("utf-8"))
-    text = path.read_text("utf-8")
-    path.with_name("again.yaml").write_text(text.replace(path.name.split(".")[1], "abcdefghijk"), "utf-8")
-    with pytest.raises(UsageError, match=rf"stands for {uid} of the server too"):
-        await rows(copy, by=["code"])
-
-
-ELEMENT = [
-    "name=Twice", "shortName=Twice", "code=TWICE", "valueType=NUMBER", "domainType=AGGREGATE", "aggregationType=SUM",
-]  # fmt: skip

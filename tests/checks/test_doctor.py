@@ -1,13 +1,17 @@
 """All of it: the server's checks beside ours, the worst first, what is new, and a page for people."""
 
+import gzip
+import json
 from dataclasses import replace
 from html import escape
 from pathlib import Path
 
 import pytest
 
-from dhis2sh.checks import examining, integrity, kept, quirks
+from dhis2sh.checks import examining, formulas, integrity, kept, quirks
 from dhis2sh.checks.finding import SEVERITIES
+from dhis2sh.checks.probing import Found
+from dhis2sh.client import whole_types
 from dhis2sh.client.requests import guard
 from dhis2sh.errors import Forbidden, NotFound, ReadOnlyProfile, TimedOut, UsageError
 from dhis2sh.person import Nobody
@@ -134,9 +138,6 @@ def test_faults_are_told_to_servers_of_their_version():
 
 @needs_shared
 async def test_the_real_data_are_looked_through_without_a_false_alarm(s: Session):
-    import gzip
-    import json
-
     body = json.loads(gzip.decompress(shared("real", "v42", "metadata.json.gz").read_bytes()))
     load(s.sandbox_store(), body)
     s.person = Nobody()
@@ -146,6 +147,27 @@ async def test_the_real_data_are_looked_through_without_a_false_alarm(s: Session
     assert not {"expressions-naming-what-is-gone", "rules-naming-no-variable", "legends-overlap"} & rows.keys()
     await do(s, "doctor fix", checks=["texts-with-spaces"])
     assert "texts-with-spaces" not in {row["check"] for row in (await call(s, "doctor metadata")).plain()}
+
+
+@needs_shared
+async def test_types_that_are_read_together_say_what_each_says_alone(s: Session, monkeypatch: pytest.MonkeyPatch):
+    load(s.sandbox_store(), json.loads(gzip.decompress(shared("real", "v42", "metadata.json.gz").read_bytes())))
+    probes = examining.named(())
+
+    async def report() -> tuple[dict[str, list[Found]], list[str], int]:
+        before = len(s.client.transport.sent)
+        async with examining.looking(s, probes) as look:
+            found, left = await examining.found_by(look, probes)
+        return found, left, len(s.client.transport.sent) - before
+
+    found, left, requests = await report()
+    monkeypatch.setattr(whole_types, "packs", lambda fields, room: [[plural] for plural in fields])
+    monkeypatch.setattr(formulas, "NAMED_MOST", ())
+    alone, left_alone, of_alone = await report()
+    # what jobs say of themselves changes from one moment to the next
+    assert {**found, "jobs-enabled-never-run": None} == {**alone, "jobs-enabled-never-run": None} and left == left_alone
+    assert {name for name, some in found.items() if some} > {"texts-with-spaces", "sharing-public-edit"}
+    assert requests <= 30 < of_alone
 
 
 @pytest.mark.parametrize(

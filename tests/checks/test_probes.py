@@ -12,6 +12,7 @@ from dhis2sh.checks.probing import PROBES
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import CheckFailed, NotFound, UsageError
 from dhis2sh.person import Nobody
+from dhis2sh.sandbox.instance.settings import Settings
 from dhis2sh.session import Session
 from dhis2sh.verbs.grammar import parse
 from dhis2sh.verbs.registry import REGISTRY, load_all
@@ -200,8 +201,60 @@ async def test_what_a_mend_took_away_comes_back(s: Session, name: str):
     assert uid in {one.id for one in await found(s, name)}
 
 
+UNSAFE = {
+    "passwords-short": ("minPasswordLength", "4"), "sign-in-not-locked": ("keyLockMultipleFailedLogins", "false"),
+    "self-registration-unguarded": ("keySelfRegistrationNoRecaptcha", "true"),
+}  # fmt: skip
+"""What each check of a setting finds."""
+
+
+async def test_objects_accounts_and_settings_are_mended_in_one_plan_and_one_undo_takes_all_back(s: Session):
+    put(s, next(objects for check, objects, _ in FAULTS if check == "superusers-quiet"))
+    put(s, {"legendSets": [named("lgCheck0001", "Two  spaces", legends=[])]})
+    kept = Settings(s.sandbox_store())
+    for name, value in UNSAFE.values():
+        kept.set(name, value)
+    checks = [*UNSAFE, "superusers-quiet", texts.SPACES]
+    before = {name: await found(s, name) for name in checks}
+    assert all(before.values())
+    plan = await planned(s, "doctor fix", checks=checks)
+    assert plan.title.startswith("mend 5 objects: ")
+    await do(s, "doctor fix", checks=checks)
+    assert [name for name in checks if await found(s, name)] == []
+    await do(s, "undo")
+    assert [name for name in checks if not await found(s, name)] == []
+
+
+async def test_a_setting_is_asked_for_and_set_by_nobody_who_was_not_asked(s: Session):
+    Settings(s.sandbox_store()).set(*UNSAFE["passwords-short"])
+    s.person = Nobody()
+    assert not [step for step in (await planned(s, "doctor fix")).steps if step.type == "settings"]
+    plan, walker = await walked(s, passwords_short="mend")
+    assert [about for about in walker.asked if about.startswith("passwords-short: ")] == [
+        "passwords-short: passwords of 4 characters are taken. Take none of fewer than 8 characters?"
+    ]
+    assert [(step.uid, step.after) for step in plan.steps] == [("minPasswordLength", {"value": 8})]
+
+
+async def test_ones_own_account_is_left(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """Who signs in with a token never signs in as a server counts it."""
+    put(s, next(objects for check, objects, _ in FAULTS if check == "superusers-quiet"))
+    mine = (await s.client.system.me()).id
+    one = mending.Found("never signed in", "dhis2 user disable", "users", mine, "admin")
+    read = examining.found_by
+
+    async def also_me(look: Any, probes: Any) -> Any:
+        found_, left = await read(look, probes)
+        return {name: [*some, one] for name, some in found_.items()}, left
+
+    monkeypatch.setattr(examining, "found_by", also_me)
+    plan = await planned(s, "doctor fix", checks=["superusers-quiet"])
+    assert [step.uid for step in plan.steps] == [ME]
+    assert "your own account is left as it is: somebody else may disable it" in plan.notes
+
+
 def test_every_mend_has_a_fault_that_it_is_tried_on():
-    assert mending.MENDS.keys() <= {fault[0] for fault in FAULTS}
+    assert mending.MENDS.keys() <= {fault[0] for fault in FAULTS} | UNSAFE.keys()
 
 
 class Walker(Nobody):

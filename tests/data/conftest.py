@@ -13,6 +13,9 @@ from dhis2sh.session import Session
 from tests.conftest import filled, holding
 from tests.fakes.serve import served
 from tests.sandbox import nation
+from tests.sent import every_key_is_read
+
+__all__ = ["every_key_is_read"]
 
 
 def _fill(store: Store) -> None:

@@ -1,5 +1,6 @@
 """Sheets as people make them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,14 +10,22 @@ from dhis2sh.session import Session
 from tests.metadata.calls import do
 
 
-def workbook(rows: list[list[object]], sheets: int = 1, merged: str | None = None) -> Path:
-    """A workbook as a person makes it."""
+def workbook(
+    rows: list[list[object]],
+    sheets: int = 1,
+    merged: str | None = None,
+    blocks: Sequence[tuple[int, int, int, int, str]] = (),
+    left: int = 0,
+) -> Path:
+    """A workbook as a person makes it: with merged cells (first row and column, last ones, text), and columns left of it."""
     xlsxwriter = pytest.importorskip("xlsxwriter")
     book = xlsxwriter.Workbook("sheet.xlsx", {"default_date_format": "mmm yy"})
     for _ in range(sheets):
         sheet = book.add_worksheet()
         for number, row in enumerate(rows):
-            sheet.write_row(number, 0, row)
+            sheet.write_row(number, left, row)
+        for top, first, bottom, last, text in blocks:
+            sheet.merge_range(top, first + left, bottom, last + left, text)
         if merged is not None:
             sheet.merge_range(merged, rows[0][1])
     book.close()

@@ -232,6 +232,34 @@ async def test_a_unit_in_the_first_row_of_merged_cells_is_asked_to_be_filled_dow
     sheet = write("Facility,Data element,Month,Value\nClinic A,Stock,202502,1\n,Temperature,202502,2\n")
     plan = await planned(s, "data aggregate push", file=sheet)
     assert "no organisation unit, as below merged cells" in "; ".join(plan.notes)
+    assert "(--fill-down 'Facility')" in "; ".join(plan.notes)
+    plan = await planned(s, "data aggregate push", file=sheet, fill_down=["facility"])
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502", "Temperature, Clinic A, 202502"]
+    assert "filled down: facility" in plan.notes
+
+
+@pytest.mark.parametrize("blank", [",,", "", " "])
+async def test_what_is_filled_down_ends_with_a_blank_line_and_holds_no_values(s: Session, blank: str):
+    sheet = write(f"Facility,Month,Stock\nClinic A,202502,1\n,202503,2\n{blank}\n,202501,3\n")
+    plan = await planned(s, "data aggregate push", file=sheet, fill_down=["Facility"])
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502", "Stock, Clinic A, 202503"]
+    assert "(first: row 5): no organisation unit" in "; ".join(plan.notes)
+    with pytest.raises(UsageError, match="'Stock' holds values"):
+        await planned(s, "data aggregate push", file=sheet, fill_down=["Facility", "Stock"])
+    with pytest.raises(UsageError, match="no column 'Site' to fill down") as caught:
+        await planned(s, "data aggregate push", file=sheet, fill_down=["Site"])
+    assert caught.value.hint == "there are Facility, Month, Stock"
+
+
+@pytest.mark.parametrize("left", [0, 2])
+async def test_merged_cells_of_a_workbook_are_filled_within_and_nowhere_else(s: Session, left: int):
+    """Two months of Clinic A are merged; below them a unit is missing. Nothing stands left of the table, or two columns."""
+    sheet = workbook([
+        ["Facility", "Month", "Stock"], ["Clinic A", "202501", 1], ["", "202502", 2], ["", "202503", 3],
+    ], blocks=[(1, 0, 2, 0, "Clinic A")], left=left)  # fmt: skip
+    plan = await planned(s, "data aggregate push", file=sheet, fill_down=["Facility"])
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202501", "Stock, Clinic A, 202502"]
+    assert "(first: row 4): no organisation unit" in "; ".join(plan.notes)
 
 
 async def test_row_numbers_and_totals_of_a_wide_sheet_are_said_once(s: Session):

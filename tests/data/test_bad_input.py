@@ -292,6 +292,21 @@ async def test_a_total_of_rows_that_are_refused_is_refused_too(s: Session):
     assert "'North' lies above" in "; ".join(plan.notes)
 
 
+async def test_a_total_of_what_the_server_has_is_told(s: Session):
+    """A sheet of districts alone: what their clinics reported is counted with it."""
+    await _all_report(s)
+    told = "the server has values of 'Visits' for 202501 below 'North', such as of 'Clinic A'"
+    plan = await planned(s, "data aggregate push", file=write("Facility,Visits|Male\nNorth,30\n"), period="202501")
+    assert len(plan.steps) == 1
+    assert told in "; ".join(plan.notes)
+    for sheet, period in (
+        ("Facility,Visits|Male\nClinic A,30\n", "202501"),
+        ("Facility,Visits|Male\nNorth,30\n", "202012"),
+    ):
+        plan = await planned(s, "data aggregate push", file=write(sheet), period=period)
+        assert "the server has values" not in "; ".join(plan.notes)
+
+
 async def test_units_by_uid_may_have_values_at_several_levels(s: Session):
     """What a server exports has values where they were entered."""
     await _all_report(s)

@@ -19,13 +19,14 @@ import pytest
 
 from dhis2sh.analytics import planning
 from dhis2sh.analytics.outputs import folder_of
-from dhis2sh.analytics.pieces import Piece
+from dhis2sh.analytics.pieces import Piece, length_of
 from dhis2sh.analytics.pull import Pulled, PullPlan
 from dhis2sh.analytics.pulling import folder as pulling_folder
-from dhis2sh.errors import Dhis2Error, NotFound, Refused, Unreachable, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, TooLong, Unreachable, UsageError
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
+from tests.measuring import unmeasured
 from tests.metadata.calls import call
 from tests.shared import needs_shared, shared
 
@@ -88,10 +89,76 @@ def test_pieces_are_the_whole_and_each_within_the_limit(limit: int, monkeypatch:
     whole = Piece(
         tuple(f"d{at}" for at in range(7)), tuple(f"p{at}" for at in range(12)), tuple(f"u{at}" for at in range(100))
     )
-    pieces = planning.cut(whole, 7 * 12 * 100, limit)
-    cells = [(d, p, u) for piece in pieces for d in piece.data for p in piece.periods for u in piece.units]
+    found = planning.cut(whole, 7 * 12 * 100, limit)
+    cells = [(d, p, u) for piece in found for d in piece.data for p in piece.periods for u in piece.units]
     assert len(cells) == len(set(cells)) == 7 * 12 * 100
-    assert max(len(piece.data) * len(piece.periods) * len(piece.units) for piece in pieces) <= limit
+    assert max(len(piece.data) * len(piece.periods) * len(piece.units) for piece in found) <= limit
+
+
+def uids(count: int, head: str) -> tuple[str, ...]:
+    return tuple(f"{head}{at:010}" for at in range(count))
+
+
+@pytest.mark.parametrize(
+    ("data", "periods", "units", "word"),
+    [
+        (1, 1, 10_000, "LEVEL-5"),
+        (3, 12, 5_000, "LEVEL-5"),
+        (1, 1, 3_000, ""),
+        (900, 12, 1_000, ""),
+        (900, 12, 3, "LEVEL-2"),
+        (1, 1, 80_000, "LEVEL-6"),
+    ],
+)
+def test_no_piece_has_an_address_that_no_server_takes(data: int, periods: int, units: int, word: str):
+    """Units that a word stands for are asked for by it, and not as ten thousand UIDs."""
+    whole = Piece(uids(data, "d"), uids(periods, "p"), uids(units, "u"))
+    short = Piece(whole.data, whole.periods, (word,) if word else whole.units)
+    pieces = planning.cut(whole, data * periods * units, 50_000, short)
+    for piece in pieces:
+        sent = [piece.data, piece.periods, short.units if piece.units == whole.units else piece.units]
+        assert sum(map(length_of, sent)) <= planning.LONGEST
+    assert sum(len(piece.data) * len(piece.periods) * len(piece.units) for piece in pieces) == data * periods * units
+    assert len({(piece.data[0], piece.periods[0], piece.units[0]) for piece in pieces}) == len(pieces)
+    if word and units <= 50_000:
+        assert all(piece.units == whole.units for piece in pieces)
+
+
+@pytest.mark.parametrize("longest", [1_000_000, 80, 50])
+async def test_a_question_too_long_for_an_address_is_asked_in_parts(
+    s: Session, monkeypatch: pytest.MonkeyPatch, longest: int
+):
+    """Units, items and months one by one: of a proxy that takes little, what is long is halved."""
+    dimensions = ["dx=deVisits001;deStock0001", "pe=202501..202503", "ou=ouClinicA01;ouClinicB01;ouClinicC01"]
+    whole = await rows(s, *dimensions)
+    query, refused = s.client.analytics.query, 0
+
+    async def short(dimensions: Any, **more: Any) -> Any:
+        nonlocal refused
+        if sum(map(length_of, dimensions.values())) > longest:
+            refused += 1
+            raise TooLong("too long", status=414)
+        return await query(dimensions, **more)
+
+    monkeypatch.setattr(s.client.analytics, "query", short)
+    assert await rows(s, *dimensions, fresh=True) == whole
+    asked_by_query = (await (await call(s, "analytics query", dimensions=dimensions)).collect()).plain()
+    assert {(row["dx"], row["pe"], row["ou"], row["value"]) for row in asked_by_query} == {
+        (row["dx"], row["pe"], row["ou"], row["value"]) for row in whole
+    }
+    assert bool(refused) == (longest < 1_000)
+
+
+async def test_a_question_whose_filter_is_too_long_is_refused_with_what_to_do(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    async def short(*_: Any, **more: Any) -> Any:
+        raise TooLong("too long", status=414)
+
+    monkeypatch.setattr(s.client.analytics, "query", short)
+    with pytest.raises(TooLong) as told:
+        await rows(s, "dx=deVisits001", "pe=202501", filter=["ou=ouClinicA01;ouClinicB01;ouClinicC01"])
+    assert "OU_GROUP-NAME" in str(told.value.hint)
 
 
 def test_what_is_a_filter_is_not_cut():
@@ -374,13 +441,7 @@ async def test_both_names_of_the_verb_give_the_same(s: Session):
 
 def pulling(home: Path, url: str, out: Path) -> subprocess.Popen[bytes]:
     """`dhis2 pull` in a process of its own, a request for every two cells."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DHIS2", "COV"))}
-    environment |= {
-        "DHIS2SH_HOME": str(home),
-        "DHIS2_URL": url,
-        "DHIS2_USERNAME": "admin",
-        "DHIS2_PASSWORD": "district",
-    }
+    environment = unmeasured(DHIS2SH_HOME=str(home), DHIS2_URL=url, DHIS2_USERNAME="admin", DHIS2_PASSWORD="district")
     code = (
         "import sys; from dhis2sh.analytics import planning; planning.FEW = 1; planning.CELLS = 2; planning.AT_ONCE = 2;"
         "from dhis2sh.surfaces.cli.main import run; sys.exit(run(sys.argv[1:]))"

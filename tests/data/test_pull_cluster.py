@@ -23,6 +23,9 @@ ASKED = ["dx=Visits;Stock;Temperature", "pe=202501..202503", "ou=LEVEL-Clinic"]
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(
+        "COVERAGE_PROCESS_CONFIG", raising=False
+    )  # workers are killed, one in the middle, others at the end
     monkeypatch.setattr(planning, "FEW", 1)
     monkeypatch.setattr(planning, "CELLS", 2)
 

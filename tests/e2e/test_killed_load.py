@@ -15,6 +15,7 @@ import pytest
 from dhis2sh.session import Session
 from tests.conftest import filled, holding
 from tests.data.conftest import _fill
+from tests.measuring import unmeasured
 from tests.metadata.calls import call
 
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -57,7 +58,9 @@ async def test_kills_lose_nothing_and_double_nothing(home: Path, tmp_path_factor
     chance = random.Random(7)
     for _ in range(KILLS):
         before = sent(home)
-        started = subprocess.Popen([sys.executable, "-c", LINE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        started = subprocess.Popen(
+            [sys.executable, "-c", LINE], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=unmeasured()
+        )
         until = time.monotonic() + PATIENCE
         more = chance.randint(0, 2)
         while sent(home) <= before + more and started.poll() is None and time.monotonic() < until:

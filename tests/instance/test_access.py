@@ -41,6 +41,15 @@ async def test_an_owner_who_is_gone_and_a_group_of_nobody(s: Session):
     assert {("Nobody", "empty group"), ("Monthly", "no owner")} <= await found(s)
 
 
+@pytest.mark.parametrize("owner", ["XXXXXSystem", "system-process"])
+async def test_what_the_server_itself_has_made_is_no_orphan(s: Session, owner: str):
+    """Recorded (people-me 10): the second is how a 2.41 calls itself."""
+    store = s.sandbox_store()
+    (monthly,) = [body for body in store.objects("dataSets").values() if body["name"] == "Monthly"]
+    store.put_objects({"dataSets": [{**monthly, "sharing": {"public": "r-r-----", "owner": owner}}]})
+    assert ("Monthly", "no owner") not in await found(s)
+
+
 async def test_a_type_that_is_not_shared_is_refused(s: Session):
     with pytest.raises(UsageError, match="options are not shared"):
         await call(s, "sharing audit", types=["options"])

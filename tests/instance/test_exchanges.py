@@ -13,6 +13,7 @@ from dhis2sh.errors import NotFound, PartlyDone, Refused
 from dhis2sh.instance import exchanges
 from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.analytics import build
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from tests.metadata.calls import call, do, planned
 
@@ -21,8 +22,10 @@ STOCK = {"name": "stock", "dx": ["deStock0001"], "pe": ["202501"], "ou": ["ouNor
 
 
 @pytest.fixture
-async def s(nation_home: Path) -> AsyncIterator[Session]:
-    """The nation, with its analytics tables."""
+async def s(nation_home: Path, request: pytest.FixtureRequest) -> AsyncIterator[Session]:
+    """The nation, with its analytics tables; as the version that a test names."""
+    if version := getattr(request, "param", None):
+        open_store(nation_home / "data" / "sandbox.db", version=version).close()
     session = Session("sandbox")
     build.build(session.sandbox_store())
     yield session
@@ -137,6 +140,16 @@ def _answering(s: Session, monkeypatch: pytest.MonkeyPatch, body: dict) -> None:
         return Answer(409, {"content-type": "application/json"}, json.dumps(body).encode(), method=method, url=path)
 
     monkeypatch.setattr(s.client, "write", write)
+
+
+@pytest.mark.parametrize("s", ["2.43"], indirect=True)
+async def test_a_2_43_says_before_what_it_says_of_totals_over_combinations(s: Session):
+    """Recorded (2.43, inst-exchanges 6): what names no combination goes with the default, which such an element has not."""
+    await made(s, {"name": "cases", "dx": ["deVisits001"], "pe": ["202501"], "ou": ["ouClinicA01"]})
+    plan = await planned(s, "exchange run", exchange="Up")
+    assert "E8024" in str(plan.steps[0].detail)
+    with pytest.raises(Refused, match="E8024"):
+        await do(s, "exchange run", exchange="Up")
 
 
 async def test_one_that_leads_elsewhere_meanwhile_is_not_run(s: Session):

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from dhis2sh import paths
+from dhis2sh.client import envelopes
 from dhis2sh.errors import BrokenAnswer, NotFound, Refused, UsageError
-from dhis2sh.instance import kept
+from dhis2sh.instance import documents, kept
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue
 from tests.metadata.calls import call, do, planned
@@ -229,3 +230,28 @@ async def test_what_is_kept_is_bounded(s: Session, monkeypatch: pytest.MonkeyPat
 )
 def test_a_name_of_somebody_else_is_safe_in_any_folder(name: str, safe: str | None):
     assert paths.safe_name(name) == safe
+
+
+async def test_a_document_of_before_there_were_file_resources_is_shown_and_deleted(s: Session):
+    """Its address is the name of a file in the server's own folder: no UID, and a comma may stand in it."""
+    old: JsonObject = {"id": "dcOldPlan01", "name": "Old plan", "url": "plan 1, final.pdf", "external": False}
+    s.sandbox_store().put_objects({"documents": [old]})
+    (row,) = await listed(s)
+    assert (row["kind"], row["bytes"], row["url"]) == ("file", None, "plan 1, final.pdf")
+    assert (await documents.one(s, "dcOldPlan01"))["file"] is None
+    plan = await planned(s, "files documents delete", documents_=["Old plan"])
+    assert "Old plan: its file cannot be read by its sum, so this cannot be undone" in plan.notes
+    await do(s, "files documents delete", documents_=["Old plan"])
+    assert await listed(s) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [({"contentMd5": "0" * 32}, "has kept others"), ({"contentLength": 1200}, "has kept 1,200 others")],
+)
+async def test_other_bytes_than_were_sent_are_no_success(
+    s: Session, said: JsonObject, told: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(envelopes, "parse", lambda _: {"httpStatus": "Accepted", "response": {"fileResource": said}})
+    with pytest.raises(BrokenAnswer, match=rf"13 bytes were sent, and the server {told}"):
+        await s.client.files.upload(file("plan.txt"), domain="DOCUMENT")

@@ -61,8 +61,6 @@ async def test_a_job_that_is_run_is_followed_to_its_end(s: Session):
 async def test_a_build_of_the_analytics_tables_is_seen_by_who_looks_for_it(s: Session):
     """A server keeps when it was in its settings (`system info`): the doctor finds nothing then."""
     await do(s, "jobs create", name="Tables", type="ANALYTICS_TABLE", cron="0 0 2 * * ?")
-    asked = await do(s, "jobs run", job="Tables")
-    assert asked.note.startswith("it ")
     await do(s, "jobs run", job="Tables", watch=True)
     assert not [row for row in await call(s, "doctor server") if row.check == "analytics-old"]
     info = await s.client.get_object("system/info")
@@ -229,3 +227,47 @@ async def test_a_second_job_of_that_name_is_refused_with_the_line_that_changes_t
     with pytest.raises(UsageError, match="there is a job 'Nightly' already") as refused:
         await planned(s, "jobs create", **MADE)
     assert "dhis2 jobs update Nightly" in str(refused.value.hint)
+
+
+async def test_the_undo_of_a_run_names_the_write_before_it(s: Session):
+    """A run cannot be taken back; the job that was made before it can."""
+    await do(s, "jobs create", **MADE)
+    for _ in range(2):
+        await do(s, "jobs run", job="Nightly", watch=True)
+    plan = await planned(s, "undo")
+    assert plan.blocked is not None
+    assert plan.blocked.hint is not None
+    assert plan.blocked.hint.startswith("dhis2 undo 1  takes back the write before it: ")
+    await do(s, "undo", id=1, force=True)
+    assert await jobs(s) == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"jobStatus": "SCHEDULED"}, "it was asked to run, at the scheduler's next turn"),
+        ({"jobStatus": "RUNNING"}, "it runs"),
+        ({"jobStatus": "SCHEDULED", "lastFinished": "2026-01-02", "lastExecutedStatus": "COMPLETED"}, "it has run: completed"),
+        ({"jobStatus": "SCHEDULED", "lastFinished": "2026-01-01", "lastExecutedStatus": "COMPLETED"}, "it was asked to run, at the scheduler's next turn"),
+    ],
+)  # fmt: skip
+async def test_how_far_a_job_is_that_was_asked_to_run(
+    s: Session, monkeypatch: pytest.MonkeyPatch, state: JsonObject, told: str
+):
+    async def now(*_: object) -> JsonObject:
+        return state
+
+    monkeypatch.setattr(watching, "_state", now)
+    assert (
+        await watching.how_far(s, watching.Started(TaskRef(job_type="TEST", uid="jobNightly1"), finished="2026-01-01"))
+        == told
+    )
+
+
+async def test_a_job_that_failed_at_once_is_no_success(s: Session, monkeypatch: pytest.MonkeyPatch):
+    async def now(*_: object) -> JsonObject:
+        return {"jobStatus": "SCHEDULED", "lastFinished": "2026-01-02", "lastExecutedStatus": "FAILED"}
+
+    monkeypatch.setattr(watching, "_state", now)
+    with pytest.raises(Refused, match="TEST failed"):
+        await watching.how_far(s, watching.Started(TaskRef(job_type="TEST", uid="jobNightly1"), finished="2026-01-01"))

@@ -44,6 +44,17 @@ async def test_a_run_says_what_it_would_find_and_keeps_nothing_before(ruled: Ses
         await do(ruled, "undo")
 
 
+async def test_a_run_of_a_group_keeps_what_breaks_its_own_rules_alone(ruled: Session):
+    """Recorded (validation-runs 8): a key that is not called `vrg` is passed over, and all rules are run."""
+    other = RULE | {"id": "vrStock0002", "name": "Less stock", "rightSide": RULE["rightSide"] | {"expression": "20"}}
+    group = {"id": "vrgSome0001", "name": "Some of it", "validationRules": [{"id": "vrStock0002"}]}
+    await ruled.client.post("metadata", {"validationRules": [other], "validationRuleGroups": [group]})
+    done = await do(ruled, "validation run", period=["2025Q1"], group=["Some of it"])
+    assert done.created == 2
+    rows = (await (await call(ruled, "validation results")).collect()).plain()
+    assert {row["ruleName"] for row in rows} == {"Less stock"}
+
+
 async def test_results_are_chosen_by_period_unit_rule_and_day(ruled: Session):
     await do(ruled, "validation run", period=["2025Q1"])
 

@@ -1,16 +1,20 @@
 """The data store and the settings: set, compared, taken back; and nonsense that a server would take."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import NotFound, Refused, UsageError
+from dhis2sh.instance.settings import difference
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from dhis2sh.show import render
 from dhis2sh.surfaces.mcp import results
 from dhis2sh.surfaces.output import formatted
+from dhis2sh.types import JsonObject
 from tests.metadata.calls import call, do, planned
 
 THEME = {"namespace": "looks", "key": "theme"}
@@ -50,6 +54,17 @@ async def test_a_namespace_goes_into_a_file_and_back(s: Session):
     assert (await do(s, "datastore import", file=Path("looks.json"), exact=True)).deleted == 1
     await do(s, "undo")
     assert [row["key"] for row in (await call(s, "datastore list", namespace="looks")).plain()] == ["a", "b", "c"]
+
+
+async def test_what_follows_a_dot_in_a_key_never_leads_to_another_key(s: Session):
+    """Recorded (inst-data-store 47): `DELETE /api/dataStore/bad.name-1` looks for `bad`."""
+    await do(s, "datastore set", namespace="my.looks", key="theme.v1", value="1")
+    assert [row["key"] for row in (await call(s, "datastore list", namespace="my.looks")).plain()] == ["theme.v1"]
+    await do(s, "datastore set", namespace="my.looks", key="theme.v1", value="2")
+    await do(s, "datastore set", namespace="my.looks", key="theme", value="3")
+    for verb, more in (("datastore set", {"value": "4"}), ("datastore delete", {})):
+        with pytest.raises(Refused, match=r"my.looks/theme.v1 is left as it is: .* write to 'theme'"):
+            await do(s, verb, namespace="my.looks", key="theme.v1", **more)
 
 
 async def test_what_is_not_there_is_told_with_what_is_near(s: Session):
@@ -107,6 +122,27 @@ async def test_a_setting_that_there_is_not_is_no_empty_text(s: Session):
         await settings(s, "applicationTitel")
 
 
+async def test_up_to_2_41_a_setting_without_a_value_is_in_no_list_and_can_be_set(s: Session, home: Path):
+    """Recorded (2.41, system-info): the list has 114 settings where a 2.42 has 148; an unknown one is 409 when it is set."""
+    open_store(home / "data" / "sandbox.db", version="2.41").close()
+    with pytest.raises(NotFound, match="has no value of a setting 'keyCustomCss': it is not set, or"):
+        await settings(s, "keyCustomCss")
+    await do(s, "system settings set", values=["keyCustomCss=a {}"])
+    assert await settings(s, "keyCustomCss") == {"keyCustomCss": "a {}"}
+    await do(s, "undo")
+    assert "keyCustomCss" not in await settings(s)
+    with pytest.raises(Refused, match=re.escape("Key(s) is not supported: keyNope")):
+        await do(s, "system settings set", values=["keyNope=1"])
+
+
+def test_what_is_not_set_is_no_difference_to_an_empty_text():
+    here: JsonObject = {"keyCustomCss": "", "keyFlag": "no", "minPasswordLength": 0, "globalShellEnabled": False}
+    assert difference(here, {"keyFlag": "se", "minPasswordLength": 0}) == [
+        {"setting": "globalShellEnabled", "here": False, "there": None},
+        {"setting": "keyFlag", "here": "no", "there": "se"},
+    ]
+
+
 async def test_a_password_is_never_shown_and_never_kept(s: Session):
     """Recorded (inst-settings 18): a server gives it in clear."""
     plan = await planned(s, "system settings set", values=["keyEmailPassword=Geheim-1"])
@@ -115,3 +151,13 @@ async def test_a_password_is_never_shown_and_never_kept(s: Session):
     assert (await settings(s, "keyEmailPassword"))["keyEmailPassword"] in {"(secret)", None}
     shown = await call(s, "journal show")
     assert "Geheim" not in str(shown.plain())
+
+
+@pytest.mark.parametrize("line", ["customize apply", "apps restore", "datastore import", "datastore set"])
+async def test_a_file_that_is_no_text_or_not_there_is_said(s: Session, line: str):
+    Path("latin.json").write_bytes('{"namespace": "Größe"}'.encode("cp1252"))
+    name, more = ("from_", THEME) if line == "datastore set" else ("file", {})
+    with pytest.raises(UsageError, match="not UTF-8"):
+        await planned(s, line, **{name: Path("latin.json")}, **more)
+    with pytest.raises(NotFound, match=r"nothing\.json"):
+        await planned(s, line, **{name: Path("nothing.json")}, **more)

@@ -8,6 +8,7 @@ import pytest
 
 from dhis2sh.changes.apply import apply_plan
 from dhis2sh.errors import NotFound, OutOfDate, UsageError
+from dhis2sh.instance import kept
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
 from tests.metadata.calls import YES, call, do, planned
@@ -44,6 +45,23 @@ async def test_a_logo_is_set_replaced_and_brought_back(s: Session):
     await do(s, "undo", id=1, force=True)
     looked = await looks(s)
     assert (looked["logo"], looked["banner"]) == ("the server's own", "the server's own")
+
+
+async def test_what_is_kept_goes_with_the_journal_that_names_it(s: Session):
+    """A logo that two writes have replaced stays as long as one of them can be taken back."""
+    kept_before = len(kept.files())
+    picture("one.png")
+    picture("two.png", 3, 2)
+    for name in ("one.png", "two.png", "one.png", "two.png"):
+        await do(s, "customize logo", file=name)
+    assert len(kept.files()) == kept_before + 2
+    await do(s, "journal prune", keep=2)
+    assert len(kept.files()) == kept_before + 2
+    await do(s, "journal prune", keep=1)
+    await do(s, "undo")
+    assert len(kept.files()) == kept_before + 2, "an undo needs what is there now, too"
+    await do(s, "journal prune", keep=0)
+    assert len(kept.files()) == kept_before
 
 
 async def test_a_logo_that_somebody_has_changed_since_stays(s: Session):

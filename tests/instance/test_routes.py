@@ -124,6 +124,8 @@ async def test_a_secret_is_asked_for_and_never_an_argument(s: Session):
         (403, "User not authorized", Forbidden),  # 2.41
         (403, "User not authorized to execute route", Forbidden),
         (404, "Route not found: 'x'", NotFound),
+        (404, "Route x not found", NotFound),  # 2.41
+        (404, "Route planning not found here", Refused),
         (
             503,
             'I/O error on GET request for "http://x/y": Connect to x [/127.0.0.1] failed: Connection refused',

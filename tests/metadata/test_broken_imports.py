@@ -160,7 +160,7 @@ async def test_all_or_nothing_says_which_objects_stand_in_the_way_and_keeps_them
     assert (conflict["name"], conflict["code"], conflict["property"]) == ("Bad", "E4001", "shortName")
     assert conflict["next"] == "shorten it: dhis2 metadata describe dataElements  shows the greatest length"
     assert plan["report"]["types"] == [
-        {"type": "dataElements", "create": 2, "update": 0, "same": 0, "conflict": 1, "skipped": 0}
+        {"type": "dataElements", "create": 2, "update": 0, "delete": 0, "same": 0, "conflict": 1, "skipped": 0}
     ]
     assert [row["id"] for row in json.loads(Path("rest.json").read_text())["dataElements"]] == ["deNumber008"]
 

@@ -55,6 +55,20 @@ async def test_an_import_says_what_is_new_changed_and_right_already(session: Ses
     assert again.steps == []
 
 
+async def test_an_import_that_changes_only_what_a_group_may_do_writes_it(country: Session):
+    [group, *_] = (await country.client.list_page("userGroups", {"fields": "id"})).rows
+    [found, *_] = (await country.client.list_page("dataSets", {"fields": "id"})).rows
+    member = {"id": group["id"], "access": "r-------"}
+    for access in ("r-------", "rw------"):
+        body = await country.client.get_object(f"dataSets/{found['id']}", {"fields": ":owner"})
+        sharing = {"public": "r-------", "users": {}, "userGroups": {group["id"]: {**member, "access": access}}}
+        file = write("b.json", dataSets=[{**body, "sharing": sharing}])
+        written = await call(country, "metadata import", YES, file=file, include_sharing=True)
+        assert written.updated == 1
+        now = await country.client.sharing.get("dataSets", str(found["id"]))
+        assert now["userGroups"][group["id"]]["access"] == access
+
+
 async def test_a_dangling_reference_is_told_before_anything_is_written(session: Session):
     path = write("b.json", dataElements=[{**NEW, "optionSet": {"id": "osMissing01"}}])
     plan = await call(session, "metadata import", Consent(dry_run=True), file=path)

@@ -24,6 +24,7 @@ from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
 from tests.fakes.serve import served
+from tests.measuring import unmeasured
 from tests.metadata.calls import YES
 
 BIN = Path(sys.executable).parent
@@ -50,7 +51,9 @@ def process(database: Path, port: int = 0) -> Iterator[tuple[subprocess.Popen, s
     """The sandbox as a process of its own, and its address."""
     words = [str(BIN / "dhis2"), "sandbox", "serve", "--db", str(database), "--port", str(port)]
     words += [word for fault in SLOW for word in ("--fault", fault)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+    with subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=unmeasured()
+    ) as running:
         try:
             yield running, next(line for line in running.stdout if line.startswith("serving")).split()[1]
         finally:

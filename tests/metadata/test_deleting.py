@@ -11,6 +11,7 @@ from dhis2sh.errors import NotFound, PartlyDone, Refused
 from dhis2sh.metadata import removing
 from dhis2sh.sandbox.versions import version_of
 from dhis2sh.session import Session
+from dhis2sh.types import JsonObject
 from tests.metadata.calls import call, do, planned
 
 TIMES = {"created", "lastUpdated", "lastUpdatedBy", "createdBy", "access", "href", "version"}
@@ -314,3 +315,60 @@ async def test_l2_the_values_of_an_attribute_come_back_with_it_or_keep_it(countr
             await do(country, "undo")
 
     assert await everything(country) == before
+
+
+@pytest.mark.parametrize("version", ["2.41", "2.42", "2.43"])
+async def test_a_chart_gets_the_legend_set_back_that_it_has_inside_an_object(country: Session, version: str) -> None:
+    """`legend.set` is a reference as `legendSets` is one: found backwards, told, kept and given back."""
+    country.sandbox_store().version = version_of(version)
+    fields = {"fields": "id,legend", "paging": False}
+    rows = (await country.client.list_page("visualizations", fields)).rows
+    chart = next(row for row in rows if "set" in (row.get("legend") or {}))
+    legends = chart["legend"]["set"]["id"]
+    before = await country.client.get_object(f"visualizations/{chart['id']}", {"fields": "legend"})
+
+    uses = [
+        use.plain() if hasattr(use, "plain") else use
+        for use in (await call(country, "metadata usage", uid=legends)).plain()
+    ]
+    assert ("visualizations", chart["id"], "legend.set") in {(use["type"], use["id"], use["by"]) for use in uses}
+    plan = await planned(country, "metadata delete", type="legendSets", objects=[legends])
+    assert ("also update", chart["id"]) in {(step.action, step.uid) for step in plan.steps}
+
+    await do(country, "metadata delete", type="legendSets", objects=[legends])
+    lost = await country.client.get_object(f"visualizations/{chart['id']}", {"fields": "legend"})
+    assert "set" not in lost["legend"]
+    summary = await do(country, "undo")
+    assert not summary.left and not summary.failures
+    assert await country.client.get_object(f"visualizations/{chart['id']}", {"fields": "legend"}) == before
+
+
+async def test_what_has_values_of_an_attribute_uses_it(country: Session) -> None:
+    """As the plan of its deletion says it."""
+    country.sandbox_store().version = version_of("2.42")
+    met = 0
+    for attribute in (await country.client.list_page("attributes", {"fields": "id"})).rows:
+        plan = await planned(country, "metadata delete", type="attributes", objects=[attribute["id"]])
+        also = {step.uid for step in plan.steps if step.action == "also update"}
+        uses = (await call(country, "metadata usage", uid=attribute["id"])).plain()
+        assert {use["id"] for use in uses if use["by"] == "attributeValues.attribute"} == also
+        met += len(also)
+    assert met
+
+
+async def test_where_a_server_does_not_filter_by_a_path_its_property_is_read(
+    country: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    element, chart = await element_of_a_chart(country)
+    wanted = {(use["type"], use["id"]) for use in (await call(country, "metadata usage", uid=element)).plain()}
+    asked = country.client.get_object
+
+    async def without_filters(path: str, params: dict | None = None) -> JsonObject:
+        if path == "metadata" and any(name.endswith(":filter") for name in params or {}):
+            raise Refused("Unknown path property", code="E1003")
+        return await asked(path, params)
+
+    monkeypatch.setattr(country.client, "get_object", without_filters)
+    found = {(use["type"], use["id"]) for use in (await call(country, "metadata usage", uid=element)).plain()}
+    assert found == wanted
+    assert {("visualizations", chart), ("dataElementGroups", "dgLive00001")} <= found

@@ -36,8 +36,11 @@ async def test_an_update_says_the_command_that_works_and_takes_what_is_so_alread
     [held] = one["dataElementGroups"]
     same = await planned(country, "metadata update", type="dataElements", uid=one["id"], set=[f"dataElementGroups={held['id']}"])  # fmt: skip
     assert not same.steps
-    with pytest.raises(UsageError, match="kept by the data element groups"):
+    with pytest.raises(UsageError, match="kept by the data element groups") as refused:
         await planned(country, "metadata update", type="dataElements", uid=one["id"], set=["dataElementGroups=[]"])
+    assert refused.value.hint == (
+        f"dhis2 metadata data-element-groups remove {held['id']} {one['id']} --property dataElements"
+    )
 
 
 @pytest.mark.parametrize(
@@ -124,3 +127,21 @@ def test_who_keeps_a_property_is_known_of_every_type(version: str) -> None:
         "categoryCombos.categoryOptionCombos", "categoryOptions.categoryOptionCombos", "dataElements.dataSetElements",
         "programs.userRoles",
     }  # fmt: skip
+
+
+async def test_what_a_server_makes_itself_is_no_loss_and_a_package_is_told_of_the_rest(
+    country: Session, tmp_path: Path
+) -> None:
+    [combo] = (await country.client.list_page("categoryCombos", {"filter": "name:ne:default", "pageSize": 1})).rows
+    body = await country.client.get_object(f"categoryCombos/{combo['id']}", {"fields": ":owner"})
+    file = tmp_path / "bundle.json"
+    file.write_text(json.dumps({"categoryCombos": [{**body, "categoryOptionCombos": [{"id": "cocElsewhe1"}]}]}))
+    plan = await planned(country, "metadata import", file=file)
+    assert not plan.steps
+    assert not any("would be lost" in note for note in plan.notes)
+
+    new = {"id": "dePackage01", "name": "Packed", "shortName": "Packed", "valueType": "NUMBER", "domainType": "AGGREGATE",
+           "aggregationType": "SUM", "dataElementGroups": [{"id": "deGroupGone"}]}  # fmt: skip
+    file.write_text(json.dumps({"package": {"name": "P"}, "dataElements": [new]}))
+    plan = await planned(country, "metadata package install", file=file)
+    assert any(note.startswith("would be lost: dataElementGroups of 1 data element") for note in plan.notes)

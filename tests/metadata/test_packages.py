@@ -320,6 +320,7 @@ DECISIONS: dict[str, set[str]] = {
 
 
 @needs_shared
+@pytest.mark.no_cover  # thousands of objects through the lines that the tests above have measured
 @pytest.mark.parametrize("package", sorted(DECISIONS))
 async def test_every_package_ends_in_a_plan_or_in_the_commands_that_make_one(server: Session, package: str):
     """The line that is proposed is followed word by word; then the server takes the whole package."""
@@ -343,6 +344,7 @@ async def test_every_package_ends_in_a_plan_or_in_the_commands_that_make_one(ser
 
 
 @needs_shared
+@pytest.mark.no_cover  # thousands of objects through the lines that the tests above have measured
 async def test_three_packages_are_installed_and_taken_back(server: Session):
     """Side by side they share categories and groups; after three undos the server is as it was."""
     before = told(await server.client.get_object("metadata", {"fields": ":owner"}))

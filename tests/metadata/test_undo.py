@@ -263,3 +263,25 @@ def test_what_the_same_entry_changed_afterwards_is_no_later_work() -> None:
         None,
     )
     assert undoing._as_left(created, [filled, created]) == {"name": "G", "users": [{"id": "user0000001"}]}
+
+
+@pytest.mark.parametrize("given", [{"group": "{}=r"}, {"user": "admin=rw"}, {"public": "rw"}])
+async def test_sharing_of_what_has_a_group_already_is_as_before_after_an_undo(
+    country: Session, given: dict[str, str]
+) -> None:
+    """The copy before has no names of groups, and a server shows them: no difference; another access is one."""
+    [group, *_] = (await country.client.list_page("userGroups", {"fields": "id,name"})).rows
+    [found, *_] = (await country.client.list_page("dataSets", {"fields": "id"})).rows
+    uid = str(found["id"])
+    share = {"type": "dataSets", "objects": [uid]}
+    await call(country, "metadata share", YES, **share, public="r", group=[f"{group['name']}=rw/rw"])
+    before = await country.client.sharing.get("dataSets", uid)
+
+    wanted = {name: text if name == "public" else [text.format(group["name"])] for name, text in given.items()}
+    await call(country, "metadata share", YES, **share, **wanted)
+    assert await country.client.sharing.get("dataSets", uid) != before
+    summary = await call(country, "undo", YES)
+
+    assert summary.updated == 1
+    assert not summary.left
+    assert await country.client.sharing.get("dataSets", uid) == before

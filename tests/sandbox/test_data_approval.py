@@ -44,7 +44,7 @@ def test_data_is_approved_level_by_level(sandbox: Caller) -> None:
     assert state(sandbox, "ouClinicA01") == "APPROVED_HERE"
 
 
-def test_approved_data_takes_no_values_unless_forced(sandbox: Caller) -> None:
+def test_approved_data_takes_no_values_and_what_force_does_is_not_known(sandbox: Caller) -> None:
     sandbox.post(where("ouClinicA01"))
     row = value("deTemp00001", "202501", "ouClinicA01", 30)
 
@@ -52,10 +52,11 @@ def test_approved_data_takes_no_values_unless_forced(sandbox: Caller) -> None:
         answer = sandbox.post(f"/api/dataValueSets{query}", json={"dataValues": [row]}).json()
         return [item["errorCode"] for item in answer["response"]["conflicts"]]
 
-    assert codes() == ["E7642"] and codes("?force=true") == []
-    assert (
-        sandbox.post("/api/dataValues?de=deTemp00001&pe=202501&ou=ouClinicA01&value=3").json()["errorCode"] == "E2017"
-    )
+    assert codes() == ["E7642"]
+    one = "/api/dataValues?de=deTemp00001&pe=202501&ou=ouClinicA01&value=3"
+    forced = sandbox.post("/api/dataValueSets?force=true", json={"dataValues": [row]})
+    assert (forced.status_code, sandbox.post(f"{one}&force=true").status_code) == (501, 501)
+    assert sandbox.post(one).json()["errorCode"] == "E2017"
 
 
 def test_acceptance_comes_between_two_levels_when_the_system_asks_for_it(sandbox: Caller) -> None:

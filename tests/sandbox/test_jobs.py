@@ -54,13 +54,13 @@ def test_a_cancelled_job_stops_at_its_next_notification(jobs: JobService):
 
     def work(progress: Progress) -> JsonValue:
         began.set()
-        go_on.wait(5)
+        go_on.wait(60)
         progress.note("never said")
         return None
 
     config = jobs.submit("TEST", user=ADMIN, work=work)
     uid = str(config["id"])
-    assert began.wait(5) and jobs.cancel(uid)
+    assert began.wait(60) and jobs.cancel(uid)
     go_on.set()
     assert jobs.wait(uid, 5)
     assert (jobs.store.get("jobConfigurations", uid) or {})["lastExecutedStatus"] == "STOPPED"
@@ -78,7 +78,7 @@ def test_closing_the_file_stops_its_jobs_first():
             progress.note("on")
 
     config = jobs.submit("TEST", user=ADMIN, work=work)
-    assert begun.wait(5) and store.working() == [f"job {config['name']}"]
+    assert begun.wait(60) and store.working() == [f"job {config['name']}"]
     store.close()
     assert jobs.wait(str(config["id"]), 0) and store.working() == []
 

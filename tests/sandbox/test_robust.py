@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.areas import open_store
+from tests.measuring import unmeasured
 from tests.shared import needs_shared
 
 LOADER = """
@@ -33,7 +34,9 @@ while True:
 @pytest.mark.parametrize("after", [0.05, 0.4])
 def test_a_kill_in_the_middle_of_a_load_leaves_all_of_it_or_nothing(tmp_path: Path, after: float) -> None:
     path = tmp_path / "sandbox.db"
-    with subprocess.Popen([sys.executable, "-c", LOADER, str(path)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", LOADER, str(path)], stdout=subprocess.PIPE, text=True, env=unmeasured()
+    ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "loading\n"
         time.sleep(after)

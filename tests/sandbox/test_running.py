@@ -28,7 +28,7 @@ def api(store: Store) -> Iterator[TestClient]:
 
 def finished(api: TestClient, job_type: str, uid: str) -> list[dict[str, Any]]:
     """The notifications of a job, once it has ended."""
-    for _ in range(500):
+    for _ in range(6000):
         notes = api.get(f"/api/system/tasks/{job_type}/{uid}").json()
         if notes and notes[0]["completed"]:
             return notes
@@ -222,13 +222,13 @@ def test_the_scheduler_starts_what_is_due():
     thread = threading.Thread(target=app.state.jobs.run_schedule, args=(stop,))
     thread.start()
     try:
-        for _ in range(80):
+        for _ in range(1200):
             if (store.get("jobConfigurations", "joEverySec1") or {}).get("lastExecutedStatus") == "COMPLETED":
                 break
             time.sleep(0.05)
     finally:
         stop.set()
-        thread.join(5)
+        thread.join(60)
     assert (store.get("jobConfigurations", "joEverySec1") or {})["lastExecutedStatus"] == "COMPLETED"
     store.close()
 

@@ -431,6 +431,7 @@ def test_medium_has_1300_units_500_data_elements_and_300000_values():
     assert sum(1 for _ in country("medium").data_values()) == pytest.approx(300_000, rel=0.05)
 
 
+@pytest.mark.no_cover  # the small country is measured
 def test_large_streams_its_values_and_keeps_memory_flat():
     tracemalloc.start()
     try:
@@ -447,6 +448,7 @@ def test_large_streams_its_values_and_keeps_memory_flat():
     assert peak - before < 2_000_000
 
 
+@pytest.mark.no_cover  # the small country is measured
 def test_large_has_100000_units_and_20000_data_elements_with_searchable_names():
     types = metadata("large")
     units, elements = types["organisationUnits"], types["dataElements"]

@@ -100,5 +100,5 @@ def test_a_file_is_opened_while_another_process_writes(tmp_path: Path) -> None:
         began = time.monotonic()
         store = open_store(path)
         assert store.counts()["users"]
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 25, "who waits for the lock waits for thirty seconds"
         store.close()

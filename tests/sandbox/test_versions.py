@@ -103,6 +103,43 @@ def test_columns_of_a_csv_have_places_or_names(version: str, header: str, status
         )
 
 
+@pytest.mark.parametrize(
+    ("version", "listed", "read", "set_"),
+    [
+        ("2.41", {"keyStyle", "keySmsSetting"}, 404, 409),
+        ("2.42", {"keyStyle", "keyCustomCss"}, 404, 404),
+        ("2.43", {"keyCustomColor", "keyCustomCss"}, 404, 404),
+    ],
+)
+def test_settings_that_a_version_lists(version: str, listed: set[str], read: int, set_: int):
+    """Recorded (system-info 5, inst-settings 9 and 20, inst-look 30)."""
+    told = {"keyStyle", "keySmsSetting", "keyCustomCss", "keyCustomColor"}
+    with serving(version) as api:
+        assert told & api.get("/api/systemSettings").json().keys() == listed
+        assert api.get("/api/systemSettings/keyNope").status_code == read
+        assert api.post("/api/systemSettings", json={"keyNope": "1"}).status_code == set_
+        assert api.get("/api/systemSettings/keyStyle").status_code == (200 if "keyStyle" in listed else 404)
+
+
+@pytest.mark.parametrize(
+    ("version", "words", "sign_in"),
+    [
+        ("2.41", "Route nope not found", 500),
+        ("2.42", "Route not found: 'nope'", 201),
+        ("2.43", "Route not found: 'nope'", 201),
+    ],
+)
+def test_routes_of_a_version(version: str, words: str, sign_in: int):
+    """Recorded (inst-routes 16 to 22): an address is looked at in every version, and OAuth2 is known from 2.42 on."""
+    auth = {"type": "oauth2-client-credentials", "clientId": "x", "clientSecret": "y", "tokenUri": "https://a.org/t"}
+    with serving(version) as api:
+        assert api.get("/api/routes/nope/run").json()["message"] == words
+        for body in ({"url": "nope"}, {"url": "https://a.org", "responseTimeoutSeconds": 9999}):
+            assert api.post("/api/routes", json={"name": "R", **body}).status_code == 409
+        made = api.post("/api/routes", json={"name": "O", "code": "o", "url": "https://a.org", "auth": auth})
+        assert made.status_code == sign_in
+
+
 def test_every_difference_between_versions_is_explained_read_and_differs_somewhere():
     sources = [path for path in Path(sandbox.__path__[0]).rglob("*.py") if path.name != "versions.py"]
     read = set(re.findall(r"version\.(\w+)", "".join(path.read_text(encoding="utf-8") for path in sources)))

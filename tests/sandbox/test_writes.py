@@ -335,7 +335,7 @@ def test_a_bundle_deletes_what_the_user_may_delete(api: TestClient, store: Store
 def test_an_import_as_a_job_opens_with_all_its_parameters(api: TestClient) -> None:
     body = {"dataElements": [{"id": "deLater0001", **ELEMENT, "name": "Later", "shortName": "Later"}]}
     job = api.post("/api/metadata?async=true", json=body).json()["response"]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not (notes := api.get(job["relativeNotifierEndpoint"]).json()) or not notes[0]["completed"]:
         assert time.monotonic() < deadline
     assert (notes[-1]["message"], notes[-1]["dataType"]) == ("Metadata import started", "PARAMETERS")

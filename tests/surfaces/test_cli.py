@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,21 @@ def test_standard_output_is_data_and_standard_error_is_talk(
 def test_every_text_format(chosen: str, begins: str, sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(f"metadata list dataElements --fields id,name -o {chosen} -p sandbox".split()) == 0
     assert capsys.readouterr().out.replace('"name":', '"name":').startswith(begins)
+
+
+def test_garbage_is_looked_for_from_when_a_verb_begins(sandbox_home: Path) -> None:
+    code = (
+        "import atexit, gc, sys\n"
+        "from dhis2sh.surfaces.cli.main import main\n"
+        "atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count() > 1000))\n"
+        "sys.argv = ['dhis2', *sys.argv[1:]]\n"
+        "main()"
+    )
+    told = [
+        subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True).stdout
+        for words in (["--version"], ["profile", "list"])
+    ]
+    assert [text.split()[-2:] for text in told] == [["False", "False"], ["True", "True"]]
 
 
 def test_jq_filters_the_json(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:

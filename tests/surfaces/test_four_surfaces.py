@@ -247,16 +247,16 @@ def test_a_slow_call_is_cancelled_by_ctrl_c(runner: magics.Runner) -> None:
 
     async def slow() -> None:
         try:
-            await asyncio.sleep(30)
+            _thread.interrupt_main()  # as a key does, once it is waited for
+            await asyncio.sleep(60)
         finally:
             ended.set()
 
-    threading.Timer(0.3, _thread.interrupt_main).start()
     started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         runner.portal.run(slow())
-    assert ended.wait(2)
-    assert time.monotonic() - started < 5
+    assert ended.wait(30)
+    assert time.monotonic() - started < 50
 
 
 @needs_shared

@@ -27,6 +27,7 @@ from dhis2sh.surfaces.mcp.running import LONGEST_TOLD, MOST_TOLD, Agent
 from dhis2sh.surfaces.mcp.stdio import Connection
 from dhis2sh.verbs import manifest
 from dhis2sh.verbs.declaration import REGISTRY, Doc, Verb, applies, verb
+from tests.fakes.events import until
 
 BIN = Path(sys.executable).parent
 TOKEN = "a-long-random-text"
@@ -342,7 +343,7 @@ async def test_requests_run_at_once_and_are_cancelled_by_number() -> None:
     await begun.wait()
     await connection.receive(b'{"jsonrpc": "2.0", "id": 2, "method": "ping"}')
     await connection.receive(b'{"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}')
-    await asyncio.sleep(0.05)
+    await until(lambda: sent)
     await connection.close()
     assert sent == [{"jsonrpc": "2.0", "id": 2, "result": {}}]
 
@@ -363,7 +364,7 @@ async def test_malformed_messages_get_their_code(line: bytes, code: int | None) 
     sent: list[dict] = []
     connection = Connection(Answers(), sent.append)
     await connection.receive(line)
-    await asyncio.sleep(0.05)
+    await until(lambda: sent)
     assert [message["error"]["code"] for message in sent] == ([code] if code else [-32600])
 
 

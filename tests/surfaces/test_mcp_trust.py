@@ -1,6 +1,5 @@
 """What an agent can rely on: totals that are true, arguments that mean what they say, files that stay as they are."""
 
-import asyncio
 import io
 import json
 from pathlib import Path
@@ -18,6 +17,7 @@ from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.surfaces.mcp.stdio import Connection, Send
 from dhis2sh.verbs.declaration import FILES_OR_PROFILES
 from dhis2sh.verbs.registry import find, load_all
+from tests.fakes.events import until
 
 
 async def called(answers: Answers, name: str, **arguments: object) -> dict[str, Any]:
@@ -310,7 +310,7 @@ async def test_r_a_line_that_cannot_be_read_is_answered_and_the_next_one_too(
     hello = b'{"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-11-25"}}'
     for message in (hello, line, b'{"jsonrpc": "2.0", "id": 8, "method": "ping"}'):
         await connection.receive(message)
-    await asyncio.sleep(0.05)
+    await until(lambda: len(sent) >= 3)
     answers = {message["id"]: message for message in sent}
     assert answers[number]["error"]["code"] == code
     assert answers[8]["result"] == {}

@@ -49,6 +49,18 @@ def test_nothing_heavy_is_imported_before_the_first_prompt(sandbox_home: Path) -
     assert json.loads(imported) == []
 
 
+def test_nobody_looks_for_garbage_before_the_first_prompt_and_everybody_does_after(sandbox_home: Path) -> None:
+    code = (
+        "import gc, sys\n"
+        "from dhis2sh.surfaces.ipython.start import main\n"
+        "early, sys.argv = gc.isenabled(), ['dhis2sh', '-c', 'import gc; print(gc.isenabled(), gc.get_freeze_count() > 1000)']\n"
+        "print(early)\n"
+        "main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True", "True"]
+
+
 def test_the_shipped_startup_files_are_found_in_a_checkout_and_when_installed(tmp_path: Path) -> None:
     in_checkout = paths.startup_dir()
     assert (in_checkout / "50-banner.py").is_file()

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import json
 import sys
 import threading
@@ -172,15 +173,18 @@ def test_where_nobody_can_ask_for_the_rest_all_of_it_is_printed(
 def test_ctrl_c_closes_the_request(trial: list[str], runner: magics.Runner) -> None:
     import _thread
 
+    rows = itertools.count()
+
     def slow(row: object) -> bool:
         threading.Event().wait(0.001)
+        if next(rows) == 50:
+            _thread.interrupt_main()  # as a key does, in the middle
         return True
 
     runner.shell.user_ns["slow"] = slow
-    threading.Timer(0.3, _thread.interrupt_main).start()
     assert runner.line("trial numbers --count 100000 | where(slow(n)) | csv('all.csv')") is None
     assert runner.failed
-    for _ in range(50):
+    for _ in range(300):
         if trial[-1] == "closed":
             break
         threading.Event().wait(0.1)

@@ -9,7 +9,10 @@ from dhis2sh.sandbox.load import load
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
 from tests.conftest import filled, holding
+from tests.sent import every_key_is_read
 from tests.tracker import clinics
+
+__all__ = ["every_key_is_read"]
 
 
 def _fill(store: Store) -> None:

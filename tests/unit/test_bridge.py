@@ -34,30 +34,32 @@ def test_work_that_is_cancelled_before_it_began_never_runs(portal: Portal) -> No
 
 
 async def test_awaited_calls_are_cancelled_when_their_prompt_was_interrupted(portal: Portal) -> None:
-    ended = threading.Event()
+    begun, ended = threading.Event(), threading.Event()
 
     async def slow() -> None:
+        begun.set()
         try:
-            await asyncio.sleep(30)
+            await asyncio.sleep(60)
         finally:
             ended.set()
 
     waiting = asyncio.create_task(portal.hop(slow()))
-    await asyncio.sleep(0.1)
+    assert await asyncio.to_thread(begun.wait, 30)
     portal.cancel_awaited()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert ended.wait(2)
+    assert ended.wait(30)
 
 
 async def test_many_calls_at_once_run_at_once(portal: Portal) -> None:
-    async def nap() -> str:
-        await asyncio.sleep(0.2)
+    together = asyncio.Barrier(5)
+
+    async def met() -> str:
+        async with asyncio.timeout(30):
+            await together.wait()  # until all five are there
         return threading.current_thread().name
 
-    began = time.monotonic()
-    assert await asyncio.gather(*(portal.hop(nap()) for _ in range(5))) == ["dhis2sh"] * 5
-    assert time.monotonic() - began < 0.9
+    assert await asyncio.gather(*(portal.hop(met()) for _ in range(5))) == ["dhis2sh"] * 5
 
 
 async def test_a_generator_crosses_and_ends_over_there_when_it_is_left_early(portal: Portal) -> None:
@@ -78,7 +80,7 @@ async def test_a_generator_crosses_and_ends_over_there_when_it_is_left_early(por
             break
     await crossing.aclose()
     assert seen == [0, 1, 2, 3, 4]
-    assert await asyncio.to_thread(ended.wait, 2)
+    assert await asyncio.to_thread(ended.wait, 30)
 
 
 # questions ---------------------------------------------------------------------------------------------------------
@@ -108,9 +110,10 @@ def test_a_question_is_asked_in_the_thread_that_waits_and_the_loop_goes_on(
             await asyncio.sleep(0.01)
 
     def slowly(prompt: str) -> str:
-        began = len(ticks)
-        time.sleep(0.3)
-        assert len(ticks) - began > 5
+        began, deadline = len(ticks), time.monotonic() + 30
+        while len(ticks) - began <= 5:
+            assert time.monotonic() < deadline, "the loop stands still"
+            time.sleep(0.01)
         return f"{prompt}: district"
 
     threads = answering(monkeypatch, slowly)

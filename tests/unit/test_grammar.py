@@ -2,6 +2,7 @@
 
 import pytest
 
+from dhis2sh.errors import UsageError
 from dhis2sh.verbs.grammar import HelpText, Invocation, parse
 
 
@@ -30,3 +31,17 @@ def test_behind_two_dashes_everything_is_a_name_and_help_is_of_the_words_so_far(
     shown = parse(["metadata", "-p", "sandbox", "list", "--help"])
     assert isinstance(shown, HelpText)
     assert "Usage: dhis2 metadata list" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("audit who", "Missing argument 'USER': the account: username or UID"),
+        ("audit who admin", "Missing option '--since': not older than this: 2026-11-01, or 2026-11-01T08:00"),
+        ("metadata data-elements get", "Missing argument 'UID': UID, code or unique name"),
+    ],
+)
+def test_a_missing_argument_says_what_to_give(line: str, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        parse(line.split())
+    assert refused.value.message == said

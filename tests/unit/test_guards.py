@@ -70,6 +70,7 @@ TEXT = {
     *("dhis2sh", "dhis2sh.errors", "dhis2sh.surfaces", "dhis2sh.surfaces.cli", "dhis2sh.surfaces.cli.main"),
     *("dhis2sh.verbs", "dhis2sh.verbs.manifest"),
     *("functools", "collections", "collections.abc", "itertools", "keyword", "operator", "reprlib", "types"),
+    "gc",  # built in, and it makes every start quicker
 }
 JSON = {"dhis2sh.verbs.nouns", "json", "json.decoder", "json.encoder", "json.scanner", "re", "enum", "copyreg"}
 COMPLETION = {

@@ -43,6 +43,13 @@ def test_without_any_profile_the_sandbox_and_add_are_offered() -> None:
     assert "profile add" in str(caught.value.hint)
 
 
+def test_who_has_filled_a_sandbox_is_not_told_that_there_is_nothing(home: Path) -> None:
+    write(home / "data" / "sandbox.db", "")
+    with pytest.raises(ConfigError, match="no profile is active; there is a sandbox on this machine") as caught:
+        profiles.active()
+    assert caught.value.hint == "-p sandbox on the line, or for good: dhis2 profile use sandbox"
+
+
 def test_a_mistyped_profile_names_the_nearest(home: Path) -> None:
     user_file(home, TWO)
     with pytest.raises(NotFound) as caught:

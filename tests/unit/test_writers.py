@@ -88,14 +88,14 @@ async def applied(session: Session, writer: Values) -> object:
 
 
 async def test_a_plan_of_very_many_begins_at_once_and_costs_the_journal_little(session: Session) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     plan = Values(range(MANY), []).plan()
     shown = render.text(plan)
     answer = results.of_plan(plan)
     last = results.of_plan(plan, skip=MANY - 1)
     journal = journal_of(session)
     journal.begin(plan, "u")
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
     assert f"import {MANY:,} values" in shown
     assert "and 188,6" in shown

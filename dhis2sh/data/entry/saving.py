@@ -208,8 +208,8 @@ def _registering(row: JsonObject, name: str, *, opening: bool) -> PlanStep:
 @takes_back(NAME)
 async def entered_back(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """Cells hold again what they held; a registration goes, or comes back. What somebody changed since stays."""
-    title = f"undo entry {entry.id}: {entry.title}"
-    changes = [change for change in journal.changes(entry.id) if change.state in {"done", "sent"}]
+    title = entry.undo_title
+    changes = [change for change in journal.changes(entry.id) if change.written]
     values = [change for change in changes if change.type == VALUES and change.uid]
     registered = next((change for change in changes if change.type == COMPLETE), None)
     now = await cells_now(s, [_of_cell(change) for change in values], DEFAULT) if values else {}

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from dhis2sh.dhis2.properties import NAMES, VOLATILE
 from dhis2sh.dhis2.references import label
 from dhis2sh.metadata import map_layers
+from dhis2sh.metadata.comparing import access_given
 
 if TYPE_CHECKING:
     from dhis2sh.metadata.bundles.bundle import Bundle
@@ -83,6 +84,8 @@ def differs(plural: str, name: str, before: JsonValue, after: JsonValue, types: 
     """
     if name in VOLATILE or before == after or (empty(before) and empty(after)):
         return False
+    if name == "sharing" and isinstance(before, dict) and isinstance(after, dict):
+        return before.get("owner") != after.get("owner") or access_given(before) != access_given(after)
     if plural == map_layers.MAPS and name == map_layers.VIEWS:
         before, after = (map_layers.compared(value) for value in (before, after))
     prop = types[plural].properties.get(name) if plural in types else None

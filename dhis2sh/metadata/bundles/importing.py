@@ -35,6 +35,7 @@ from dhis2sh.metadata.bundles.report import (
     next_of,
 )
 from dhis2sh.metadata.bundles.walk import known
+from dhis2sh.metadata.comparing import access_given
 from dhis2sh.metadata.refused import failures_of
 from dhis2sh.metadata.write import Write
 from dhis2sh.metadata.writes import Objects
@@ -314,7 +315,7 @@ def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Reso
     for name, said in body.items():
         there, value = before.get(name), said
         if name == "sharing" and isinstance(said, dict) and isinstance(there, dict):
-            if _access(there) == _access(said):
+            if access_given(there) == access_given(said):
                 continue  # a server adds its owner, and what the groups are called
             value = {"owner": there.get("owner"), **said}
         if (newer or name in properties) and differs(plural, name, there, value, types):
@@ -329,16 +330,6 @@ def _unnumbered(bundle: Bundle, plural: str, body: Row) -> Row:
     if whole is None or not whole.get("options"):
         return body
     return {name: value for name, value in body.items() if name != "sortOrder"}
-
-
-def _access(sharing: JsonObject) -> JsonObject:
-    """What a sharing gives: to everybody, and to which users and groups."""
-    found: JsonObject = {"public": sharing.get("public"), "external": sharing.get("external") is True}
-    for kind in ("users", "userGroups"):
-        members = sharing.get(kind)
-        rows = members.items() if isinstance(members, dict) else ()
-        found[kind] = {uid: row.get("access") for uid, row in rows if isinstance(row, dict)}
-    return found
 
 
 def _kept(plural: str, before: JsonObject, after: JsonObject) -> KeptObject | None:

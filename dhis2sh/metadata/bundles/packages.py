@@ -20,6 +20,7 @@ from dhis2sh.client.schema import types_of
 from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, HOLD_EXPRESSIONS
 from dhis2sh.dhis2.references import INSTANCE, label, references
 from dhis2sh.errors import Refused
+from dhis2sh.metadata import other_side
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.adapting import Adapted, adapt
 from dhis2sh.metadata.bundles.bundle import Bundle, server_bundle
@@ -95,7 +96,9 @@ class _Install:
         """Adapt, fit, look through, compare."""
         self._types = await types_of(self._s.client)
         require_metadata(self._source, self._types)
-        adapted = adapt(self._people(), self._types, newer=(await self._s.client.version()).newer_than_known)
+        brought = self._people()
+        lost = await other_side.dropped(self._s.client, brought, self._types)  # adapting takes it out
+        adapted = adapt(brought, self._types, newer=(await self._s.client.version()).newer_than_known)
         self._adapted(adapted)
         bundle = self._skipped(self._combinations(adapted.bundle))
         self._there = await self._on_server(bundle)
@@ -108,6 +111,7 @@ class _Install:
             include_sharing=True, drop_dangling=self._options.drop_dangling, decided=True,
         )  # fmt: skip
         plan = await importing.plan(self._s, bundle, f"install {self._report.name}", settings, self._report)
+        plan.notes += other_side.notes_of(lost, self._types)
         cast("importing.BundleImport", plan.writer).report = self._report
         self._judge(mapped)
         self._report.to_do += await still_to_do(self._s, plan, self._types)

@@ -41,7 +41,7 @@ async def still_to_do(s: Session, plan: Plan, types: Mapping[str, Resource]) -> 
     for plural, (name, means) in EMPTY.items():
         empty = [write for write in by_type.get(plural, ()) if not (write.after or {}).get(name)]
         if empty:
-            found.append(_empty(plural, name, means, empty, await _first(s, name)))
+            found.append(_empty(plural, name, means, empty))
     found += [ToDo(what=what, command=command) for what, command in _code(by_type)]
     combos = {_uid_of(write, "categoryCombo") for write in by_type.get("categoryOptionCombos", ())}
     for write in by_type.get("categoryCombos", ()):
@@ -63,21 +63,11 @@ async def _members(s: Session, groups: Sequence[Write]) -> ToDo:
     )
 
 
-async def _first(s: Session, name: str) -> str:
-    """An object that may be taken: the first level, the top of the tree."""
-    kind, filters = (name, ["level:eq:1"])
-    rows = (await s.client.list_page(kind, {"fields": "id", "pageSize": 1, "filter": filters})).rows
-    return str(rows[0]["id"]) if rows else ""
-
-
-def _empty(plural: str, name: str, means: str, empty: Sequence[Write], first: str) -> ToDo:
-    said = f"{plural} {listed(f"'{one.name}'" for one in empty)}: {means}"
-    command = (
-        f"dhis2 metadata add {plural} {empty[0].uid} {first} --property {name}"
-        if first
-        else f"dhis2 metadata list {name}"
-    )
-    return ToDo(what=said, command=command)
+def _empty(plural: str, name: str, means: str, empty: Sequence[Write]) -> ToDo:
+    """Which units or levels only a person can say: the command lists them, and the line says what adds the chosen ones."""
+    adds = f"metadata add {plural} {empty[0].uid} --property {name}"
+    said = f"{plural} {listed(f"'{one.name}'" for one in empty)}: {means}; choose from these, and {adds} takes them"
+    return ToDo(what=said, command=f"dhis2 metadata list {name} --fields id,name,level")
 
 
 def _code(by_type: Mapping[str, Sequence[Write]]) -> list[tuple[str, str]]:

@@ -11,10 +11,11 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import reading, schema
-from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS, VARIABLES, Usage, Use
+from dhis2sh.client.usage import UIDS_IN_ONE_ADDRESS, VARIABLES, Usage
 from dhis2sh.dhis2.cascades import DELETED_WITH, HELD_WHILE, REFUSED_WHILE, TAKEN_OUT_BEFORE
 from dhis2sh.dhis2.ordering import groups_of_types, leaves_first
 from dhis2sh.dhis2.properties import NOT_FOLLOWED, PEOPLE, SHARING
+from dhis2sh.dhis2.references import LAYERS
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.usage import data_values
 from dhis2sh.metadata.write import OWNED, Write, called
@@ -25,17 +26,18 @@ from dhis2sh.words import listed
 if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
 
-ATTRIBUTES = "attributes"
-LAYERS = "mapViews"
-"""Rows that stay when one of the things goes that they refer to."""
-
 
 @dataclass(slots=True)
 class Deletion:
-    """The changes of a deletion, those that a server makes by itself too, and what the user should know."""
+    """The changes of a deletion, those that a server makes by itself too, and what the user should know.
+
+    Parameters:
+        held: by UID what a server is certain not to delete, and what uses it.
+    """
 
     writes: list[Write] = field(default_factory=list[Write])
     notes: list[str] = field(default_factory=list[str])
+    held: dict[str, str] = field(default_factory=dict[str, str])
 
 
 async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> Deletion:
@@ -57,8 +59,6 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
     with_it = {str(item["id"]) for items in parts.values() for item in items}
     usage = Usage(s.client, types)
     users = await usage.referring({plural: [*some] for plural, some in going.items()}) if everything else {}
-    for use in await _with_attributes(usage, objects.get(ATTRIBUTES, ()), types):
-        users.setdefault(use.type, set()).add(use.uid)
     for kind, some in users.items():
         rows = await writes.read_objects(s, kind, sorted(some - everything), missing_is_fine=True)
         for row in rows:
@@ -78,16 +78,6 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
         found.notes += await _named(usage, everything, holding)
         found.notes += await _with_values(s, objects)
     return found
-
-
-async def _with_attributes(usage: Usage, attributes: Sequence[JsonObject], types: Mapping[str, Resource]) -> list[Use]:
-    """The objects that have values of some attributes: no path of a schema leads from them."""
-    fields = {
-        plural: "id,name,attributeValues"
-        for plural, resource in types.items()
-        if resource.metadata and any(item.get(f"{resource.singular}Attribute") for item in attributes)
-    }
-    return await usage.through({str(item["id"]) for item in attributes}, fields) if fields else []
 
 
 # What goes with it ------------------------------------------------------------------------------------------------------
@@ -157,7 +147,7 @@ def _pruned(value: JsonValue, gone: Collection[str], name: str) -> JsonValue:
 
 
 def _about(item: JsonValue, gone: Collection[str], name: str) -> bool:
-    """Does an item of a list go: what is referred to, or a row that refers to it?"""
+    """Does an item of a list go: what is referred to, or a row that refers to it? Layers of a map stay without it."""
     if not isinstance(item, dict):
         return False
     return _leads(item, gone) or (
@@ -184,10 +174,30 @@ def _in_use(found: Deletion, going: Mapping[str, Collection[str]], types: Mappin
         certain = f"{plural}.{name}" in refused
         if certain:  # nothing happens to them: the server refuses
             found.writes = [write for write in found.writes if write not in some]
+            found.held |= _held(plural, some, set(chain.from_iterable(going.values())))
         then = "the server refuses (E4030)" if certain else "if the server refuses"
         shown = listed((write.called for write in some), 3)
         notes.append(f"in use: {name} of {len(some):,} {plural} ({shown}); {then}, change or delete those first")
     return notes
+
+
+def _held(plural: str, some: Sequence[Write], going: Collection[str]) -> dict[str, str]:
+    """What the objects of a type keep from being deleted, and which of them do."""
+    users: dict[str, list[str]] = {}
+    for write in some:
+        for uid in {*_led_to(write.changed()[0])}.intersection(going):
+            users.setdefault(uid, []).append(write.called)
+    return {uid: f"{len(held):,} {plural}: {listed(held, 3)}" for uid, held in users.items()}
+
+
+def _led_to(value: JsonValue) -> Iterator[str]:
+    """The UIDs of all that a value refers to, on whatever level."""
+    if isinstance(value, dict):
+        if isinstance(uid := value.get("id"), str):
+            yield uid
+        value = list(value.values())
+    for item in value if isinstance(value, list) else ():
+        yield from _led_to(item)
 
 
 async def _named(usage: Usage, uids: Collection[str], variables: Sequence[str]) -> list[str]:

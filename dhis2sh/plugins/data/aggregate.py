@@ -140,6 +140,12 @@ async def push(
     header_row: Annotated[
         int, Doc("The line of a sheet that names the columns; titles stand above it."), Bounds(1)
     ] = 1,
+    fill_down: Annotated[
+        list[str] | None,
+        Doc(
+            "A column whose empty cells mean what stands above them; in XLSX those that are merged with it, where any are."
+        ),
+    ] = None,
     strategy: Annotated[str, Doc("create-and-update, create or update.")] = "create-and-update",
     async_: Annotated[
         bool, Doc("Let the server import each part in a job of its own, and watch it: no proxy ends it for its length.")
@@ -181,10 +187,13 @@ async def push(
     if rejected is not None:
         check_beside("--rejected", rejected, file)
     if file is None:
+        if fill_down:
+            raise UsageError("rows of a pipeline are not filled down", hint="--fill-down is for a file")
         return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread), load)
     from dhis2sh.data import files  # start-up: only files have layouts
 
-    return await loading.plan(s, files.values_of(file, given, load.notes, load.unread, Where(sheet, header_row)), load)
+    where = Where(sheet, header_row, tuple(fill_down or ()))
+    return await loading.plan(s, files.values_of(file, given, load.notes, load.unread, where, load.called), load)
 
 
 @verb(

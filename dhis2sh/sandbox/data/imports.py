@@ -305,7 +305,11 @@ class Importer:
         if (problem := self._not_of_set(row, outer)) is not None:
             return problem
         data_set = outer.get("dataSet") or self.model.approving_set(row.data_element)
-        return None if data_set is None or self.forced else self._closed(row, data_set)
+        if data_set is not None and self.forced:
+            if approval.is_approved(self.store, self.model, self.model.body("dataSets", data_set), row.key):
+                raise not_imitated("a forced import of data that are approved")  # unforced they stop a superuser too
+            return None
+        return None if data_set is None else self._closed(row, data_set)
 
     def _not_of_set(self, row: Row, outer: Mapping[str, str]) -> Conflict | None:
         """Strictly an element belongs to the set that is named; where none is, to any."""

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 CONFIDENTIAL = {"keyEmailPassword", "keyRemoteInstancePassword", "recaptchaSecret"}
-"""Settings that are shown to nobody but who may do everything, and that only from 2.42 on."""
+"""Settings that are shown to nobody but who may do everything, and that no list has."""
 
 
-def defaults(name: str = "settings") -> JsonObject:
-    """Every setting with its default; the default's type is the setting's."""
-    return cast("JsonObject", fact(name))
+def defaults(minor: int) -> JsonObject:
+    """Every setting of the system with its default, as a version has them; the default's type is the setting's."""
+    usual = cast("JsonObject", fact("settings"))
+    other = cast("JsonObject", cast("JsonObject", fact("settings_by_version")).get(str(minor)) or {})
+    gone = cast("list[str]", other.get("gone") or [])
+    return {key: value for key, value in usual.items() if key not in gone} | cast("JsonObject", other.get("new") or {})
 
 
 class Settings:
@@ -31,16 +34,28 @@ class Settings:
     def __init__(self, store: Store, user: str = "") -> None:
         self.store = store
         self.user = user
-        self.known = defaults("user_settings" if user else "settings")
+        self.known = cast("JsonObject", fact("user_settings")) if user else defaults(store.version.minor)
 
     def knows(self, key: str) -> bool:
         """Is there such a setting?"""
         return key in self.known or key in CONFIDENTIAL
 
     def all(self) -> JsonObject:
-        """Every setting with its value."""
+        """Every setting with its value; up to 2.41 those alone that have one."""
         stored = dict(self._rows())
-        return {key: self._typed(key, stored[key]) if key in stored else value for key, value in self.known.items()}
+        return {
+            key: self._typed(key, stored[key]) if key in stored else value
+            for key, value in self.known.items()
+            if key in stored or not self._without_default(key)
+        }
+
+    def has_value(self, key: str) -> bool:
+        """Has it one, of its own or by default? From 2.42 on each has."""
+        return key in dict(self._rows()) or not (key in CONFIDENTIAL or self._without_default(key))
+
+    def _without_default(self, key: str) -> bool:
+        """Does this version know no default of it, which leaves it out of the list until it is set (recorded in 2.41)?"""
+        return not self.user and self.store.version.unset_settings and key in cast("list[str]", fact("unset_settings"))
 
     def get(self, key: str, locale: str = "") -> JsonValue:
         """One setting's value, in a language where it has been translated."""

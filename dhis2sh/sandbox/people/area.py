@@ -11,7 +11,7 @@ from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.people.accounts import password_error, take_passwords
-from dhis2sh.sandbox.refused import Refused
+from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.sandbox.store.references import ids
 
@@ -24,7 +24,9 @@ CREATE TABLE IF NOT EXISTS api_token (
     uid TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, user TEXT NOT NULL, body TEXT NOT NULL
 ) WITHOUT ROWID;
 """
-_USERNAME = re.compile(r"(?=.{2,255}$)(?![_.@-])(?!.*[_.@-]{2})[\w.@-]+(?<![_.@-])", re.ASCII)
+UNKNOWN_LENGTHS = (2, 3)
+"""Of one letter a username is refused (people-crud), of four it is taken; nobody has tried what is between."""
+_USERNAME = re.compile(r"(?=.{4,255}$)(?![_.@-])(?!.*[_.@-]{2})[\w.@-]+(?<![_.@-])", re.ASCII)
 
 
 def prepare_user(bundle: Bundle, item: Item) -> None:
@@ -60,6 +62,8 @@ def _username(bundle: Bundle, item: Item) -> None:
         for user in bundle.store.objects("users").values()
     )
     if options.strategy == CREATE:
+        if isinstance(username, str) and len(username) in UNKNOWN_LENGTHS:
+            raise not_imitated(f"a username of {len(username)} letters")
         if not isinstance(username, str) or not _USERNAME.fullmatch(username):
             item.refuse("E4049", "username", username, prop="username")
         if taken:

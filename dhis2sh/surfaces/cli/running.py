@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -68,6 +69,9 @@ def _invoke(words: list[str]) -> int:
         pick_missing(invocation)
     output.check(invocation.options)
     _read_stdin(invocation)
+    if not gc.isenabled():  # `main` has switched it off
+        gc.freeze()
+        gc.enable()
     with commands.of_profile(invocation.options.profile):
         return asyncio.run(_carry_out(invocation))
 

@@ -6,6 +6,7 @@ Nothing is asked of a server before the first prompt is drawn.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -306,6 +307,8 @@ def main(words: list[str] | None = None) -> None:
         sys.exit(1)
     except Dhis2Error as error:
         sys.exit(report(error))
+    gc.freeze()
+    gc.enable()  # `dhis2sh.surfaces.ipython.start` has switched it off
     if given.line is not None:
         sys.exit(_run_line(shell, given.line))
     if given.file is not None:

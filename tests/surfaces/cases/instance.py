@@ -34,6 +34,7 @@ CASES = [
         volatile=("directory", "written", "same"),
     ),
     Case("instance diff", "code", {"directory": "code"}, files=CODE),
+    Case("instance diff", "code --by code,name", {"directory": "code", "by": ["code", "name"]}, files=CODE),
     Case("snapshot take", "--types constants", {"types": ["constants"]}, volatile=("name", "taken", "bytes")),
     Case(
         "snapshot list", "", before=("snapshot take listed --types constants -p sandbox",), volatile=("taken", "bytes")

@@ -50,6 +50,15 @@ def test_what_is_empty_equals_what_is_not_there():
     assert list(diff(elements(A), elements({**A, "attributeValues": [], "description": ""}), TYPES)) == []
 
 
+def test_of_sharing_the_access_counts_and_not_what_groups_are_called():
+    def shared_with(access: str, **more: str) -> Bundle:
+        group = {"id": "ugGroup0001", "access": access, **more}
+        return elements({**A, "sharing": {"public": "r-------", "users": {}, "userGroups": {"ugGroup0001": group}}})
+
+    assert [one.property for one in diff(shared_with("r-------"), shared_with("rw------"), TYPES)] == ["sharing"]
+    assert list(diff(shared_with("r-------"), shared_with("r-------", displayName="Clerks"), TYPES)) == []
+
+
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)

@@ -22,6 +22,7 @@ from dhis2sh.client.tracing import Tracer
 from dhis2sh.errors import ConfigError, NotDhis2, ServerFault, SignInError, TimedOut
 from dhis2sh.secret_store import ProfileSecrets
 from tests.fakes.dhis2 import FakeDhis2
+from tests.measuring import unmeasured
 
 
 class Memory:
@@ -419,7 +420,7 @@ def test_whose_turn_it_is_ends_with_the_process(home: Path):
         "turn = ProfileSecrets('play', 'http://t').turn()\nassert turn.take()\nprint('mine', flush=True)\ntime.sleep(60)"
     )
     turn = ProfileSecrets("play", "http://t").turn()
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=unmeasured()) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == b"mine\n"
         assert not turn.take()

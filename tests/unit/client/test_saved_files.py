@@ -21,6 +21,7 @@ from dhis2sh.client.streams import whole_json
 from dhis2sh.errors import BrokenAnswer, NetworkError
 from dhis2sh.surfaces.cli import main as cli
 from tests.fakes.wire import says, wire
+from tests.measuring import unmeasured
 
 GOOD = b'{"system":{"date":"2026"},"dataElements":[{"id":"a"},{"id":"b","name":"x},{"}],"indicators":[],"n":[1,[2]]}'
 
@@ -179,7 +180,7 @@ def test_t25_what_a_killed_process_left_is_swept_away_and_no_other_file(tmp_path
         "with paths.writing(pathlib.Path(sys.argv[1])) as file:\n    file.write('half'); file.flush(); os.kill(os.getpid(), 9)"
     )
     target = tmp_path / "out.json"
-    assert subprocess.run([sys.executable, "-c", code, str(target)], check=False).returncode == -9
+    assert subprocess.run([sys.executable, "-c", code, str(target)], check=False, env=unmeasured()).returncode == -9
     (left,) = tmp_path.glob(".dhis2sh.*")
     paths.write_atomic(target, "{}")
     assert left.exists(), "for ten minutes it may be another machine's"

@@ -5,11 +5,11 @@ import pytest
 
 from dhis2sh.client.auth import Basic
 from dhis2sh.client.client import Client
-from dhis2sh.client.requests import encode_params
+from dhis2sh.client.requests import effect_scope, encode_params
 from dhis2sh.client.retry import RetryRule
 from dhis2sh.client.settings import ConnectionSettings
 from dhis2sh.client.tracing import Tracer
-from dhis2sh.errors import BrokenAnswer, TimedOut, Unreachable, UsageError
+from dhis2sh.errors import BrokenAnswer, NetworkError, TimedOut, Unreachable, UsageError
 
 
 async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -29,6 +29,33 @@ async def test_a_cut_body_and_a_refused_connection():
         await server.wait_closed()
         with pytest.raises(Unreachable, match="nothing answers"):
             await client.get("me")
+
+
+async def test_a_read_that_breaks_is_asked_again_and_says_how_often_a_write_is_not():
+    asked: list[bytes] = []
+
+    async def third_time(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        if len(asked) % 3 == 0:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(third_time, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with Client(ConnectionSettings(url), Basic("u", "p"), retry=RetryRule(base=0.0)) as client:
+        assert await client.get("me") == {}
+        assert len(asked) == 3
+        with effect_scope("write"), pytest.raises(NetworkError) as refused:
+            await client.post("dataElements", {})
+        assert len(asked) == 4
+        assert "asked" not in refused.value.message
+    asked.clear()
+    async with Client(ConnectionSettings(url), Basic("u", "p"), retry=RetryRule(attempts=1, base=0.0)) as client:
+        with pytest.raises(NetworkError, match="it was asked 2 times"):
+            await client.get("me")
+    server.close()
+    await server.wait_closed()
 
 
 async def test_a_cancelled_request_gives_its_place_back():

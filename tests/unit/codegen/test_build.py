@@ -23,6 +23,7 @@ from dhis2sh.models import facts
 from tests.contract.answers import recorded
 from tests.shared import needs_shared
 
+pytestmark = pytest.mark.no_cover  # the generator is no part of what is measured
 COMPONENTS = {"v40": 547, "v41": 593, "v42": 925, "v43": 925, "v44": 933}
 
 

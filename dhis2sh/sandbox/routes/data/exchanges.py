@@ -29,6 +29,7 @@ from dhis2sh.sandbox.routes.analytics.aggregate import engine_of
 from dhis2sh.sandbox.routes.data.grouped import groups_for
 from dhis2sh.sandbox.routes.data.values import MESSAGES
 from dhis2sh.sandbox.routes.metadata.writes import Api as Writes
+from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from dhis2sh.sandbox.analytics.engine import Engine
@@ -118,13 +119,18 @@ class Api:
             if target.get("type") == "EXTERNAL":
                 summaries.append(self._external(exchange, _part(target, "api"), options, values))
             else:
-                summaries.append(self._internal(request, options, values).shown())
+                shown = self._internal(request, options, values).shown()
+                if self.store.version.upserts and shown.get("status") == "ERROR":
+                    shown.pop("importOptions", None)  # a 2.43 says nothing of what it was told (recorded)
+                summaries.append(shown)
         return _answer(summaries)
 
     def _internal(self, request: Request, options: Mapping[str, str], values: JsonObject) -> Summary:
         read = Options.of(QueryParams({"skipAudit": "true", **options}), atomic=self.store.version.upserts)
-        if self.store.version.upserts:
-            return groups_for(self.server, request).run(values, read, "JSON")
+        if self.store.version.upserts:  # which takes the default for the combination of what names none (recorded)
+            rows = [{"categoryOptionCombo": DEFAULT_OPTION_COMBO, **row} for row in _rows(values.get("dataValues"))]
+            whole: JsonObject = {**values, "dataValues": cast("JsonValue", rows)}
+            return groups_for(self.server, request).run(whole, read, "JSON")
         summary = Importer(self.store, read, self.server.rights(request)).run(values)
         if not len(summary.conflicts):  # what was there already is counted, and no row is named
             summary.conflicts.rejected.clear()

@@ -31,7 +31,7 @@ from dhis2sh.sandbox.store.fresh import DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     from dhis2sh.sandbox.routes.server import Server
     from dhis2sh.types import JsonObject, JsonValue
@@ -360,11 +360,21 @@ class Api:
         rights = self.server.rights(request)
         for combo in {key.category_option_combo, key.attribute_option_combo}:
             demand_writable(model, rights, combo)
-        if form.get("force") == "true" and rights.superuser:
-            return
+        self._demand_unlocked(request, model, key, bodies, form)
+
+    def _demand_unlocked(
+        self, request: Request, model: Model, key: Key, bodies: Sequence[JsonObject], form: Mapping[str, str]
+    ) -> None:
+        """Raise `Refused` where a data set is approved, expired or has no open input period."""
+        rights, period, named = self.server.rights(request), cast("Period", read_period(key.period)), form.get("ds")
+        forced = form.get("force") == "true" and rights.superuser
         expiry = locks.Locks(self.store, late=rights.has("F_EDIT_EXPIRED"))
         for body in bodies:
             approved = approval.is_approved(self.store, model, body, key)
+            if forced and approved:
+                raise not_imitated("a forced value of data that are approved")
+            if forced:
+                continue
             if approved or expiry.is_expired(body, period, key.org_unit):
                 raise Refused(409, "Data set is locked", "E2017")
             if not locks.is_input_open(body, period):

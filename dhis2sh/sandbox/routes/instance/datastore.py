@@ -200,10 +200,15 @@ class Api:
         if row is None:
             return self._missing(request)
         creator, editor = (self.server.store.get("users", uid) or {"id": uid} for uid in row[3:5])
+        external = self.server.store.version.external
+        sharing, access = (
+            {name: value for name, value in shown.items() if external or name not in {"external", "externalize"}}
+            for shown in (cast("JsonObject", json.loads(row[5])), _ACCESS)
+        )
         return answer({
             "created": row[1], "lastUpdated": row[2], "translations": [], "createdBy": reference_to_user(creator),
-            "favorites": [], "lastUpdatedBy": reference_to_user(editor), "sharing": json.loads(row[5]),
-            "namespace": namespace, "key": key, "access": cast("JsonValue", _ACCESS), "favorite": False,
+            "favorites": [], "lastUpdatedBy": reference_to_user(editor), "sharing": sharing,
+            "namespace": namespace, "key": key, "access": cast("JsonValue", access), "favorite": False,
             "user": reference_to_user(creator), "id": row[0], "attributeValues": [],
         })  # fmt: skip
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 _FALSE = ("persisted", "attribute", "simple", "collection", "ordered", "owner", "identifiableObject", "nameableObject",
           "embeddedObject", "analyticalObject", "readable", "writable", "unique", "required", "manyToMany", "oneToOne",
           "manyToOne", "oneToMany")  # fmt: skip
-_NOBODY = "XXXXXSystem"
-"""Who runs what nobody has asked for."""
 _KLASS = "org.hisp.dhis.scheduling.JobConfiguration"
 
 
@@ -162,7 +160,7 @@ class Api:
             if status >= 400:
                 raise Refused(status)
             return Response(status_code=status)
-        return answer(_progress(running))
+        return answer(_progress(running, self.server.store.version.itself))
 
     def execute(self, request: Request, raw: bytes) -> Response:
         """`POST /{uid}/execute`: run it now; a disabled one refuses."""
@@ -294,7 +292,7 @@ class Api:
         job_type = self._job_type(request)
         found: dict[str, list[JsonValue]] = {}
         for one in self.server.jobs.running.values():
-            found.setdefault(one.type, []).append(_progress(one))
+            found.setdefault(one.type, []).append(_progress(one, self.server.store.version.itself))
         if job_type:
             return answer(found.get(job_type, [{"sequence": []}])[0])
         return answer(cast("JsonValue", found))
@@ -302,7 +300,7 @@ class Api:
     def completed(self, request: Request) -> Response:
         """`GET /api/scheduling/completed[/{type}]`: the last run of each type."""
         job_type = self._job_type(request)
-        found = {one.type: _progress(one) for one in self.server.jobs.finished}
+        found = {one.type: _progress(one, self.server.store.version.itself) for one in self.server.jobs.finished}
         if job_type:
             return answer(found.get(job_type, {"sequence": []}))
         return answer(cast("JsonValue", found))
@@ -366,11 +364,15 @@ def _without_queue(config: JsonObject) -> JsonObject:
     return {**kept, "enabled": False, "jobStatus": "DISABLED"}
 
 
-def _progress(one: Progress) -> JsonObject:
-    """A job's progress: one process with its stages, the last of which nobody ends."""
+def _progress(one: Progress, nobody: str) -> JsonObject:
+    """A job's progress: one process with its stages, the last of which nobody ends.
+
+    Parameters:
+        nobody: who runs what nobody has asked for.
+    """
     process = _step(one.title or one.type, one.started, one.ended)
     process |= {"stages": [_stage(stage) for stage in one.stages], "jobId": one.uid}
-    process["userId"] = (one.user if one.once else None) or _NOBODY
+    process["userId"] = (one.user if one.once else None) or nobody
     return {"sequence": [process]}
 
 

@@ -28,6 +28,8 @@ ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://[^\s/?#]+([/?#]\S*)?")
 SIGN_INS = ("api-headers", "api-query-params", "api-token", "http-basic", "oauth2-client-credentials")
 """How a route may sign in at its address."""
 LONGEST_TIMEOUT = 60
+NEWER = 43
+"""From 2.43 on another library calls, which words its failures otherwise."""
 _HOP = {"host", "authorization", "cookie", "content-length", "connection", "accept-encoding"}
 TIMEOUT = 10.0
 """Seconds until an address that does not answer counts as failed, where a route names none."""
@@ -52,19 +54,18 @@ class Api:
 
     def _check(self, sent: JsonObject, raw: bytes) -> None:
         """What a server says no to, in its order; until 2.41 a route may point anywhere. Raises `Refused`."""
-        auth = sent.get("auth")
-        if isinstance(auth, dict) and auth.get("type") not in SIGN_INS:
-            raise _unknown_sign_in(auth, raw)
+        auth, version = sent.get("auth"), self.server.store.version
+        known = SIGN_INS[:-1] if version.routes_anywhere else SIGN_INS
+        if isinstance(auth, dict) and auth.get("type") not in known:
+            raise _unknown_sign_in(auth, raw, known, version.unreadable)
         if isinstance(auth, dict) and not all(
             isinstance(auth.get(name) or {}, dict) for name in ("headers", "queryParams")
         ):
             raise not_imitated("a sign-in whose headers or parameters are no object")
-        if self.server.store.version.routes_anywhere:
-            return
         url = str(sent.get("url") or "")
         if not ADDRESS.fullmatch(url):
             raise Refused(409, "Malformed route URL", "E1004")
-        if not self._allowed(url):
+        if not version.routes_anywhere and not self._allowed(url):
             raise Refused(409, "Route URL is not permitted", "E1004")
         seconds = sent.get("responseTimeoutSeconds", 1)
         if not isinstance(seconds, int) or not 0 < seconds <= LONGEST_TIMEOUT:
@@ -93,12 +94,13 @@ class Api:
         """`/api/routes/{id or code}/run[/...]`: the request goes on to the route's address."""
         key = request.path_params["id"]
         routes = self.server.store.objects("routes")
+        old = self.server.store.version.routes_anywhere
         found = routes.get(key) or next((body for body in routes.values() if body.get("code") == key), None)
         if found is None or found.get("disabled"):
-            raise Refused(404, f"Route not found: '{key}'", "E1005")
+            raise Refused(404, f"Route {key} not found" if old else f"Route not found: '{key}'", "E1005")
         needed, rights = cast("list[str]", found.get("authorities") or []), self.server.rights(request)
         if not rights.superuser and rights.authorities.isdisjoint(needed):  # a route that names none is for nobody else
-            raise Refused(403, "User not authorized to execute route", "E1006")
+            raise Refused(403, f"User not authorized{'' if old else ' to execute route'}", "E1006")
         url, rest = str(found["url"]), request.path_params.get("rest", "")
         if rest and not url.endswith("/**"):
             raise Refused(400, f"Route {key} does not allow subpaths", "E1003")
@@ -124,14 +126,21 @@ class Api:
             return Response(error.read(), error.code, media_type=error.headers.get("content-type"))
         except OSError as error:
             if isinstance(getattr(error, "reason", error), ConnectionRefusedError):
-                place = (
-                    outgoing.host
-                    if ":" in outgoing.host
-                    else f"{outgoing.host}:{443 if outgoing.type == 'https' else 80}"
-                )
-                text = f"finishConnect(..) failed with error(-111): Connection refused: /{place}"
-                raise Refused(500, text) from None
+                raise self._unreached(outgoing) from None
             raise Refused(502, "Bad Gateway") from None
+
+    def _unreached(self, outgoing: urllib.request.Request) -> Refused:
+        """What a version says where nobody answers (recorded)."""
+        port = 443 if outgoing.type == "https" else 80
+        place = outgoing.host if ":" in outgoing.host else f"{outgoing.host}:{port}"
+        version = self.server.store.version
+        if version.minor >= NEWER:
+            return Refused(500, "io_uring connect(..) failed with error(-111): Connection refused")
+        if not version.routes_anywhere:
+            return Refused(500, f"finishConnect(..) failed with error(-111): Connection refused: /{place}")
+        told = f"Connect to {place} [/{place.partition(':')[0]}] failed: Connection refused"
+        cause = f"nested exception is org.apache.http.conn.HttpHostConnectException: {told}"
+        return Refused(503, f'I/O error on {outgoing.method} request for "{outgoing.full_url}": {told}; {cause}')
 
 
 _USUAL: JsonObject = {"disabled": False, "headers": {}, "authorities": [], "responseTimeoutSeconds": 5}
@@ -142,8 +151,8 @@ def _whole(sent: JsonObject) -> bytes:
     return json.dumps({**_USUAL, **sent}).encode()
 
 
-def _unknown_sign_in(auth: JsonObject, raw: bytes) -> Refused:
-    """500: the server's JSON reader knows no such sign-in."""
+def _unknown_sign_in(auth: JsonObject, raw: bytes, known: tuple[str, ...], status: int) -> Refused:
+    """The server's JSON reader knows no such sign-in."""
     kind = auth.get("type")
     if not isinstance(kind, str):
         return not_imitated("a route whose sign-in has no type")
@@ -152,9 +161,9 @@ def _unknown_sign_in(auth: JsonObject, raw: bytes) -> Refused:
     where = REDACTED.format(line=before.count("\n") + 1, column=len(before.rpartition("\n")[2]))
     chain = '(through reference chain: org.hisp.dhis.route.Route["auth"])'
     return Refused(
-        500,
+        status,
         f"Could not resolve type id '{kind}' as a subtype of `org.hisp.dhis.common.auth.AuthScheme`: known type ids = "
-        f"[{', '.join(SIGN_INS)}] (for POJO property 'auth')\n at {where} {chain}",
+        f"[{', '.join(known)}] (for POJO property 'auth')\n at {where} {chain}",
     )
 
 

@@ -18,6 +18,9 @@ from dhis2sh.sandbox.routes.server import Server
 if TYPE_CHECKING:
     from dhis2sh.types import JsonValue
 
+NO_VALUE = "Setting does not exist or is marked as confidential"
+"""What a 2.41 says of a setting that there is not, and of one without a value."""
+
 
 class Api:
     """The handlers. They are plain functions, so Starlette runs them in its threads and the loop stays free."""
@@ -39,16 +42,21 @@ class Api:
 
     def list_(self, request: Request, raw: bytes) -> Response:
         """`GET /api/systemSettings` and `/api/userSettings`; `key` names some of them."""
-        found = self._settings(request).all()
+        settings = self._settings(request)
+        found = settings.all()
         keys = [key for text in request.query_params.getlist("key") for key in text.split(",")]
+        if self.server.store.version.unset_settings and not settings.user and any(key not in found for key in keys):
+            raise Refused(404, NO_VALUE, "E1005")
         return answer({key: found.get(key, "") for key in keys} if keys else found)
 
     def get(self, request: Request, raw: bytes) -> Response:
         """`GET /api/systemSettings/{key}`: JSON, or the bare value as text."""
         key, settings = request.path_params["key"], self._settings(request)
-        if not settings.knows(key) or (key in CONFIDENTIAL and not self._shows_secrets(request)):
-            if self.server.store.version.unknown_setting == 409:
-                raise Refused(404, "Setting does not exist or is marked as confidential", "E1005")
+        hidden = key in CONFIDENTIAL and not self.server.rights(request).superuser
+        if self.server.store.version.unset_settings and not settings.user:
+            if hidden or not settings.knows(key) or not settings.has_value(key):
+                raise Refused(404, NO_VALUE, "E1005")
+        elif hidden or not settings.knows(key):
             raise Refused(404, f"Setting does not exist: {key}", "E1005")
         value = settings.get(key, request.query_params.get("locale") or "")
         if request.headers.get("accept", "").startswith("text/plain") or settings.user:
@@ -68,8 +76,11 @@ class Api:
         text = raw.decode() if value is None else value
         if value is None and not text:
             if settings.user or self.server.store.version.unknown_setting == 409:
-                raise Refused(409, "Value must be specified as query param or as payload", "E1004")
+                code = "E1004" if settings.user else None
+                raise Refused(409, "Value must be specified as query param or as payload", code)
             raise unmet_parameters()
+        if not settings.fits(key, text) and self.server.store.version.unknown_setting == 409:
+            raise Refused(400, f'For input string: "{text}"')
         if not settings.fits(key, text):
             raise Refused(400, f"Not a valid value for setting {key}: {text}", "E1003")
         locale = request.query_params.get("locale") or ""
@@ -88,6 +99,8 @@ class Api:
             raise unsupported_type(request)
         sent = parse_object(raw)
         unknown = [key for key in sent if not settings.knows(key)]
+        if unknown and self.server.store.version.unknown_setting == 409:
+            raise Refused(409, f"Key(s) is not supported: {', '.join(unknown)}")
         if unknown:
             raise Refused(404, f"Setting does not exist: {unknown[0]}", "E1005")
         for key, value in sent.items():
@@ -105,10 +118,6 @@ class Api:
             raise Refused(404, f"Setting does not exist: {key}", "E1005")
         settings.delete(key)
         return empty()
-
-    def _shows_secrets(self, request: Request) -> bool:
-        """From 2.42 on who may do everything is shown what was written as confidential."""
-        return self.server.store.version.minor >= 42 and self.server.rights(request).superuser
 
     def _may_write(self, request: Request, settings: Settings) -> None:
         rights = self.server.rights(request)

@@ -118,7 +118,9 @@ class Api:
             self.server.store.resources["users"], {**changed, "name": user.get("name")}, tree
         )
         shown["displayName"] = user.get("name")
-        shown["sharing"] = {"owner": "XXXXXSystem", "userGroups": {}, "external": False, "users": {}}
+        version = self.server.store.version
+        shown["sharing"] = {"owner": version.itself, "userGroups": {}, "users": {}}
+        shown["sharing"] |= {"external": False} if version.external else {}
         by = cast("JsonObject", shown["lastUpdatedBy"])
         shown["lastUpdatedBy"] = {**by, "name": user.get("name"), "displayName": user.get("name")}
         return answer(shown)

@@ -1,0 +1,156 @@
+"""What an undo leaves since others stand on it: what a later write uses, what a server is certain to keep, and what both need.
+
+Who takes writes back in their order, the last first, meets none of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from dhis2sh.client import schema
+from dhis2sh.dhis2.references import references
+from dhis2sh.metadata import writes
+from dhis2sh.metadata.bundles.walk import BACKWARDS
+from dhis2sh.metadata.objects.deleting import Deletion, deletion
+from dhis2sh.words import listed
+
+if TYPE_CHECKING:
+    from dhis2sh.changes.journal import Change, Entry, Journal
+    from dhis2sh.metadata.write import Write
+    from dhis2sh.models.facts import Resource
+    from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject, JsonValue
+
+type Objects = Mapping[str, Sequence[JsonObject]]
+"""Objects by type, with all that they own."""
+
+UID = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]{10}(?![A-Za-z0-9])")
+WRITTEN = {"done", "sent"}
+NEEDED = "it stays, since what stays needs it"
+NAMED = 3
+"""So many objects that use one are named before the rest is counted."""
+
+
+@dataclass(slots=True)
+class Staying:
+    """Objects that a write created and that are not deleted when it is taken back.
+
+    Parameters:
+        why: by UID, in words.
+        first: the numbers of the later entries that use some, the newest first.
+    """
+
+    why: dict[str, str] = field(default_factory=dict[str, str])
+    first: list[int] = field(default_factory=list[int])
+
+    def without(self, created: Objects) -> dict[str, list[JsonObject]]:
+        """What is left to be deleted."""
+        left = {plural: [item for item in items if item["id"] not in self.why] for plural, items in created.items()}
+        return {plural: items for plural, items in left.items() if items}
+
+    def keep_needs(
+        self, roots: Iterable[tuple[str, JsonObject]], created: Objects, types: Mapping[str, Resource]
+    ) -> None:
+        """Let stay what some objects need that stay, and their parts: a program is none without its rules."""
+        places = {str(item["id"]): (plural, item) for plural, items in created.items() for item in items}
+        open_ = list(roots)
+        while open_:
+            plural, body = open_.pop()
+            needed = {ref.uid for ref in references(types[plural], body, types)} if plural in types else set[str]()
+            for uid in sorted(needed | {*_parts(plural, str(body["id"]), created)}):
+                if uid in places and uid not in self.why:
+                    self.why[uid] = NEEDED
+                    open_.append(places[uid])
+
+
+def _parts(plural: str, uid: str, created: Objects) -> Iterator[str]:
+    """What belongs to an object and points to it, of what was created with it."""
+    for part, path in BACKWARDS.get(plural, ()):
+        for item in created.get(part, ()):
+            whole = item.get(path.partition(".")[0])
+            if isinstance(whole, dict) and whole.get("id") == uid:
+                yield str(item["id"])
+
+
+async def deletion_of_unused(
+    s: Session, journal: Journal, entry: Entry, created: Objects, *, edited: Objects, changed: Sequence[Write]
+) -> tuple[Deletion, Staying]:
+    """The deletion of what an entry has created, but for what others stand on.
+
+    Parameters:
+        created: the objects that are to be deleted, as they are now.
+        edited: what the entry created and somebody has changed since: it stays, unless it goes with what it belongs to.
+        changed: what else is taken back, so that it may refer to less than it does now.
+
+    Raises what reading raises.
+    """
+    types = await schema.types_of(s.client)
+    found = Staying()
+    await _keep_used(s, journal, entry, created, changed, found)
+    while True:
+        staying = [(plural, item) for plural, items in created.items() for item in items if item["id"] in found.why]
+        found.keep_needs(staying, created, types)
+        gone = await deletion(s, found.without(created))
+        going = {write.uid for write in gone.writes if write.after is None}
+        before = len(found.why)
+        found.why |= {uid: f"it stays, the server keeps what is in use (E4030: {by})" for uid, by in gone.held.items()
+                      if uid not in found.why}  # fmt: skip
+        roots = [(plural, item) for plural, items in edited.items() for item in items
+                 if item["id"] not in going and not plural.endswith(("Groups", "GroupSets"))]  # fmt: skip
+        found.keep_needs(roots, created, types)
+        if len(found.why) == before:
+            return gone, found
+
+
+async def _keep_used(
+    s: Session, journal: Journal, entry: Entry, created: Objects, changed: Sequence[Write], found: Staying
+) -> None:
+    """Let stay what writes after an entry use of what it created."""
+    wanted = {str(item["id"]) for items in created.values() for item in items}
+    for other in journal.entries() if wanted else ():
+        if other.id <= entry.id or other.undone_by is not None or other.undoes is not None or other.url != entry.url:
+            continue
+        meant = [(change, uids) for change in journal.changes(other.id) if (uids := _put_in(change, wanted))]
+        users: dict[str, list[str]] = {}
+        for change, used in await _still(s, meant, changed):
+            for uid in sorted(used):
+                users.setdefault(uid, []).append(f"{change.type} {change.name or change.uid}")
+        if users:
+            found.first.append(other.id)
+        for uid, held in users.items():
+            found.why.setdefault(uid, f"it stays, entry {other.id} uses it ({listed(held, NAMED)})")
+
+
+def _put_in(change: Change, wanted: Collection[str]) -> set[str]:
+    """Which objects a change has made another one refer to, or name in an expression."""
+    if change.state not in WRITTEN or change.action not in {"create", "update"} or change.uid in wanted:
+        return set()
+    return _named(change.after, wanted) - _named(change.before, wanted)
+
+
+def _named(body: JsonValue, wanted: Collection[str]) -> set[str]:
+    return {uid for uid in UID.findall(json.dumps(body)) if uid in wanted} if body else set()
+
+
+async def _still(
+    s: Session, meant: Sequence[tuple[Change, set[str]]], changed: Sequence[Write]
+) -> list[tuple[Change, set[str]]]:
+    """Those changes whose objects refer still to what they were made to refer to, when the rest is taken back."""
+    types = await schema.resources_of(s.client)
+    after = {(write.plural, write.uid): write.after for write in changed}
+    found: list[tuple[Change, set[str]]] = []
+    for plural in dict.fromkeys(change.type for change, _ in meant if change.type in types):
+        mine = [(change, uids) for change, uids in meant if change.type == plural]
+        uids = list(dict.fromkeys(cast("str", change.uid) for change, _ in mine))
+        rows = await writes.read_objects(s, plural, uids, missing_is_fine=True)
+        there = {str(row["id"]): row for row in rows}
+        for change, put_in in mine:
+            body = after.get((plural, cast("str", change.uid)), there.get(cast("str", change.uid)))
+            left = _named(body, put_in)
+            if left:
+                found.append((change, left))
+    return found
