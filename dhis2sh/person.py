@@ -18,7 +18,11 @@ class Person(Protocol):
         ...
 
     def note(self, message: str) -> None:
-        """Something that has happened."""
+        """Something about the result that it does not say itself: an agent is told of it too."""
+        ...
+
+    def step(self, message: str) -> None:
+        """What is being done, of no meaning once it is over."""
         ...
 
     def progress(self, task: str, done: int, total: int | None) -> None:
@@ -79,6 +83,9 @@ class Nobody:
 
     def note(self, message: str) -> None:
         """Notes are not kept."""
+
+    def step(self, message: str) -> None:
+        """Steps are not kept."""
 
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Progress is not kept."""

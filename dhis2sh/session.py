@@ -204,7 +204,7 @@ class Session:
         while working := store.working():
             if not told and time.monotonic() - since > 1:
                 told = True
-                self.person.note(f"waiting for {', '.join(working)}: this process runs it; Ctrl-C stops it")
+                self.person.step(f"waiting for {', '.join(working)}: this process runs it; Ctrl-C stops it")
             await asyncio.sleep(0.02)
 
     def __repr__(self) -> str:

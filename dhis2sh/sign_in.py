@@ -128,7 +128,7 @@ async def _with_browser(s: Session, profile: Profile, *, browser: bool, timeout:
     async def show(address: str) -> None:
         opened = browser and await asyncio.to_thread(_open, address)
         where = "the browser is open; if not, sign in at" if opened else "sign in at"
-        s.person.note(f"{where} {address}")
+        s.person.step(f"{where} {address}")
 
     async with client_of(s, profile, signed) as client:
         await signed.log_in(profile.url, scope=profile.scope, show=show, timeout=timeout)

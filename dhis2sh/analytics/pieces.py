@@ -72,7 +72,7 @@ async def batches(
     """
     cut_by = {name: tuple(question.dimensions.get(name, ())) for name in ("dx", "pe", "ou")}
     waiting = [Piece(cut_by["dx"], cut_by["pe"], cut_by["ou"])]
-    asked = 0
+    asked, some = 0, False
     while waiting:
         now, waiting = waiting, list[Piece]()
         async for piece, found in gather_bounded((_tried(s, question, piece, params) for piece in now), CONCURRENCY):
@@ -83,9 +83,16 @@ async def batches(
                     raise found
                 waiting += smaller
             elif rows := list(found.records(names=with_names)):
+                some = True
                 yield rows
         if waiting:
-            s.person.note(f"too much for one answer: asked again in {len(waiting)} pieces")
+            s.person.step(f"too much for one answer: asked again in {len(waiting)} pieces")
+    if not some:
+        held = " that meets the conditions" if any(name.lower().endswith("criteria") for name in params) else ""
+        s.person.note(
+            f"the analytics tables have nothing{held} for these data, periods and units: dhis2 analytics explain  says of one why; "
+            "its data may be of longer periods, entered later than the tables were built, or not entered at all"
+        )
 
 
 def too_much(error: Exception) -> bool:

@@ -267,7 +267,7 @@ async def _agreed(s: Session, plan: Planned, work: Pull[Piece], most: int) -> No
     said = f"{plan.words()}: {counted(len(plan.pieces), 'request')}{kept}"
     left = sum(plan.cells_of(piece) for piece in plan.pieces if not work.has(piece))
     if left <= most:
-        s.person.note(said)
+        s.person.step(said)
         return
     if not await s.person.ask(_explained(plan, work)):
         raise UsageError(

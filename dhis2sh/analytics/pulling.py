@@ -176,7 +176,7 @@ class Pull[P]:
                 if not halves:
                     raise
                 self.parts.cut(key)
-                self._s.person.note("too much for one answer: asked again in smaller parts")
+                self._s.person.step("too much for one answer: asked again in smaller parts")
             else:
                 self._progress(part)
                 return [key]

@@ -17,6 +17,7 @@ from dhis2sh.changes.sending import carry_out
 from dhis2sh.client.requests import effect_scope
 from dhis2sh.errors import Forbidden, OutOfDate, PartlyDone, ReadOnlyProfile, Refused, UsageError
 from dhis2sh.rows.rows import stamped
+from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.changes.consent import Consent, Writing
@@ -200,9 +201,12 @@ def _whole(summary: WriteSummary, unchanged: int, hint: str) -> WriteSummary:
     rows, word = (summary.failures, "refused") if summary.failures else (summary.left, "not as before")
     first = rows[0]
     what = f"{first.get('name') or first.get('uid') or first.get('type')}: {first.get('message')}"
-    more = f" (and {len(rows) - 1:,} more)" if len(rows) > 1 else ""
+    count = sum(int(str(row.get("rows", 1))) for row in rows)  # a reason may stand for many
+    others = len(rows) - 1
+    said = f"{others:,} more" if count == len(rows) else counted(others, "more reason")
+    more = f" (and {said})" if others else ""
     code = cast("str | None", first.get("code"))
     if summary.created or summary.updated or summary.deleted or unchanged:
-        told = f"{len(rows):,} {word}: {what}{more}"
+        told = f"{count:,} {word}: {what}{more}"
         raise PartlyDone(f"{summary.line()}; {told}", summary=summary, hint=hint, brief=f"{summary.counts()}; {told}")
     raise Refused(f"nothing was written: {what}{more}", code=code, envelope=summary.envelope, hint="dhis2 explain")

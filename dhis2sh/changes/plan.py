@@ -145,7 +145,7 @@ class WriteSummary:
         what: what was written, in words (`data elements`, `profile`).
         created, updated, deleted, ignored: how many objects; `sent` requests of which nobody knows how many.
         uids: the objects that were written.
-        failures: those that were refused, with the server's reason.
+        failures: those that were refused, with the server's reason; `rows` of one that stands for several.
         envelope: the server's whole answer, where there was one.
         note: one more thing the user should know.
         types: of a write of several types how many objects of each were created and updated.

@@ -184,6 +184,7 @@ def _hint(answer: Answer, code: str | None) -> str:
         return "the server failed; its log says more. Try again, or: dhis2 system info"
     return {
         "E1003": "dhis2 metadata types  lists the types, and metadata describe the properties of one",
+        "E7143": "dhis2 metadata list organisationUnitLevels  has the levels: LEVEL-2, or one by its name as LEVEL-District",
         "E7144": "dhis2 maintenance refresh analytics --watch  builds the analytics tables",
     }.get(code or "", "dhis2 explain  puts the refusal into words")
 

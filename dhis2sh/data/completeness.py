@@ -84,13 +84,16 @@ class Reporting:
         return row
 
 
-async def read(s: Session, data_set: str, periods: Sequence[Period], below: Sequence[str], by: By) -> Reporting:
+async def read(
+    s: Session, data_set: str, periods: Sequence[Period], below: Sequence[str], by: By, *, element: str | None = None
+) -> Reporting:
     """What was reported.
 
     Parameters:
         data_set: its UID; periods: which.
         below: units whose subtrees count; all of the data set's without any.
         by: what counts as a report: that it was registered as complete, or that there is a value.
+        element: only values of this data element of it count.
 
     Raises `NotFound` where no unit is expected to report.
     """
@@ -100,8 +103,11 @@ async def read(s: Session, data_set: str, periods: Sequence[Period], below: Sequ
     if not units:
         raise NotFound(f"no unit there is assigned to '{name}'", hint=f"dhis2 metadata get dataSets {data_set}")
     roots = list(below) or list(dict.fromkeys(unit.path[0] for unit in units.values() if unit.path))
-    ask = _registered if by == "registrations" else _with_values
-    received = await ask(s, data_set, [period.iso for period in periods], roots)
+    isos = [period.iso for period in periods]
+    if by == "registrations":
+        received = await _registered(s, data_set, isos, roots)
+    else:
+        received = await _with_values(s, {"data_element": element} if element else {"data_set": data_set}, isos, roots)
     days = body.get("timelyDays")
     timely = float(days) if isinstance(days, (int, float)) and by == "registrations" else None
     return Reporting(name, timely, units, {key: day for key, day in received.items() if key[1] in units})
@@ -149,12 +155,10 @@ async def registrations(s: Session, query: Mapping[str, object]) -> list[JsonObj
 
 
 async def _with_values(
-    s: Session, data_set: str, periods: Sequence[str], roots: Sequence[str]
+    s: Session, what: DataValueQuery, periods: Sequence[str], roots: Sequence[str]
 ) -> dict[tuple[str, str], str | None]:
-    """The units that have a value."""
-    query: DataValueQuery = {
-        "data_set": data_set, "period": list(periods), "org_unit": list(roots), "children": True,
-    }  # fmt: skip
+    """The units that have a value of something."""
+    query: DataValueQuery = {**what, "period": list(periods), "org_unit": list(roots), "children": True}
     found: dict[tuple[str, str], str | None] = {}
     async with aclosing(s.client.data_values.batches(**query)) as batches:
         async for rows in batches:
@@ -214,14 +218,14 @@ class Part:
 
     Parameters:
         uid, name: the unit.
-        counts: as of `Reporting.counted`; of a unit that reports itself, of it alone.
-        reports: it reports itself.
+        counts: as of `Reporting.counted`, with all below it.
+        reported: whether it has reported itself; None where it need not.
     """
 
     uid: str
     name: str
     counts: Row
-    reports: bool = False
+    reported: bool | None = None
     children: list[Part] = field(default_factory=list["Part"])
 
     def to_json(self) -> JsonObject:
@@ -231,16 +235,18 @@ class Part:
             "orgUnit": self.uid,
             "orgUnitName": self.name,
             **self.counts,
+            **({} if self.reported is None else {"reported": self.reported}),
             **({"children": [*children]} if children else {}),
         }
 
     def branch(self) -> Branch:
         """What is drawn: units that have not reported by name, those that have by their number."""
-        if self.reports and not self.children:
+        if self.reported is not None and not self.children:
             return Branch(self.name, aside="not reported")
         count = self.counts
         late = f", {count['late']} late" if count.get("late") else ""
         aside = f"{count['received']:,} of {count['expected']:,} ({count['percent']} %){late}"
+        aside += "; has not reported itself" if self.reported is False else ""
         shown = [child for child in self.children if child.children or child.counts["missing"]]
         return Branch(self.name, aside=aside, children=[child.branch() for child in shown])
 
@@ -285,11 +291,11 @@ async def tree(s: Session, reporting: Reporting, period: Period, below: Sequence
         for at, uid in enumerate(unit.path):
             inside.setdefault(uid, []).append(unit)
             children.setdefault(unit.path[at - 1] if at else "", {})[uid] = None
-    itself = {unit.uid for unit in expected}
+    itself = {unit.uid: (period.iso, unit.uid) in reporting.received for unit in expected}
 
     def part(uid: str) -> Part:
         parts = sorted((part(child) for child in children.get(uid, ())), key=lambda item: item.name)
-        return Part(uid, names.get(uid, uid), reporting.counted(period, inside[uid]), uid in itself, parts)
+        return Part(uid, names.get(uid, uid), reporting.counted(period, inside[uid]), itself.get(uid), parts)
 
     tops = [uid for uid in below if uid in inside] or list(children.get("", ()))
     return Tree(f"{reporting.name}, {period.iso}", [part(uid) for uid in tops], left_out(reporting, [period]))
@@ -344,6 +350,14 @@ def _ranges(missed: Sequence[str], order: Mapping[str, int]) -> str:
         else:
             runs.append([iso])
     return ", ".join(run[0] if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
+
+
+def above(reporting: Reporting, groups: Mapping[str, str], level: int) -> str | None:
+    """What is to be said of units that report and are in none of the groups, being above them."""
+    alone = sum(1 for unit in reporting.units.values() if groups.keys().isdisjoint(unit.path))
+    if not alone:
+        return None
+    return f"{counted(alone, 'unit')} above level {level} {'is' if alone == 1 else 'are'} in none of these rows, and only in the whole"
 
 
 def left_out(reporting: Reporting, periods: Sequence[Period]) -> str | None:

@@ -230,11 +230,12 @@ def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Ro
             f"{listed((f"'{header}'" for header in yearless), TOLD)}: a period without a year",
             hint="write the year into the header, such as Jan-25 or 2025Q1",
         )
-    if periods and len(periods) == len(others):
+    aside = [header for header in others if periods and _plain(header) in _ASIDE]
+    rest = [header for header in others if header not in periods and header not in aside]
+    if periods and not rest:
         _complete(known | {"period"}, headers)
-        return Sheet(columns, periods, "period", given, above)
+        return Sheet(columns, periods, "period", given, [*above, *aside])
     if periods:
-        rest = [header for header in others if header not in periods]
         raise UsageError(
             f"some columns are periods ({listed(periods, TOLD)}) and some are not: {listed(rest, TOLD)}",
             hint="take out the columns that hold no values, such as totals",

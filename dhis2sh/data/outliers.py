@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 type Algorithm = Literal["z-score", "modified-z-score", "min-max"]
+type Order = Literal["score", "difference"]
+ORDERS: dict[Order, str] = {"score": "Z_SCORE", "difference": "MEAN_ABS_DEV"}
+"""What the farthest are the farthest by; a server that is told nothing takes the difference."""
 ALGORITHMS: dict[Algorithm, str] = {"z-score": "Z_SCORE", "modified-z-score": "MOD_Z_SCORE", "min-max": "MIN_MAX"}
+WORDS: dict[Order, str] = {"score": "of the highest scores", "difference": "of the largest differences"}
 MOST = 500
 """What a server gives at most (E2206)."""
 COLUMNS = (
@@ -39,6 +43,8 @@ class Sought:
             the minimum and maximum that are set for the place.
         threshold: how many deviations.
         most: values at most.
+        order: which are shown where there are more: those of the highest score, or farthest from the middle in numbers.
+            Outside of a minimum and maximum there is no score: the farthest from the bound.
     """
 
     data_sets: Sequence[str]
@@ -48,10 +54,11 @@ class Sought:
     algorithm: Algorithm = "z-score"
     threshold: float = 3.0
     most: int = MOST
+    order: Order = "score"
 
 
 async def find(s: Session, sought: Sought) -> list[Row]:
-    """The outliers, the farthest first. That there may be more than `most` is said.
+    """The outliers, in their order. That there may be more than `most` is said.
 
     Raises what the server says: `Refused` for no data, or for no values that are numbers.
     """
@@ -60,13 +67,18 @@ async def find(s: Session, sought: Sought) -> list[Row]:
         "startDate": min(period.start for period in sought.periods).isoformat(),
         "endDate": max(period.end for period in sought.periods).isoformat(),
         "algorithm": ALGORITHMS[sought.algorithm], "threshold": sought.threshold, "maxResults": sought.most,
+        "orderBy": None if sought.algorithm == "min-max" else ORDERS[sought.order],
     }  # fmt: skip
     body = await s.client.get_object("outlierDetection", {name: value for name, value in query.items() if value})
     found = cast("list[JsonObject]", body.get("outlierValues") or [])
     if len(found) >= sought.most:
+        which = "farthest outside" if sought.algorithm == "min-max" else WORDS[sought.order]
+        fewer = "" if sought.algorithm == "min-max" else ", or a higher --threshold"
         s.person.warn(
-            f"these are the {len(found):,} farthest and there may be more: ask for fewer periods or units, or a higher threshold"
+            f"these are the {len(found):,} {which}, and there may be more: ask for fewer periods or units{fewer}"
         )
+    if sought.algorithm == "min-max" and not found:
+        s.person.note("looked at are values alone that a minimum and maximum is set for, which may be none")
     asked = set(sought.periods)
     rows = [_row(item) for item in found]
     return [row for row in rows if any(_within(str(row["period"]), period) for period in asked)]

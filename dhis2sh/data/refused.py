@@ -104,6 +104,7 @@ class RefusedRows:
                 "type": "dataValue",
                 "name": f"row {first:,}",
                 "message": f"{reason}{f' ({count:,} rows)' if count > 1 else ''}",
+                "rows": count,
             }
             for reason, (first, count) in self._reasons.items()
         ]

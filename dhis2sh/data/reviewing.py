@@ -54,6 +54,8 @@ class _Values:
     """What the comparison of periods found."""
 
     zeros: list[Row] = field(default_factory=list["Row"])
+    small: int = 0
+    """Zeros that are left out, little having been usual."""
     repeated: list[Row] = field(default_factory=list["Row"])
 
 
@@ -78,6 +80,8 @@ async def report(s: Session, data_set: str, period: Period, org_units: Sequence[
     found, unseen = await _attempted(outliers.find(s, Sought([data_set], [], [period], roots)))
     broken, unruled = await _attempted(_broken(s, data_set, period, roots))
     compared = await _compared(s, data_set, period, roots)
+    if (said := _small(compared)) is not None:
+        s.person.note(said)
     places = await _places(s, roots)
     both = await _by_place(s, registered, sent, period, roots)
     above = await completeness.names_above(s, sent)
@@ -87,7 +91,7 @@ async def report(s: Session, data_set: str, period: Period, org_units: Sequence[
     missing = [{**row, "parentName": names.get(parents.get(str(row["orgUnit"]), ""))} for row in missing]
     sections = [
         _section_of_places(both, len(sent.expected(period)), completeness.left_out(sent, [period])), _section_of_missing(missing),
-        _section_of_rules(broken, unruled), _section_of_outliers(found, unseen), _section_of_zeros(compared.zeros),
+        _section_of_rules(broken, unruled), _section_of_outliers(found, unseen), _section_of_zeros(compared),
         _section_of_copies(compared.repeated),
     ]  # fmt: skip
     made = f"{s.profile.url}, {dt.datetime.now().astimezone():%Y-%m-%d %H:%M}"
@@ -180,7 +184,9 @@ async def _compared(s: Session, data_set: str, period: Period, roots: Sequence[s
         for uid, by_period in reported.items():
             now = by_period.get(period.iso)
             if now:
-                found.zeros += _sudden(uid, period, now, [by_period.get(each.iso, {}) for each in before], elements)
+                zeros = list(_sudden(uid, period, now, [by_period.get(each.iso, {}) for each in before], elements))
+                found.zeros += (large := [row for row in zeros if cast("float", row["usual"]) >= LEAST_USUAL])
+                found.small += len(zeros) - len(large)
                 found.repeated += _copied(uid, period, now, {each.iso: by_period.get(each.iso, {}) for each in before}, elements)  # fmt: skip
     await _name(s, found)
     return found
@@ -231,7 +237,7 @@ def _sudden(
         if element is None or _number(now.get(place)) or (place not in now and element.keeps_zeros):
             continue
         usual = [_number(each.get(place)) for each in before if each]
-        if len(usual) >= LEAST_KNOWN and all(usual) and median(usual) >= LEAST_USUAL:
+        if len(usual) >= LEAST_KNOWN and all(usual):
             yield {
                 **_cell(unit, period, place, element), "value": 0, "usual": outliers.short(float(median(usual))), "periods": len(usual),
                 "told": f"usually {median(usual):,.0f} (of {len(usual)} periods before)",
@@ -340,8 +346,16 @@ def _section_of_outliers(rows: Sequence[Row], why: str | None) -> Section:
     return Section("Unusual values", lead, columns, rows, why or "No value is far from what is usual.")
 
 
-def _section_of_zeros(rows: Sequence[Row]) -> Section:
-    lead = f"Nothing this time, and something in each report that the unit has sent for the {BEFORE} periods before."
+def _small(found: _Values) -> str | None:
+    """What is to be said of zeros that are left out."""
+    less = f"where less than {LEAST_USUAL} was usual"
+    return f"{counted(found.small, 'more sudden zero')} {less}, left out" if found.small else None
+
+
+def _section_of_zeros(found: _Values) -> Section:
+    lead = f"Nothing this time, and something in each report that the unit has sent for the {BEFORE} periods before, "
+    lead += f"usually {LEAST_USUAL} or more."
+    lead += f" There {'is' if found.small == 1 else 'are'} {said}." if (said := _small(found)) else ""
     columns = {
         "Unit": "orgUnitName",
         "Data": "dataElementName",
@@ -349,7 +363,7 @@ def _section_of_zeros(rows: Sequence[Row]) -> Section:
         "Now": "value",
         "Before": "told",
     }
-    return Section("Sudden zeros", lead, columns, rows, "No value has suddenly become nothing.")
+    return Section("Sudden zeros", lead, columns, found.zeros, "No value has suddenly become nothing.")
 
 
 def _section_of_copies(rows: Sequence[Row]) -> Section:

@@ -131,7 +131,7 @@ async def to_its_end(s: Session, started: Started, *, timeout: float | None = No
     try:
         async for line in lines(s, started, timeout=timeout):
             if line.message:
-                s.person.note(f"{clock() - began:5.0f} s  {line.message}")
+                s.person.step(f"{clock() - began:5.0f} s  {line.message}")
             last = line
     except (KeyboardInterrupt, asyncio.CancelledError):
         s.person.note(f"{job.job_type} goes on: {command(started)}")

@@ -79,7 +79,8 @@ class Refusal(BaseModel):
                 [f"    and {len(these) - SHOWN:,} objects more; -o json has them all"] if len(these) > SHOWN else []
             )
             lines += [f"    try: {these[0].next}"] if these[0].next else []
-        return "\n".join([*lines, f"try: {self.hint}"] if self.hint and not self.reports else lines)
+        hint = None if self.reports or (self.hint or "").startswith("dhis2 explain") else self.hint  # this is that
+        return "\n".join([*lines, f"try: {hint}"] if hint else lines)
 
 
 class Meaning(BaseModel):

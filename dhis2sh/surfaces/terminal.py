@@ -212,6 +212,10 @@ class Terminal:
         self.quiet()
         say("", carried(safe(message)))
 
+    def step(self, message: str) -> None:
+        """One line, as of a note."""
+        self.note(message)
+
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Draw how far a task has come."""
         if not sys.stderr.isatty():

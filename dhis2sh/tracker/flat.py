@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.tracker import reading
-from dhis2sh.tracker.reading import ENROLLMENT, ENTITY, EVENT, Names, day, held, inner, typed
+from dhis2sh.tracker.reading import ENROLLMENT, ENTITY, EVENT, Names, held, inner, typed
 from dhis2sh.tracker.referred import UNIT_NAME
 
 if TYPE_CHECKING:
@@ -101,20 +101,20 @@ class Layout:
     def _add(self, found: Row, prefix: str, enrollment: JsonObject, names: Names) -> None:
         """The columns of one enrollment."""
         for name in self.of_enrollment():
-            found[prefix + name] = day(enrollment.get("orgUnit" if name == "enrollmentOrgUnit" else name))
+            found[prefix + name] = enrollment.get("orgUnit" if name == "enrollmentOrgUnit" else name)
         for stage in self.program.stages if self.stages else ():
             events = [one for one in inner(enrollment, "events") if one.get("programStage") == stage.uid]
             if len(events) > max(1, self.events.get(stage.uid, 0)):
                 raise _came(enrollment)
             for number, event in enumerate(sorted(events, key=_occurred), 1):
                 own = f"{prefix}{self.label(stage, number)}{MARK}"
-                found |= {own + name: day(event.get(name)) for name in OF_STAGE}
+                found |= {own + name: event.get(name) for name in OF_STAGE}
                 cells = _cells(stage.items, held(event, "dataValues", "dataElement"), OF_STAGE, names)
                 found |= {own + name: value for name, value in cells.items()}
 
     def event_row(self, event: JsonObject, names: Names) -> Row:
         """The row of an event of an event program."""
-        found: Row = {name: day(event.get(name)) for name in OF_EVENT if name != "orgUnitName"}
+        found: Row = {name: event.get(name) for name in OF_EVENT if name != "orgUnitName"}
         stage = self.program.stages[0]
         return {
             **{name: names.unit(event.get("orgUnit")) if name == "orgUnitName" else found[name] for name in OF_EVENT},
@@ -238,7 +238,7 @@ async def of_stage(
                     "orgUnitName": names.unit(row.get("orgUnit")),
                 }
                 found.append(
-                    {name: fixed.get(name, day(row.get(name))) for name in EVENT_COLUMNS}
+                    {name: fixed.get(name, row.get(name)) for name in EVENT_COLUMNS}
                     | _cells(items, values, EVENT_COLUMNS, names)
                 )
             yield found

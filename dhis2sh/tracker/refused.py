@@ -106,5 +106,9 @@ class Refused:
         more = self.count - len(rows)
         return [
             *rows,
-            *([{"type": "tracker", "name": f"{more:,} more", "message": f"see {self.path}"}] if more else []),
+            *(
+                [{"type": "tracker", "name": f"{more:,} more", "message": f"see {self.path}", "rows": more}]
+                if more
+                else []
+            ),
         ]

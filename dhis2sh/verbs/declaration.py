@@ -70,7 +70,7 @@ class Refers:
     Parameters:
         to: the plural of the type, `@type` for the one that the parameter `type` names, or `*` for any type.
         through: a type whose objects may be named instead, and where those that are meant refer to it: a data set by an
-            element of it. Only for verbs that read.
+            element of it. The verb is given a `dhis2sh.verbs.names.Holder`. Only for verbs that read.
     """
 
     to: str

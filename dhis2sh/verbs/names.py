@@ -337,8 +337,26 @@ async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object])
     return resolved
 
 
+class Holder(str):
+    """The UID of an object that was named by something that it holds, and the UID of that.
+
+    Parameters:
+        uid: the object's.
+        part: what was named; `called`: its name.
+    """
+
+    part: str
+    called: str
+
+    def __new__(cls, uid: str, part: str, called: str) -> Holder:
+        """Made like a text."""
+        made = super().__new__(cls, uid)
+        made.part, made.called = part, called
+        return made
+
+
 async def _one(s: Session, param: Param, plural: str, text: str) -> str:
-    """The object that a text names, or the one that holds what it names. Raises as `resolve`."""
+    """The object that a text names, or as a `Holder` the one that holds what it names. Raises as `resolve`."""
     try:
         return await resolve(s, plural, text)
     except NotFound as unknown:
@@ -355,7 +373,7 @@ async def _one(s: Session, param: Param, plural: str, text: str) -> str:
         told = joined((f"'{row.get('displayName')}'" for row in holders), "and", 5) if holders else "none"
         raise UsageError(f"'{text}' is one of the {other}; {plural} that hold it: {told}", hint="name one of those")
     s.person.note(f"'{text}' is one of the {other} of '{holders[0].get('displayName')}'")
-    return str(holders[0]["id"])
+    return Holder(str(holders[0]["id"]), uid, text)
 
 
 def _empty(value: object) -> bool:

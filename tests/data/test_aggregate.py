@@ -184,7 +184,7 @@ async def test_a_dry_run_asks_the_server_and_writes_nothing(s: Session):
 
 @pytest.mark.parametrize(("text", "why"), [
     ("dataElement,period,value\nStock,202501,1\n", "no column says the orgUnit"),
-    ("orgUnit,202501,Total\nClinic A,1,1\n", "some columns are periods"),
+    ("orgUnit,202501,Stock\nClinic A,1,1\n", "some columns are periods"),
     ("de,dataElement,period,orgUnit,value\nStock,Stock,202501,Clinic A,1\n", "both hold the dataElement"),
     ("name\nx\n", "no column holds values"),
 ])  # fmt: skip

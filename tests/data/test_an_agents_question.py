@@ -38,5 +38,20 @@ async def test_doses_and_who_did_not_report_are_two_calls_and_under_3000_tokens(
     assert {row["orgUnit"] for row in missing["result"]} <= below
     assert {(row["missing"], row["periods"]) for row in missing["result"]} == {(12, "all")}
     assert missing["warnings"] == [
-        "nobody has registered 'Child Health' as complete: --by values counts who has sent values"
+        "'BCG doses given' is one of the dataElements of 'Child Health'",
+        "2025 stands for 12 Monthly periods",
+        "counted are registrations of the whole set; --by values counts 'BCG doses given' itself",
+        "nobody has registered 'Child Health' as complete: --by values counts who has sent values",
+    ]
+
+
+async def test_what_a_person_is_told_beside_an_answer_an_agent_is_told_too(nation_home: Path) -> None:
+    """A list that is empty because of units below, and a year that stands for months, are no plain nothing."""
+    arguments = {"data_set": ["Monthly"], "period": ["2025"], "org_unit": ["North"]}
+    given = {"verb": "data aggregate get", "arguments": arguments, "profile": "sandbox"}
+    answer = (await Answers().call_tool({"name": "read", "arguments": given}))["structuredContent"]
+    assert answer["result"] == []
+    assert answer["warnings"] == [
+        "2025 stands for 12 Monthly periods",
+        "no values of these units themselves; 2 units right below: --children asks for all",
     ]

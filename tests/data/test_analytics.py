@@ -13,6 +13,7 @@ from dhis2sh.errors import NotFound, Refused, ServerFault, TimedOut, UsageError
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
+from tests.fakes.person import Somebody
 from tests.metadata.calls import call
 from tests.shared import needs_shared, shared
 
@@ -129,6 +130,21 @@ async def test_tables_that_were_never_built_are_said_with_what_builds_them(count
         await rows(country, "dx=Penta vials used", "pe=202501", "ou=LEVEL-2")
     assert told.value.hint is not None
     assert "maintenance refresh analytics" in told.value.hint
+
+
+async def test_a_question_without_an_answer_says_what_may_be_the_reason(s: Session):
+    s.person = heard = Somebody()
+    assert await rows(s, "dx=Visits", "pe=2030W1;203002", "ou=Nation") == []
+    (said,) = heard.notes
+    assert said.startswith(
+        "the analytics tables have nothing for these data, periods and units: dhis2 analytics explain"
+    )
+
+
+async def test_a_level_that_there_is_not_comes_with_where_the_levels_are(s: Session):
+    with pytest.raises(Refused, match="E7143") as told:
+        await rows(s, "dx=Visits", "pe=2025", "ou=LEVEL-9")
+    assert "organisationUnitLevels" in str(told.value.hint)
 
 
 async def test_further_parameters(s: Session):

@@ -285,3 +285,18 @@ async def test_a_day_stands_for_its_month_where_it_is_said_to(s: Session):
     plan = await planned(s, "data aggregate push", file=sheet, by_date=True)
     assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502", "Stock, Clinic B, 202501"]
     assert "days are read as the periods that they lie in" in plan.notes
+
+
+async def test_a_total_beside_months_is_named_and_not_read(s: Session):
+    sheet = write("S/N,Facility,Data element,Jan-25,Feb-25,Mar 2025,Total\n1,Clinic A,Stock,1,2,3,6\n")
+    plan = await planned(s, "data aggregate push", file=sheet)
+    assert "columns not read: S/N, Total" in plan.notes
+    assert (await do(s, "data aggregate push", file=sheet)).failures == []
+
+
+async def test_refused_rows_are_counted_and_not_their_reasons(s: Session):
+    lines = [f"Stock,202502,Clinic A,{word}" for word in ("x", "y", "x", "x")]
+    sheet = write("dataElement,period,orgUnit,value\nTemperature,202502,Clinic B,7\n" + "\n".join(lines) + "\n")
+    with pytest.raises(PartlyDone, match=r"; 4 refused: row 3: .* .3 rows. .and 1 more reason.$") as caught:
+        await do(s, "data aggregate push", file=sheet)
+    assert sum(row["rows"] for row in caught.value.summary.failures) == 4  # type: ignore[attr-defined]

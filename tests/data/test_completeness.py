@@ -187,3 +187,33 @@ async def test_a_first_registration_that_a_2_43_loses_over_its_period_is_sent_on
     with pytest.raises(Refused, match="Failed to flush BatchHandler"):
         await do(s, "data complete", **one)
     assert calls == 5, "once more, and not for ever"
+
+
+async def test_of_an_element_its_own_values_count(s: Session):
+    """For January Clinic C has sent others of the set, and no Temperature."""
+    whole, of_it = [await told(s, by="values", data_set=name) for name in ("Monthly", "Temperature")]
+    assert (whole[0]["received"], of_it[0]["received"]) == (3, 2)
+    assert [row["orgUnitName"] for row in await told(s, by="values", data_set="Temperature", missing=True)] == [
+        "Clinic C"
+    ]
+
+
+async def test_units_above_others_that_are_silent_themselves_are_named(s: Session):
+    sets = "dataSets/dsMonthly01/organisationUnits"
+    for uid in ("ouNorth0001", "ouNation001"):
+        await s.client.post(f"{sets}/{uid}", {})
+    found = await call(s, "data completeness", data_set="Monthly", period=["202502"], by="values", tree=True)
+    assert render.text(found).splitlines()[1:3] == [
+        "└── Nation 2 of 5 (40.0 %); has not reported itself",
+        "    ├── North 1 of 3 (33.3 %); has not reported itself",
+    ]
+    (nation,) = found.to_json()["units"]
+    assert [unit.get("reported") for unit in (nation, *nation["children"])] == [False, False, None]
+
+
+async def test_units_above_the_level_are_said_to_be_in_no_row(s: Session, capsys: pytest.CaptureFixture[str]):
+    await s.client.post("dataSets/dsMonthly01/organisationUnits/ouNation001", {})
+    s.person = heard = Somebody()
+    rows = await told(s, by="values", level=2)
+    assert sum(row["expected"] for row in rows) == 3
+    assert heard.notes == ["1 unit above level 2 is in none of these rows, and only in the whole"]

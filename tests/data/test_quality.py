@@ -10,6 +10,7 @@ from dhis2sh.errors import CheckFailed, NotFound, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from tests.data.test_aggregate import JANUARY, values
+from tests.fakes.person import Somebody
 from tests.metadata.calls import call, do, planned
 
 CELL = {"element": "Stock", "period": "202501", "org_unit": "Clinic A"}
@@ -54,6 +55,37 @@ async def test_a_value_far_from_the_usual_is_found_and_said_in_words(s: Session)
     assert not (await call(s, "data outliers", data_set=["Monthly"], period=["202502"])).plain()
     with pytest.raises(UsageError, match="which data"):
         await call(s, "data outliers", period=["202501"])
+
+
+async def test_the_first_outliers_are_those_of_the_highest_score_or_of_the_largest_difference(s: Session):
+    """A large unit leads by its numbers, a small one by how unusual its value is."""
+    usual = {"Clinic A": (1000, 400), "Clinic C": (10, 1)}
+    rows = [
+        {"dataElement": "Stock", "period": f"2024{month:02}", "orgUnit": unit, "value": middle + off * (month % 2)}
+        for unit, (middle, off) in usual.items()
+        for month in range(1, 13)
+    ]
+    rows += [{"dataElement": "Stock", "period": "202412", "orgUnit": unit, "value": value}
+             for unit, value in (("Clinic A", 9000), ("Clinic C", 120))]  # fmt: skip
+    await do(s, "data aggregate push", values=Rows(rows[:11] + rows[12:23] + rows[24:]))
+    asked = {"data_element": ["Stock"], "period": ["202412"], "algorithm": "modified-z-score", "top": 1}
+    s.person = heard = Somebody()
+    first = [(await call(s, "data outliers", **asked, **how)).plain() for how in ({}, {"order_by": "difference"})]
+    assert [row["orgUnitName"] for (row,) in first] == ["Clinic C", "Clinic A"]
+    assert ["of the highest scores" in heard.warnings[0], "of the largest differences" in heard.warnings[1]] == [
+        True,
+        True,
+    ]
+    with pytest.raises(UsageError, match="there is no score"):
+        await call(s, "data outliers", **asked | {"algorithm": "min-max", "order_by": "score"})
+
+
+async def test_no_outliers_where_no_range_is_set_is_said(s: Session):
+    s.person = heard = Somebody()
+    found = await call(s, "data outliers", data_set=["Monthly"], period=["202501"], algorithm="min-max")
+    assert (found.plain(), heard.notes) == (
+        [], ["looked at are values alone that a minimum and maximum is set for, which may be none"],
+    )  # fmt: skip
 
 
 async def test_outliers_go_into_follow_up(s: Session):

@@ -10,6 +10,7 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
 from tests.data.test_quality import RULE
+from tests.fakes.person import Somebody
 from tests.metadata.calls import call, do
 
 MONTHS = [f"2024{month:02}" for month in range(7, 13)]
@@ -57,6 +58,14 @@ async def test_a_zero_that_the_server_does_not_keep_is_one(s: Session):
     )
     told = await found(s)
     assert [row[:2] for row in told["Sudden zeros"]] == [("Clinic A", "Stock"), ("Clinic B", "Temperature")]
+
+
+async def test_zeros_where_little_was_usual_are_counted(s: Session, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(reviewing, "LEAST_USUAL", 43)
+    await filled(s)
+    s.person = heard = Somebody()
+    assert "Sudden zeros" not in await found(s)
+    assert heard.notes == ["1 more sudden zero where less than 43 was usual, left out"]
 
 
 async def test_a_page_and_a_workbook(s: Session):

@@ -30,6 +30,10 @@ class Somebody(Nobody):
         super().__init__()
         self.agrees, self.knows, self.chooses, self.edits, self.reads = agrees, knows, chooses, edits, reads
         self.asked: list[object] = []
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
 
     async def ask(self, about: object, typed: str | None = None) -> bool | None:
         self.asked.append((about, typed))

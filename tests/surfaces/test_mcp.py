@@ -23,6 +23,7 @@ from dhis2sh.session import Session
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.mcp.answers import Answers, described
 from dhis2sh.surfaces.mcp.results import of_write
+from dhis2sh.surfaces.mcp.running import LONGEST_TOLD, MOST_TOLD, Agent
 from dhis2sh.surfaces.mcp.stdio import Connection
 from dhis2sh.verbs import manifest
 from dhis2sh.verbs.declaration import REGISTRY, Doc, Verb, applies, verb
@@ -195,6 +196,21 @@ async def test_what_the_server_would_ignore_comes_back_as_a_warning(sandbox_home
     arguments = {"type": "dataElements", "fields": "id,nmae", "profile": "sandbox"}
     answer = await Answers().call_tool({"name": "metadata_list", "arguments": arguments})
     assert "did you mean name" in answer["structuredContent"]["warnings"][0]
+
+
+def test_what_an_agent_is_told_is_bounded_and_has_no_talk_of_how_work_goes() -> None:
+    agent = Agent()
+    agent.step("asked again in smaller parts")
+    agent.progress("draw items", 1, 3)
+    assert agent.told() == []
+    agent.note("a" * 5_000)
+    for number in range(30):
+        agent.warn(f"{number // 2} is odd")
+    told = agent.told()
+    assert (len(told), len(told[0]), told[1:3]) == (16, LONGEST_TOLD, ["0 is odd", "1 is odd"])
+    for number in range(30, 50):
+        agent.note(str(number))
+    assert (len(agent.told()), agent.told()[-1]) == (MOST_TOLD + 1, "16 more of these were left out")
 
 
 async def test_a_write_can_be_tried_first(sandbox_home: Path) -> None:

@@ -21,7 +21,7 @@ async def test_a_sheet_of_new_persons_with_events(s: Session):
     found = await people(s)
     dora = found["Dora"]
     assert (dora["Birth | Weight"], dora["Visit #1 | Weight"], dora["Visit #2 | Weight"]) == (3.1, 4, 5)
-    assert (dora["Sex"], dora["enrolledAt"], dora["orgUnitName"]) == ("F", "2025-03-01", "Clinic A")
+    assert (dora["Sex"], dora["enrolledAt"], dora["orgUnitName"]) == ("F", "2025-03-01T00:00:00.000", "Clinic A")
     assert found["Eli"]["Birth | event"] is None
 
 
@@ -90,9 +90,9 @@ async def test_a_workbook(s: Session):
     await do(s, "data tracker push", file=Path("book.xlsx"), program="Children")
     xia = (await people(s))["Xia"]
     assert (xia["enrolledAt"], xia["Card number"], xia["Visit #1 | occurredAt"], xia["Visit #1 | Weight"]) == (
-        "2025-01-05",
+        "2025-01-05T00:00:00.000",
         "17",
-        "2025-02-01",
+        "2025-02-01T00:00:00.000",
         4,
     )
 

@@ -43,7 +43,7 @@ async def test_an_entity_that_is_enrolled_again_is_still_one_row(s: Session):
     found = await rows(s, flat_=True)
     assert [row["trackedEntity"] for row in found] == ["tePerson001", "tePerson002", "tePerson003"]
     assert (found[0]["status"], found[0]["Enrollment #2 | status"]) == ("COMPLETED", "ACTIVE")
-    assert found[0]["Enrollment #2 | enrolledAt"] == "2025-06-01"
+    assert found[0]["Enrollment #2 | enrolledAt"] == "2025-06-01T00:00:00.000"
     assert (await rows(s))[0]["Enrollment #2 | status"] == "ACTIVE"
 
 
@@ -95,7 +95,7 @@ async def test_a_value_with_a_colon_or_comma_is_one_value(s: Session):
 async def test_events_of_a_stage_and_of_an_event_program(s: Session):
     visits = await rows(s, stage="Visit")
     assert [(row["stage"], row["Weight"], row["occurredAt"]) for row in visits] == [
-        ("Visit", 3, "2025-01-01"), ("Visit", 4, "2025-02-01"),
+        ("Visit", 3, "2025-01-01T00:00:00.000"), ("Visit", 4, "2025-02-01T00:00:00.000"),
     ]  # fmt: skip
     assert {row["trackedEntity"] for row in visits} == {"tePerson001"}
     supervised = await rows(s, program="Supervision")
@@ -174,3 +174,14 @@ async def test_outstanding_events_by_stage_and_unit(s: Session):
         await call(s, "data tracker outstanding", program="Children", on=(today + dt.timedelta(9)).isoformat())
     ).plain()
     assert later[0]["overdue"] == 3
+
+
+async def test_a_column_of_moments_has_one_format(s: Session):
+    """A midnight among others that is written as its day is none that a table of dates can be made of."""
+    await do(s, "data tracker update", uid="enPerson001", enrolled="2025-01-03")
+    entity = {"enrollments": [{"enrollment": "enPerson002", "program": "prChildren1", "enrolledAt": "2025-03-03T12:05:00.000",
+              "occurredAt": "2025-01-01", "orgUnit": "ouClinicA01", "trackedEntity": "tePerson002", "status": "ACTIVE"}]}  # fmt: skip
+    await s.client.post("tracker", entity, params={"async": False, "importStrategy": "UPDATE"})
+    moments = [str(row["enrolledAt"]) for row in await rows(s, flat_=True)]
+    assert {"2025-01-03T00:00:00.000", "2025-03-03T12:05:00.000"} <= set(moments)
+    assert {len(moment) for moment in moments} == {23}

@@ -123,7 +123,7 @@ async def enter(s: Session, context: BrowserContext, base: str, how: Entering) -
 
 async def _entered(s: Session, context: BrowserContext, page: Page, base: str, how: Entering) -> None:
     if how.window:
-        s.person.note("sign in in the window that is open now")
+        s.person.step("sign in in the window that is open now")
         await page.goto(f"{base}/")
         await _by_hand(page, base, how.timeout)
         return

@@ -173,7 +173,7 @@ async def screenshot(s: Session, plural: str, uid: str, out: Path, how: Entering
     async with reachable(s) as base, chromium(s, width=width, window=how.window) as context:
         page = await enter(s, context, base, how)
         path = app_page(plural, uid, minor=minor)
-        s.person.note(f"opening {path}")
+        s.person.step(f"opening {path}")
         try:
             answer = await page.goto(f"{base}/{path}")
             if answer is not None and answer.status >= 400:

@@ -34,14 +34,14 @@ async def outliers(
     ] = "Z_SCORE",
     threshold: Annotated[float, Doc("How many deviations are too far.")] = 3.0,
     limit: Annotated[
-        int, Doc("At most so many, the farthest first; a server gives no more than 500."), Bounds(1, 500)
+        int, Doc("At most so many, the first of the order; a server gives no more than 500."), Bounds(1, 500)
     ] = 500,
     order_by: Annotated[
         Literal[
             "VALUE", "MEAN", "MEDIAN", "STD_DEV", "ABS_DEV", "Z_SCORE", "MODIFIED_Z_SCORE", "LOWER_BOUND", "UPPER_BOUND"
         ]
         | None,
-        Doc("What the rows are sorted by; how far they lie without it."),
+        Doc("What the rows are sorted by, and what the first are the first of; ABS_DEV without it."),
     ] = None,
     sort_order: Annotated[Literal["ASC", "DESC"], Doc("The largest first without it.")] = "DESC",
     skip_rounding: Annotated[bool, Doc("All decimals.")] = False,
@@ -73,5 +73,7 @@ async def outliers(
     labels = Labels(names=False)
     labels.learn(grid)
     if len(grid.rows) == limit:
-        s.person.warn(f"these are the first {limit:,}: there may be more; a higher --threshold gives fewer")
+        s.person.warn(
+            f"these are the first {limit:,} by {order_by or 'ABS_DEV'}: there may be more; a higher --threshold gives fewer"
+        )
     return Rows(typed(grid, labels), columns=labels.columns(grid))

@@ -11,6 +11,7 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
+from dhis2sh.verbs.names import Holder
 
 OF_ITS_ELEMENTS = ("dataElements", "dataSetElements.dataElement.id")
 
@@ -49,7 +50,8 @@ async def completeness_(
     """Say who has reported: expected, received, on time, late and missing units of a data set, by period.
 
     Expected are the units that the set is assigned to and that were open; how many were closed is said. A report is on time
-    within the set's timely days, which values alone cannot tell.
+    within the set's timely days, which values alone cannot tell. Of a data element --by values counts its own values; a
+    registration is of the whole set.
 
     API source: `GET /api/completeDataSetRegistrations`, `GET /api/dataValueSets`.
     """
@@ -57,7 +59,13 @@ async def completeness_(
         raise UsageError("one of --missing, --tree and --heat", hint="--tree names those that are missing too")
     asked = asking.Asked(data_set=[data_set], period=period)
     periods = [asking.Period.parse(iso) for iso in await asking.periods_of(s, asked)]
-    found = await completeness.read(s, data_set, periods, org_unit, by)
+    element = data_set if isinstance(data_set, Holder) else None
+    found = await completeness.read(s, data_set, periods, org_unit, by, element=element and element.part)
+    if element is not None:
+        s.person.note(
+            f"counted are the units with a value of '{element.called}' itself" if by == "values"
+            else f"counted are registrations of the whole set; --by values counts '{element.called}' itself"
+        )  # fmt: skip
     if (note := completeness.left_out(found, periods)) is not None:
         s.person.warn(note)
     if by == "registrations" and not found.received and found.units:
@@ -73,6 +81,8 @@ async def completeness_(
     if heat and level is None:
         level = 2
     groups = {} if level is None else await completeness.groups_at(s, found, level)
+    if level is not None and (note := completeness.above(found, groups, level)) is not None:
+        s.person.note(note)
     rows = completeness.table(found, periods, groups)
     hidden = set[str]() if groups else {"orgUnit", "orgUnitName"}
     hidden |= set[str]() if any("late" in row for row in rows) else {"onTime", "late"}

@@ -8,7 +8,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.data import asking, following, named, outliers, violations
 from dhis2sh.data.asking import Asked
 from dhis2sh.data.cells import SHOWN
-from dhis2sh.data.outliers import Algorithm, Sought
+from dhis2sh.data.outliers import Algorithm, Order, Sought
 from dhis2sh.data.reading import roots_of
 from dhis2sh.errors import CheckFailed, UsageError
 from dhis2sh.rows.rows import Rows
@@ -52,7 +52,10 @@ async def outliers_(
         Doc("Far from the mean, far from the median, or outside of the minimum and maximum that are set."),
     ] = "z-score",
     threshold: Annotated[float, Doc("How many deviations from the middle are far.")] = 3.0,
-    top: Annotated[int, Bounds(1, outliers.MOST), Doc("Values at most.")] = outliers.MOST,
+    top: Annotated[int, Bounds(1, outliers.MOST), Doc("Values at most, the first of the order.")] = outliers.MOST,
+    order_by: Annotated[
+        Order | None, Doc("The highest score first, or the largest difference in numbers; by score without it.")
+    ] = None,
 ) -> Rows[Row]:
     """Find values far from what is usual for their element and unit, as the server computes it from all their periods.
 
@@ -63,7 +66,9 @@ async def outliers_(
     asked = Asked(data_set=data_set, data_element=data_element, period=period)
     times = [asking.Period.parse(iso) for iso in await asking.periods_of(s, asked)]
     units = org_unit or await roots_of(s)
-    sought = Sought(data_set, data_element, times, units, algorithm, threshold, top)
+    if order_by is not None and algorithm == "min-max":
+        raise UsageError("outside of a minimum and maximum there is no score", hint="leave --order-by out")
+    sought = Sought(data_set, data_element, times, units, algorithm, threshold, top, order_by or "score")
     return Rows(await outliers.find(s, sought), columns=outliers.COLUMNS)
 
 

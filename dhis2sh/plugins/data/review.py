@@ -35,8 +35,8 @@ async def review(
 ) -> Rows[Row] | Text:
     """Review a data set: who has not reported, broken rules, unusual values, sudden zeros and repeated reports.
 
-    A zero is sudden where the periods before had something, and a report is repeated where all of its values are those of
-    one of the six periods before. With --report it is one page, or a workbook with a sheet for each of these.
+    A zero is sudden where each of the periods before had something, usually 5 or more (how many had less is said), and a
+    report is repeated where all of its values are those of one of the six periods before. With --report it is one page, or a workbook with a sheet for each of these.
 
     API source: `GET /api/completeDataSetRegistrations`, `GET /api/dataValueSets.csv`, `GET /api/outlierDetection`,
     `POST /api/dataAnalysis/validationRules`.

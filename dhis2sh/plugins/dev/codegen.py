@@ -93,7 +93,7 @@ async def build(s: Session, *, version: Version = None, all: All = False) -> Pla
 async def _(s: Session, plan: Plan) -> WriteSummary:
     built, differences = cast("tuple[list[Built], list[tuple[str, str]]]", plan.payload)
     for line in plan.notes:
-        s.person.note(line)
+        s.person.step(line)
     _generator("build").write(built)
     how = [change for _, change in differences]
     return WriteSummary(

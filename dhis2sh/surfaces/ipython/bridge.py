@@ -279,6 +279,10 @@ class Across(Terminal):
         """Pass a note on."""
         self._talk.put(("note", (message,)))
 
+    def step(self, message: str) -> None:
+        """Pass a step on."""
+        self._talk.put(("step", (message,)))
+
     def progress(self, task: str, done: int, total: int | None) -> None:
         """Pass progress on."""
         self._talk.put(("progress", (task, done, total)))

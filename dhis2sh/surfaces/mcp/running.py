@@ -28,6 +28,24 @@ if TYPE_CHECKING:
     from dhis2sh.verbs.declaration import Verb
 
 MOST_PLANS = 50
+MOST_TOLD = 20
+"""What was said beside one answer; the rest is counted."""
+LONGEST_TOLD = 1_000
+"""Characters of each."""
+
+
+class Agent(Nobody):
+    """An agent reads, beside an answer, all that a person at a terminal is told of it: warnings, and notes as well."""
+
+    def note(self, message: str) -> None:
+        """Keep a note; an answer without what it leaves out would be taken for the whole."""
+        self.warn(message)
+
+    def told(self) -> list[str]:
+        """Everything that was said, each once, warnings and notes as they came; of very much, that there is more."""
+        said = list(dict.fromkeys(commands.carried(message) for message in self.warnings))
+        told = [text if len(text) <= LONGEST_TOLD else f"{text[: LONGEST_TOLD - 1]}…" for text in said[:MOST_TOLD]]
+        return told if len(said) <= MOST_TOLD else [*told, f"{len(said) - MOST_TOLD:,} more of these were left out"]
 
 
 class Call(NamedTuple):
@@ -83,7 +101,7 @@ class Runner:
             if param.name in arguments or param.name.rstrip("_") in arguments:
                 raise UsageError(f"{param.name} of {verb.path} is not for agents", hint="leave it out")
         call = Call(verb, self._folders.checked(verb, arguments), cast("str | None", Options.profile.checked(profile)))
-        agent = Nobody()
+        agent = Agent()
         session = Session(call.profile, person=agent)
         session.on_written, session.persons = index.follow, self._persons
         if verb.persons:
@@ -93,13 +111,13 @@ class Runner:
                 answer = await self._answer(session, call, said)
             except Dhis2Error as error:
                 commands.carry(error)
-                for warning in agent.warnings:
-                    error.add_note(commands.carried(warning))
+                for told in agent.told():
+                    error.add_note(told)
                 raise
             finally:
                 await session.aclose()
-            if agent.warnings:
-                answer["warnings"] = [commands.carried(warning) for warning in agent.warnings]
+            if told := agent.told():
+                answer["warnings"] = [*told]
             return answer if effect == "read" else cast("JsonObject", commands.carried_in(answer))
 
     async def proxied(
