@@ -130,7 +130,7 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
         _attempted(session, plan, plan.blocked)
         if plan.leave is not None:
             plan.leave()
-        for note in plan.notes:
+        for note in plan.notes_beside:
             session.person.warn(note)
         raise plan.blocked
     if plan.writer is None and verb.apply is None and plan.steps:

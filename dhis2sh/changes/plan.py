@@ -369,6 +369,12 @@ class Plan:
         return OBJECTS if held else BY_VERB
 
     @property
+    def notes_beside(self) -> list[str]:
+        """The notes beside why it cannot be carried out: what that says is not said twice."""
+        said = "" if self.blocked is None else str(self.blocked)
+        return [note for note in self.notes if note.removeprefix("refused: ") not in said]
+
+    @property
     def question(self) -> str:
         """What a yes agrees to, counted: `update 3 dataElements, delete 1 maps; the server changes 2 more`."""
         ours = [

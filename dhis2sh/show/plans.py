@@ -82,7 +82,7 @@ def _steps_shown(plan: Plan) -> list[PlanStep]:
 
 
 def _plan_notes(plan: Plan) -> list[str]:
-    return [*plan.notes, *([f"nothing of this can be written: {plan.blocked}"] if plan.blocked else [])]
+    return [*plan.notes_beside, *([f"nothing of this can be written: {plan.blocked}"] if plan.blocked else [])]
 
 
 def _html_plan(plan: Plan) -> str:

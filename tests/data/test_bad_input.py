@@ -12,9 +12,11 @@ from dhis2sh.data.checking import nearest
 from dhis2sh.data.sending import refusals
 from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, UsageError
 from dhis2sh.session import Session
+from dhis2sh.show import render
 from dhis2sh.types import JsonObject
 from tests.data.sheets import refused
 from tests.data.test_aggregate import values, write
+from tests.fakes.person import Somebody
 from tests.metadata.calls import call, do, planned
 from tests.sandbox.nation import MALE
 
@@ -29,6 +31,17 @@ async def test_a_row_and_a_column_of_totals(s: Session):
     found = await values(s, period=["202502"])
     assert found["Stock", "default", "Clinic B", "202502"] == "1"
     assert "there is no organisation unit with the UID, code or name 'Total'" in Path("mend.csv").read_text()
+
+
+async def test_why_nothing_is_sent_is_said_once(s: Session):
+    s.person = somebody = Somebody()
+    sheet = write(
+        "orgUnit,dataElement,period,value\nNowhere,Stock,202502,1\nNowhere,Stock,202503,1\nClinic A,Stock,202503,x\n"
+    )
+    told = await refused(s, sheet)
+    plan = await planned(s, "data aggregate push", file=sheet)
+    for said in ("\n".join([*somebody.warnings, told]), render.text(plan)):
+        assert (said.count("'Nowhere'"), said.count("this is 'x'")) == (1, 1)
 
 
 async def test_a_total_at_a_unit_that_does_not_report(s: Session):
