@@ -55,6 +55,11 @@ def show(text: str, *, wanted: bool = True, scrolls: bool = False) -> None:
     if pager is None:
         print(text)
         return
-    environment = {**os.environ, "LESS": os.environ.get("LESS", "-RSX" if scrolls else "-RX"), "LESSCHARSET": "utf-8"}
+    environment = {
+        "LESSSECURE": "1",  # what is typed ahead reaches the pager: `s` and `|` would write files and run commands
+        **os.environ,
+        "LESS": os.environ.get("LESS", "-RSX" if scrolls else "-RX"),
+        "LESSCHARSET": "utf-8",
+    }
     with interrupts(unheard), subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603  (the user's own)
         process.communicate(f"{text}\n".encode())  # where it is left before the end, that is all
