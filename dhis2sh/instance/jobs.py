@@ -16,7 +16,6 @@ from dhis2sh.client.messages import TaskRef
 from dhis2sh.dhis2 import cron as cron_expressions
 from dhis2sh.errors import NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.instance.watching import JobEnd
-from dhis2sh.metadata import writes
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -273,20 +272,6 @@ def rescheduled(job: Mapping[str, JsonValue], cron: str | None, delay: int | Non
     if job.get("schedulingType") not in {None, kind}:
         wanted["schedulingType"] = kind
     return wanted
-
-
-def runs_at_once(planned: Plan, *, enabled: bool) -> Plan:
-    """The plan of a job without a schedule: it says what a server makes of that, and asks where the job begins by that.
-
-    A server takes a job with neither a cron expression nor a delay for one that is asked for once (`ONCE_ASAP`), and
-    deletes it when it has run.
-    """
-    when = "as soon as it is created" if enabled else "as soon as it is enabled"
-    note = f"no --cron and no --delay: the server runs it once, {when}, and deletes it some time after"
-    changes = writes.changes_of(planned)
-    return writes.plan(
-        planned.title, changes, what=CONFIGURATIONS, atomic=True, notes=[*planned.notes, note], asks=enabled
-    )
 
 
 def unable(job: Mapping[str, JsonValue]) -> Refused | None:

@@ -99,12 +99,11 @@ async def create(
     await jobs.must_be_new(s, name)
     known = await jobs.checked_type(s, type)
     body: JsonObject = {"name": name, "jobType": type.upper(), "enabled": not disabled}
-    body |= (when := jobs.schedule(cron, delay))
+    body |= jobs.schedule(cron, delay)
     given = jobs.parameters_of(param, known)
     if given:
         body["jobParameters"] = given
-    planned = await plan_create(s, jobs.CONFIGURATIONS, body)
-    return planned if when else jobs.runs_at_once(planned, enabled=not disabled)
+    return await plan_create(s, jobs.CONFIGURATIONS, body)
 
 
 @verb("jobs update", effect="write", examples=["dhis2 jobs update 'Nightly analytics' --cron '0 0 3 * * ?'"])

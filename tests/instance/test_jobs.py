@@ -56,7 +56,10 @@ async def test_what_a_server_would_answer_with_500_is_refused_in_words(s: Sessio
 async def test_a_job_without_a_schedule_says_that_it_runs_at_once_and_asks(s: Session):
     """A server takes it for one that is asked for once."""
     plan = await planned(s, "jobs create", name="Nightly", type="TEST")
-    told = "no --cron and no --delay: the server runs it once, as soon as it is created, and deletes it some time after"
+    told = (
+        "Nightly has neither a cron expression nor a delay: the server runs it once, as soon as it is created, and deletes it"
+        " some time after"
+    )
     assert (plan.notes, plan.asks) == ([told], True)
     assert plan.writer is not None and told in plan.writer.notes
     waits = await planned(s, "jobs create", name="Nightly", type="TEST", disabled=True)
@@ -64,6 +67,21 @@ async def test_a_job_without_a_schedule_says_that_it_runs_at_once_and_asks(s: Se
     for schedule in ({"cron": "0 0 2 * * ?"}, {"delay": 60}):
         plan = await planned(s, "jobs create", name="Nightly", type="TEST", **schedule)
         assert (plan.notes, plan.asks) == ([], False)
+
+
+async def test_the_verbs_of_every_type_say_so_too(s: Session):
+    plan = await planned(s, "metadata create", type="jobConfigurations", set=["name=Loose", "jobType=TEST"])
+    assert plan.asks and plan.notes[0].startswith("Loose has neither a cron expression nor a delay")
+    await do(s, "jobs create", **MADE)
+    plan = await planned(s, "metadata update", type="jobConfigurations", uid="Nightly", set=["cronExpression="])
+    assert (plan.asks, plan.notes) == (
+        True,
+        ["Nightly has no schedule any more: it runs when somebody runs it, and not by itself"],
+    )
+    with pytest.raises(UsageError, match="hour '25' is out of range"):
+        await planned(
+            s, "metadata update", type="jobConfigurations", uid="Nightly", set=["cronExpression=0 0 25 * * ?"]
+        )
 
 
 async def test_a_job_has_one_schedule_and_loses_none_unsaid(s: Session):
