@@ -44,7 +44,7 @@ def answered(body: JsonObject) -> Answer:
 
 def test_a_refusal_and_its_rows_say_it_alike():
     error = error_of(answered(ENVELOPE))
-    assert str(error) == "Cron expression is invalid (the server does not say which)"
+    assert str(error) == "Cron expression is invalid (the server does not say which) (E7005)"
     assert error.hint == "a cron expression has six fields, seconds first: 0 0 2 * * ?"
     (row,) = WebMessage.of(ENVELOPE).conflicts
     assert row.message == "Cron expression is invalid (the server does not say which)"
@@ -52,4 +52,4 @@ def test_a_refusal_and_its_rows_say_it_alike():
 
 def test_what_has_no_report_says_it_too():
     body: JsonObject = {"httpStatus": "Conflict", "message": "Duration is not valid: `{0}`", "errorCode": "E2005"}
-    assert str(error_of(answered(body))) == "Duration is not valid (the server does not say which)"
+    assert str(error_of(answered(body))) == "Duration is not valid (the server does not say which) (E2005)"
