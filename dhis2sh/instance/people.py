@@ -27,7 +27,6 @@ FIELDS = (
     "organisationUnits[id,displayName]"
 )
 COLUMNS = ("id", "username", "name", "email", "lastLogin", "disabled", "roles", "groups", "orgUnits")
-DAYS_OF_A_MONTH = 30
 
 
 def shown(user: Mapping[str, JsonValue]) -> Row:
@@ -89,27 +88,6 @@ async def inactive(s: Session, days: int, today: dt.date) -> Quiet:
 
 def _day(text: JsonValue) -> dt.date | None:
     return dt.date.fromisoformat(text[:10]) if isinstance(text, str) and text else None
-
-
-def days_of(text: str) -> int:
-    """A time such as `6mo`, `90d`, `1y`, `6 months` in days; a month is 30 of them. Raises `UsageError`."""
-    digits = "".join(letter for letter in text if letter.isdigit())
-    unit = text[len(digits) :].strip().lower()
-    lengths = {
-        "d": 1,
-        "day": 1,
-        "w": 7,
-        "week": 7,
-        "m": DAYS_OF_A_MONTH,
-        "mo": DAYS_OF_A_MONTH,
-        "month": DAYS_OF_A_MONTH,
-        "y": 365,
-        "year": 365,
-    }
-    length = lengths.get(unit) or lengths.get(unit.removesuffix("s"))
-    if not digits or not text.startswith(digits) or length is None:
-        raise UsageError(f"'{text}' is no time", hint="90d, 6mo or 1y")
-    return int(digits) * length
 
 
 # What people may do ----------------------------------------------------------------------------------------------------
