@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast, overload
 from urllib.parse import urlencode, urlsplit
 
 from dhis2sh.client.answers import Answer, AnswerStream
+from dhis2sh.client.elsewhere import instead_of
 from dhis2sh.client.retry import again_in
 from dhis2sh.client.unfilled import completed
 from dhis2sh.errors import (
@@ -145,7 +146,7 @@ def error_of(answer: Answer) -> Dhis2Error:
     if answer.status == 403:
         return Forbidden(message, hint="dhis2 system whoami  shows what this user may do", code=code)
     if answer.status == 404:
-        return NotFound(message, hint="dhis2 metadata search bcg  finds by name, code or part of a UID", code=code)
+        return NotFound(message, hint=instead_of(urlsplit(answer.url).path), code=code)
     kind = ServerFault if answer.status >= 500 else Refused
     return kind(message, code=code, status=answer.status, envelope=envelope, hint=_hint(answer, code))
 

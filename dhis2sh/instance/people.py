@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.authorities import descriptions
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -148,10 +148,10 @@ async def who_can(s: Session, authority: str) -> list[Row]:
     if chosen is None:
         by_words = [key for key, name in named.items() if authority.lower() in name.lower()]
         if len(by_words) != 1:
-            told = listed(f"{key} ({named[key]})" for key in by_words) or "dhis2 user-role authorities"
-            raise NotFound(
-                f"the server has no authority '{authority}'", hint=f"did you mean {told}?" if by_words else told
-            )
+            told = listed(f"{key} ({named[key]})" for key in by_words)
+            near = did_you_mean(authority, [*named, *named.values()])
+            hint = f"did you mean {told}?" if by_words else near or "dhis2 user-role authorities list"
+            raise NotFound(f"the server has no authority '{authority}'", hint=hint)
         chosen = by_words[0]
     disabled = {str(user["id"]) for user in await accounts(s, ["disabled:eq:true"], "id")}
     rows: dict[str, Row] = {}

@@ -157,6 +157,13 @@ def test_no_time(text: str):
         dates.span_of_days(text)
 
 
+async def test_a_slip_in_an_authority_is_answered_with_the_nearest(s: Session):
+    for text, meant in (("F_METADATA_IMPRT", "F_METADATA_IMPORT"), ("import metdata", "Import metadata")):
+        with pytest.raises(NotFound, match=f"no authority '{text}'") as unknown:
+            await call(s, "user whocan", authority=text)
+        assert meant in str(unknown.value.hint)
+
+
 async def test_who_can_and_by_which_role(s: Session):
     (row,) = (await call(s, "user whocan", authority="F_METADATA_IMPORT")).plain()
     assert (row["username"], row["roles"][0].startswith("Superuser")) == ("admin", True)
