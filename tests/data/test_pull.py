@@ -52,6 +52,15 @@ def say_built(home: Path, when: str) -> None:
     store.close()
 
 
+@pytest.fixture
+def of_unknown_age(nation_home: Path) -> None:
+    """The server does not say when its analytics tables were built."""
+    store = open_store(nation_home / "data" / "sandbox.db")
+    with store.writing() as connection:
+        connection.execute("DELETE FROM setting WHERE key = 'keyLastSuccessfulAnalyticsTablesUpdate'")
+    store.close()
+
+
 async def rows(s: Session, *dimensions: str, **more: object) -> list[dict[str, Any]]:
     stream = await call(s, "pull", dimensions=list(dimensions), **more)
     return (await stream.collect()).plain()
@@ -253,6 +262,7 @@ async def test_rights_and_settings_that_decide_over_numbers_are_part_of_the_ques
     assert asked(built) == 2
 
 
+@pytest.mark.usefixtures("of_unknown_age")
 async def test_answers_of_unknown_age_serve_once(s: Session):
     await rows(s, *ASKED)
     await rows(s, *ASKED)
@@ -286,7 +296,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(planning, "CELLS", 9)
 
 
-@pytest.mark.usefixtures("small_pieces")
+@pytest.mark.usefixtures("small_pieces", "of_unknown_age")
 async def test_what_fails_half_way_leaves_no_file_and_the_same_line_goes_on(
     s: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

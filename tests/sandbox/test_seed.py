@@ -22,7 +22,7 @@ from tests.shared import needs_shared, shared
 
 UID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
 # What examples, documents and stored answers count on. A change here is a change for all of them.
-SMALL_METADATA = "57b2f019119163b5"
+SMALL_METADATA = "9d6276033e1ce914"
 SMALL_DATA = "c29ac17841552bc1"
 
 

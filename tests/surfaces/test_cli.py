@@ -47,7 +47,7 @@ BAD = [
     ("metadata get dataElements a1aaaaaaaaa -p sandbox", 3, "E1005"),
     ("metadata get dataElements nothing -p sandbox", 3, "there are BCG doses given, OPV doses given and Remark"),
     ("metadata list dataElements -p sandbx", 3, "did you mean sandbox?"),
-    ("metadata list dataElements", 2, "profile add"),
+    ("metadata list dataElements", 2, "profile use sandbox"),
     ("sandbox load nothing.json", 2, "no such file"),
     ("sandbox seed --size huge", 2, "small"),
 ]

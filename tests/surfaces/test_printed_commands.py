@@ -207,3 +207,12 @@ async def test_a_write_that_ends_half_way_is_an_error_with_what_was_written(sand
     assert sorted(told["uids"]) == ["deNumber008", "deNumber009"]
     assert json.loads(done["content"][0]["text"].splitlines()[-1]) == told
     assert told["next"] == "dhis2 -p sandbox journal show 1; dhis2 -p sandbox undo 1"
+
+
+def test_hints_1_who_looks_whether_a_server_answers_looks_at_the_one_that_did_not() -> None:
+    with commands.of_profile("dead"):
+        assert (
+            commands.carried("is the server up? dhis2 profile verify")
+            == "is the server up? dhis2 -p dead profile verify"
+        )
+        assert commands.carried("dhis2 profile list") == "dhis2 profile list"

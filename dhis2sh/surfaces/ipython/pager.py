@@ -56,9 +56,10 @@ def show(text: str, *, wanted: bool = True, scrolls: bool = False) -> None:
         print(text)
         return
     environment = {
-        **os.environ, "LESS": os.environ.get("LESS", "-RSX" if scrolls else "-RX"), "LESSCHARSET": "utf-8",
-        # what is typed on for the prompt shall run no command and write no file, unless somebody says LESSSECURE=0
-        "LESSSECURE": os.environ.get("LESSSECURE", "1"),
-    }  # fmt: skip
+        "LESSSECURE": "1",  # what is typed ahead reaches the pager: `s` and `|` would write files and run commands
+        **os.environ,
+        "LESS": os.environ.get("LESS", "-RSX" if scrolls else "-RX"),
+        "LESSCHARSET": "utf-8",
+    }
     with interrupts(unheard), subprocess.Popen(pager, stdin=subprocess.PIPE, env=environment) as process:  # noqa: S603  (the user's own)
         process.communicate(f"{text}\n".encode())  # where it is left before the end, that is all
