@@ -93,9 +93,7 @@ def _open_to_all(by_type: Mapping[str, Sequence[Write]]) -> list[ToDo]:
     for plural, created in by_type.items():
         wide = [write for write in created if _public(write)[1:2] == "w"]
         if wide:
-            data = sorted({_public(write)[2:4].strip("-") for write in wide}, key=len)[
-                0
-            ]  # nobody gets more than before
+            data = min((_public(write)[2:4].strip("-") for write in wide), key=len)  # nobody gets more than before
             access = f"r/{data}" if data else "r"
             command = f"dhis2 metadata share {plural} {' '.join(write.uid for write in wide)} --public {access}"
             found.append(ToDo(what=f"everybody may change {counted(len(wide), 'object')} of {plural}", command=command))
