@@ -41,7 +41,19 @@ def test_words_and_trees_are_drawn(result: object, drawn: str, in_html: str, run
 
 def test_what_a_line_gives_is_taught_before_it_is_shown(runner: magics.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     taught: list[object] = []
-    monkeypatch.setattr(display, "teach_result", lambda shell, result: taught.append(result))
+
+    def teach(shell: object, result: object) -> None:
+        taught.append(result)
+
+    monkeypatch.setattr(display, "teach_result", teach)
     result = runner.line("metadata count dataElements")
     runner.shell.run_cell("other = await metadata.count('dataElements')")
     assert [type(found) for found in taught] == [type(result)] * 2
+
+
+@pytest.mark.usefixtures("country_home")
+def test_who_has_reported_is_a_tree_at_the_prompt(notebook: magics.Runner) -> None:
+    result = notebook.line("data completeness 'Vaccine stock' --period 202501 --by values --tree")
+    shown, _ = notebook.shell.display_formatter.format(result)
+    assert shown["text/plain"].startswith("Vaccine stock, 202501\n└── Maravélia ")
+    assert "dhis2sh-tree" in shown["text/html"]

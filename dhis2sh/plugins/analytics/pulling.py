@@ -16,7 +16,7 @@ from dhis2sh.verbs.declaration import Complete, Doc, verb
     "analytics pull",
     effect="read",
     examples=["dhis2 analytics pull dx='BCG doses given' pe=202501..202512 ou=LEVEL-4 --out bcg.parquet"],
-    left_out={"mcp": "the same read is there as the verb pull"},
+    left_out={"mcp": "the verb pull, which the tool read runs, is the same"},
 )
 async def pull(
     s: Session,

@@ -48,11 +48,13 @@ def typed_ahead() -> bool:
         import select  # start-up: for a pager only
         import termios  # start-up: as above
         import tty  # start-up: as above
-
+    except ImportError:
+        return False  # Windows: nobody could tell
+    try:
         terminal = sys.stdin.fileno()
         before = termios.tcgetattr(terminal)
-    except (ImportError, OSError, ValueError, termios.error):
-        return False
+    except (OSError, ValueError, termios.error):
+        return False  # no terminal
     try:
         tty.setcbreak(terminal, termios.TCSANOW)  # line by line, a line without its end would not be seen
         return bool(select.select([terminal], [], [], 0)[0])
