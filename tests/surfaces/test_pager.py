@@ -57,3 +57,29 @@ def test_what_is_typed_ahead_writes_no_file_and_runs_no_command(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     pager.show("a line\n" * 200)
     assert told.read_text() == seen
+
+
+def test_what_ipython_shows_of_a_name_goes_through_the_same_pager(
+    sandbox_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from IPython.core.page import page
+
+    from dhis2sh.surfaces.ipython import shell as shells
+
+    shown: list[tuple[str, bool]] = []
+
+    def show(text: str, *, wanted: bool = True, scrolls: bool = False) -> None:
+        shown.append((text, wanted))
+
+    shells.Dhis2Shell.clear_instance()
+    monkeypatch.setattr(pager, "show", show)
+    shell = shells.make_shell("sandbox")
+    try:
+        page("one\ntwo", start=1)
+        page({"text/plain": "three"})
+    finally:
+        assert shell.runner is not None
+        shell.runner.close()
+        shell.history_manager.end_session()
+        shells.Dhis2Shell.clear_instance()
+    assert shown == [("two", True), ("three", True)]
