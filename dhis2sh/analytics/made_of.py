@@ -7,11 +7,11 @@ of reporting rates) is as old as they are.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
+from dhis2sh.dhis2.uids import found_in
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -27,7 +27,6 @@ _ONE = ("indicatorType", "program")
 _SOME = ("dataElements", "indicators", "categoryOptions")
 """The members of groups: what a formula that names a group is about."""
 FIELDS = ",".join(["id", "lastUpdated", *_FORMULAS, *(f"{name}[id]" for name in (*_ONE, *_SOME))])
-_UID = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]{10}(?![A-Za-z0-9])")
 
 
 class MadeOf:
@@ -62,7 +61,7 @@ class MadeOf:
         What nobody has is null: a formula that speaks of it gives others when it is there again.
         """
         found: dict[str, JsonValue] = {}
-        waiting = [uid for item in items for uid in uids_in(item)]
+        waiting = [uid for item in items for uid in found_in(item)]
         while waiting:
             uid = waiting.pop()
             if uid in found:
@@ -73,15 +72,10 @@ class MadeOf:
         return found
 
 
-def uids_in(text: str) -> list[str]:
-    """What may be UIDs in an item or a formula."""
-    return _UID.findall(text)
-
-
 def _named_in(row: Row) -> Iterator[str]:
     for name in _FORMULAS:
         if isinstance(text := row.get(name), str):
-            yield from uids_in(text)
+            yield from found_in(text)
     yield from _uids(row, (*_ONE, *_SOME[:2]))
 
 

@@ -15,7 +15,7 @@ from dhis2sh.as_code.scope import GROUPS
 from dhis2sh.as_code.secret import Secrets, places
 from dhis2sh.as_code.server import server_of
 from dhis2sh.changes.plan import PartDone, Plan
-from dhis2sh.changes.together import Together, together
+from dhis2sh.changes.together import Together, together, undone
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.dhis2.references import references
@@ -326,7 +326,4 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
         plans.append(await keyed.set_back_of(s, entry, values))
     if objects:
         plans.append(await undoing.objects_of(s, journal, entry, objects, force=force))
-    blocked = [plan.blocked for plan in plans]
-    made = together(entry.undo_title, plans, AsCode, "undone")
-    made.blocked = next((why for why in blocked if why is not None), None) if not made.steps else None
-    return made
+    return undone(entry, plans, AsCode)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, ReportedByType
 
 if TYPE_CHECKING:
+    from dhis2sh.changes.journal import Entry
     from dhis2sh.changes.plan import PlanStep, Writer, WriteSummary
+    from dhis2sh.errors import Dhis2Error
     from dhis2sh.session import Session
 
 NAME = "together"
@@ -118,8 +120,19 @@ def together(title: str, plans: Sequence[Plan], kind: type[Together], what: str)
         report = report.beside(
             Counter((step.action, step.type) for plan in some if plan is not reported for step in plan.steps)
         )
-    blocked = next((plan.blocked for plan in plans if plan.blocked is not None), None)
+    blocked = _first_refusal(plans)
     return Plan(
         title, steps, notes=notes, writer=writer, report=report, blocked=blocked, asks=any(plan.asks for plan in plans),
         names={uid: name for plan in plans for uid, name in plan.names.items()},
     )  # fmt: skip
+
+
+def undone(entry: Entry, plans: Sequence[Plan], kind: type[Together]) -> Plan:
+    """The way back of such a plan from those of its writers: what some of them cannot do stops nobody else."""
+    made = together(entry.undo_title, plans, kind, "undone")
+    made.blocked = None if made.steps else _first_refusal(plans)
+    return made
+
+
+def _first_refusal(plans: Sequence[Plan]) -> Dhis2Error | None:
+    return next((plan.blocked for plan in plans if plan.blocked is not None), None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from dhis2sh.changes.plan import BY_SERVER
-from dhis2sh.changes.together import Together, together
+from dhis2sh.changes.together import Together, together, undone
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.checks import examining, forms, formulas, kept, people, server, texts
 from dhis2sh.checks.finding import rank
@@ -346,6 +346,4 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
         plans.append(await switching.switched_back(s, entry, switches))
     if objects:
         plans.append(await undoing.objects_of(s, journal, entry, objects, force=force))
-    made = together(entry.undo_title, plans, Mended, "undone")
-    made.blocked = next((plan.blocked for plan in plans if plan.blocked is not None), None) if not made.steps else None
-    return made
+    return undone(entry, plans, Mended)

@@ -114,9 +114,9 @@ async def all_of(
 
 
 async def deepest_level(client: Requests) -> int:
-    """The level of organisation units below which there is none."""
-    page = await client.list_page("organisationUnitLevels", {"fields": "level", "order": "level:desc", "pageSize": 1})
-    return int(str(page.rows[0]["level"])) if page.rows else 1
+    """The lowest level that an organisation unit is on; 0 where there are none. Levels without a name count too."""
+    page = await client.list_page("organisationUnits", {"fields": "level", "order": "level:desc", "pageSize": 1})
+    return int(str(page.rows[0].get("level") or 0)) if page.rows else 0
 
 
 async def pointing_to(

@@ -102,7 +102,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
         if not taking.given:
             raise NotFound(f"{load.what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
         job = taking.finish()
-        await taking.look_below()
+        await taking.look_below(job)
     except BaseException:
         taking.drop()
         raise
@@ -268,10 +268,10 @@ class _Taking:
             if (row := self._preparing.withdraw(place, like)) is not None:
                 self.refused.add(place, {**row, "orgUnit": text}, reason)
 
-    async def look_below(self) -> None:
+    async def look_below(self, job: Job) -> None:
         """See whether what is sent is a total of what the server has; what is deleted is none."""
         if self._load.strategy != "DELETE" and self._preparing.rows:
-            await self._totals.look_below(self._s, self._seen)
+            await self._totals.look_below(self._s, job.head.units, self._seen)
 
     def drop(self) -> None:
         """Nothing of it is wanted."""

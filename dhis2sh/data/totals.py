@@ -107,17 +107,18 @@ class Totals:
             )
             yield place, dict(zip(KEY, parts, strict=True)), text, reason
 
-    async def look_below(self, s: Session, cells: Iterable[str]) -> None:
+    async def look_below(self, s: Session, sent_units: Iterable[str], cells: Iterable[str]) -> None:
         """See whether units below those of some rows have values of theirs on the server: a total of them would count twice.
 
         Parameters:
-            cells: of the rows that are sent; of very many the first are looked at.
+            sent_units: of the rows that are sent; cells: theirs, of very many the first are looked at.
         """
         deepest = await reading.deepest_level(s.client)
+        upper = {uid for uid in sent_units if len(self._target.unit_of(uid).above) + 1 < deepest}
         wanted: dict[_Reported, None] = {}
-        for cell in cells:
+        for cell in cells if upper else ():
             element, period, uid, *_ = cell.split(".")
-            if len(self._target.unit_of(uid).above) + 1 < deepest:
+            if uid in upper:
                 wanted[element, period, uid] = None
         if not wanted:
             return
@@ -133,8 +134,8 @@ class Totals:
         known = {str(row["id"]): row for row in rows}
         for row in found:
             unit = known.get(str(row["orgUnit"]), {})
-            for upper in str(unit.get("path") or "").split("/"):
-                key = (str(row["dataElement"]), str(row["period"]), upper)
+            for above in str(unit.get("path") or "").split("/"):
+                key = (str(row["dataElement"]), str(row["period"]), above)
                 if key in wanted:
                     self._there.setdefault(key, str(unit.get("displayName")))
 

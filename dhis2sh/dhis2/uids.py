@@ -8,6 +8,7 @@ import re
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _ALPHABET = "0123456789" + _LETTERS
 _VALID = re.compile(r"[a-zA-Z][a-zA-Z0-9]{10}")
+_WITHIN = re.compile(rf"(?<![A-Za-z0-9]){_VALID.pattern}(?![A-Za-z0-9])")
 
 
 def is_uid(text: str | None) -> bool:
@@ -16,6 +17,11 @@ def is_uid(text: str | None) -> bool:
     API source: `CodeGenerator.java`.
     """
     return text is not None and _VALID.fullmatch(text) is not None
+
+
+def found_in(text: str) -> list[str]:
+    """What may be UIDs within a text: a formula, an item of analytics, an object as JSON."""
+    return _WITHIN.findall(text)
 
 
 def generate_uid(source: random.Random | None = None) -> str:

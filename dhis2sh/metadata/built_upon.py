@@ -6,13 +6,13 @@ Who takes writes back in their order, the last first, meets none of it.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import schema
 from dhis2sh.dhis2.references import references
+from dhis2sh.dhis2.uids import found_in
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.walk import BACKWARDS
 from dhis2sh.metadata.objects.deleting import Deletion, deletion
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 type Objects = Mapping[str, Sequence[JsonObject]]
 """Objects by type, with all that they own."""
 
-UID = re.compile(r"(?<![A-Za-z0-9])[A-Za-z][A-Za-z0-9]{10}(?![A-Za-z0-9])")
-WRITTEN = {"done", "sent"}
 NEEDED = "it stays, since what stays needs it"
 NAMED = 3
 """So many objects that use one are named before the rest is counted."""
@@ -112,7 +110,7 @@ async def _keep_used(
     """Let stay what writes after an entry use of what it created."""
     wanted = {str(item["id"]) for items in created.values() for item in items}
     for other in journal.entries() if wanted else ():
-        if other.id <= entry.id or other.undone_by is not None or other.undoes is not None or other.url != entry.url:
+        if other.id <= entry.id or not other.undoable or other.url != entry.url:
             continue
         meant = [(change, uids) for change in journal.changes(other.id) if (uids := _put_in(change, wanted))]
         users: dict[str, list[str]] = {}
@@ -127,13 +125,13 @@ async def _keep_used(
 
 def _put_in(change: Change, wanted: Collection[str]) -> set[str]:
     """Which objects a change has made another one refer to, or name in an expression."""
-    if change.state not in WRITTEN or change.action not in {"create", "update"} or change.uid in wanted:
+    if not change.written or change.action not in {"create", "update"} or change.uid in wanted:
         return set()
     return _named(change.after, wanted) - _named(change.before, wanted)
 
 
 def _named(body: JsonValue, wanted: Collection[str]) -> set[str]:
-    return {uid for uid in UID.findall(json.dumps(body)) if uid in wanted} if body else set()
+    return {uid for uid in found_in(json.dumps(body)) if uid in wanted} if body else set()
 
 
 async def _still(

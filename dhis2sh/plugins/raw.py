@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from dhis2sh.changes.by_request import ByRequest, Request, content_of, pairs_of
 from dhis2sh.changes.plan import Plan, PlanStep
@@ -13,7 +13,7 @@ from dhis2sh.client.streams import whole_file
 from dhis2sh.dhis2.persons import holds_persons
 from dhis2sh.files import parse_json
 from dhis2sh.redact import redact
-from dhis2sh.rows.rows import Rows, Text, Value, Verbatim, as_given
+from dhis2sh.rows.rows import Rows, Text, Value, Verbatim, of_answer
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
@@ -57,10 +57,7 @@ async def get(
     if out is not None:
         size = await bodies.save(s.client, path, pairs, out, whole_file, accept=accept)
         return Text(f"{out}: {size:,} bytes")
-    answer = envelopes.parse(await s.client.read(path, pairs, accept=accept))
-    if isinstance(answer, list) and answer and all(isinstance(item, dict) for item in answer):
-        return Rows(cast("list[Row]", answer))
-    return Text(answer or "") if isinstance(answer, str | None) else as_given(answer)
+    return of_answer(envelopes.parse(await s.client.read(path, pairs, accept=accept)))
 
 
 @verb("raw post", effect="write", examples=["""dhis2 raw post maintenance --param cacheClear=true --dry-run"""])

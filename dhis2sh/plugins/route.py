@@ -13,7 +13,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.instance import routes
 from dhis2sh.metadata.objects.creating import plan_create
 from dhis2sh.redact import redact
-from dhis2sh.rows.rows import Rows, Text, Value, Verbatim, as_given
+from dhis2sh.rows.rows import Rows, Text, Value, Verbatim, of_answer
 from dhis2sh.session import Session
 from dhis2sh.types import JsonValue, Row
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, Touches, applies, verb
@@ -101,13 +101,7 @@ async def run(
     params = pairs_of(param)
     if out is not None:
         return Text(f"{out}: {await routes.saved(s, called, params, out, accept=accept):,} bytes")
-    return _shown(envelopes.parse(await routes.fetched(s, called, params, accept=accept)))
-
-
-def _shown(answer: JsonValue) -> Verbatim | Value | Rows[Row] | Text:
-    if isinstance(answer, list) and answer and all(isinstance(item, dict) for item in answer):
-        return Rows(cast("list[Row]", answer))
-    return Text(answer or "") if isinstance(answer, str | None) else as_given(answer)
+    return of_answer(envelopes.parse(await routes.fetched(s, called, params, accept=accept)))
 
 
 @verb(
@@ -143,4 +137,4 @@ async def send(
 
 @applies(send)
 async def _(s: Session, plan: Plan) -> Verbatim | Value | Rows[Row] | Text:
-    return _shown(envelopes.parse(await routes.sent(s, cast("routes.Sending", plan.payload))))
+    return of_answer(envelopes.parse(await routes.sent(s, cast("routes.Sending", plan.payload))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from html import unescape
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
+    import zipfile
+
     from dhis2sh.types import Row
 
 _TAIL = 128
@@ -89,6 +90,8 @@ def _is_empty(value: object) -> bool:
 
 def blocks_of(path: Path, sheet: str) -> list[Block]:
     """The merged cells of a sheet of a workbook that are higher than one row. Raises `UsageError` where that cannot be told."""
+    import zipfile  # start-up: few sheets are filled down
+
     try:
         with zipfile.ZipFile(path) as book:
             found = _blocks_in(book, _file_of(book, sheet))

@@ -204,6 +204,13 @@ def as_given(answer: JsonValue) -> Verbatim | Value:
     return Verbatim(answer) if isinstance(answer, dict) else Value(answer)
 
 
+def of_answer(answer: JsonValue) -> Verbatim | Value | Rows[Row] | Text:
+    """The answer of any address as the result of a verb: a list of objects as rows, text as text, other JSON as it is."""
+    if isinstance(answer, list) and answer and all(isinstance(item, dict) for item in answer):
+        return Rows(cast("list[Row]", answer))
+    return Text(answer or "") if isinstance(answer, str | None) else as_given(answer)
+
+
 def objects_of(text: str) -> list[JsonValue]:
     """The objects in a text, as another program prints them: a JSON array, NDJSON, or a UID a line.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
+from dhis2sh.client import reading
 from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.metadata.types.server_merges import missing_authority
 from dhis2sh.metadata.types.units.holdings import NOUNS, UNITS, Holding, users_of
@@ -29,8 +30,7 @@ ANALYTICS = "analytics follows with its next run"
 
 async def check_level(s: Session, level: int) -> None:
     """Raise `UsageError` for a level that no unit of the hierarchy is on."""
-    page = await s.client.list_page(UNITS, {"fields": "level", "order": "level:desc", "pageSize": 1})
-    deepest = max((cast("int", row.get("level") or 0) for row in page.rows), default=0)
+    deepest = await reading.deepest_level(s.client)
     if not 1 <= level <= deepest:
         raise UsageError(
             f"there is no level {level}: the hierarchy has {counted(deepest, 'level')}",
