@@ -368,11 +368,48 @@ def _unquoted(path: str, left_over: str, arguments: Sequence[str], verb: Verb | 
         return UsageError(said, hint=f"--value {shlex.quote(left_over)}")
     taken = [param for param in verb.params if not param.option] if verb is not None else []
     at, size = _place(arguments, left_over)
+    if verb is not None and (meant := _meant_otherwise(path, left_over, arguments, verb)) is not None:
+        return UsageError(said, hint=meant)
     if not at or verb is None or len(taken) != 1:
         quoted = next((text for text in verb.examples if "'" in text), None) if verb is not None else None
         return UsageError(said, hint=f"quote names with spaces: {quoted}" if quoted else f"dhis2 {path} --help")
     words = [*path.split(), *arguments[: at - 1], f"{arguments[at - 1]} {left_over}", *arguments[at + size :]]
     return UsageError(said, hint=f"quote what has spaces: dhis2 {shlex.join(words)}")
+
+
+def _meant_otherwise(path: str, left_over: str, arguments: Sequence[str], verb: Verb) -> str | None:
+    """The line as it is meant where a word too many is no part of a name; None where it may be one.
+
+    That is a file where a body comes by `--from`, words to search for where a list takes a type and a filter, and a type
+    before what the verb takes without one.
+    """
+    at, size = _place(arguments, left_over)
+    taken = [param for param in verb.params if not param.option]
+    flags = {param.flag for param in verb.params if param.option}
+    if not at or len(taken) != 1:
+        return None
+    before, after = arguments[: at - 1], arguments[at + size :]
+    here = arguments[at - 1]
+    if "--from" in flags and "--body" in flags:
+        way = "--from" if left_over.endswith(_FILES) else "--body"
+        words = [here, way, left_over]
+    elif taken[0].complete == "types" and "--filter" in flags:
+        words = [here, "--filter", f"name:ilike:{left_over}"]
+    elif taken[0].complete != "types" and _is_type(here):
+        words = [left_over]
+    else:
+        return None
+    return f"dhis2 {shlex.join([*path.split(), *before, *words, *after])}"
+
+
+_FILES = (".json", ".json.gz", ".csv", ".xml", ".txt", ".geojson", ".zip")
+"""How the name of a file ends that may be a body."""
+
+
+def _is_type(word: str) -> bool:
+    """Is a word the plural of a type, as `visualizations` or `data-elements`?"""
+    folded = {name.replace("-", "").casefold() for family in FAMILIES.values() for name in family.names()}
+    return word.replace("-", "").casefold() in folded
 
 
 def _place(arguments: Sequence[str], text: str) -> tuple[int, int]:
