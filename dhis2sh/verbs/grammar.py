@@ -14,6 +14,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.main import get_command
 
+from dhis2sh import __version__
 from dhis2sh.dhis2.short_names import nearest_types
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import installed, manifest, nouns, options, plugin_catalogue
@@ -204,6 +205,10 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     Raises `UsageError` with the nearest known words.
     """
     leading, rest = manifest.options_apart(words)
+    if not rest and {"-h", "--help"} & set(leading):
+        return HelpText(manifest.root_help())
+    if not rest and "--version" in leading:
+        return HelpText(f"dhis2sh {__version__}")
     if not rest:
         raise UsageError("what to do?", hint="dhis2 --help")
     rest = nouns.meant(rest)

@@ -186,6 +186,17 @@ def test_u8_verbs_are_found_by_words(capsys: pytest.CaptureFixture[str]) -> None
     )
 
 
+@pytest.mark.parametrize("profile", [["-p", "sandbox"], ["--profile=sandbox"]])
+@pytest.mark.parametrize("asked", ["-h", "--help", "--version"])
+def test_help_and_version_are_there_behind_a_profile_too(
+    profile: list[str], asked: str, sandbox_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([asked]) == 0
+    wanted = capsys.readouterr().out
+    assert cli.run([*profile, asked]) == 0
+    assert capsys.readouterr().out == wanted
+
+
 @pytest.mark.parametrize("group", ["metadata attribute", "metadata package", "data aggregate", "metadata"])
 def test_words_that_are_no_verb_yet_show_their_help_with_a_profile_too(
     group: str, sandbox_home: Path, capsys: pytest.CaptureFixture[str]
