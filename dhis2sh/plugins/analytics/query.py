@@ -14,7 +14,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Doc, Refers, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 
 _CRITERIA = re.compile(r"(?:EQ|GT|GE|LT|LE):-?\d+(?:\.\d+)?(?:;(?:EQ|GT|GE|LT|LE):-?\d+(?:\.\d+)?)*")
 
@@ -33,10 +33,14 @@ _CRITERIA = re.compile(r"(?:EQ|GT|GE|LT|LE):-?\d+(?:\.\d+)?(?:;(?:EQ|GT|GE|LT|LE
 async def query(
     s: Session,
     dimensions: Annotated[
-        list[str], Doc("dx, pe, ou or another dimension: name=item;item, by UID, code or name; levels as LEVEL-2.")
+        list[str],
+        Doc("dx, pe, ou or another dimension: name=item;item, by UID, code or name; levels as LEVEL-2."),
+        Complete("dimensions"),
     ],
     *,
-    filter: Annotated[list[str], Doc("What is summed up over, written as dimensions are.")] = [],
+    filter: Annotated[
+        list[str], Doc("What is summed up over, written as dimensions are."), Complete("dimensions")
+    ] = [],
     aggregation_type: Annotated[Aggregation | None, Doc("In place of each item's own way of aggregating.")] = None,
     skip_rounding: Annotated[bool, Doc("All decimals.")] = False,
     no_names: Annotated[bool, Doc("Only identifiers, no column with the name beside each.")] = False,
