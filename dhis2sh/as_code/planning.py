@@ -125,6 +125,8 @@ class _Applying:
 
     async def plan(self) -> Plan:
         """Metadata first, what goes behind it, then settings and the data store, then apps."""
+        if (unknown := self._unknown()) is not None:  # a server fails on it before it says what else is wrong
+            return Plan(self._title, notes=told(self._found), blocked=unknown)
         writes_ = [await self._write(one) for one in self._found.objects]
         metadata = await self._metadata([write for write in writes_ if write.plural != ROUTES])
         routes = [self._alone(write) for write in writes_ if write.plural == ROUTES]
@@ -303,13 +305,18 @@ class _Applying:
                 f"{counted(len(self._secrets.missing), 'secret')} missing: {listed(self._secrets.missing, SHOWN)}; nothing was written",
                 hint="--secrets FILE with a line for each, as routes/UID/auth.password: 'value'",
             )
-        if self._found.unknown:
-            one = self._found.unknown[0]
-            return UsageError(
-                f"{one.type} [{one.uid}]: its {one.property} '{one.value}' is unknown to DHIS2 of this server; nothing was written",
-                hint=f"it knows {listed(one.known, 6)}",
-            )
         return None
+
+    def _unknown(self) -> UsageError | None:
+        """A value that the server's version does not have, and that nobody can translate."""
+        if not self._found.unknown:
+            return None
+        one, more = self._found.unknown[0], len(self._found.unknown) - 1
+        return UsageError(
+            f"{one.type} [{one.uid}]: its {one.property} '{one.value}' is unknown to DHIS2 of this server"
+            f"{f' (and {more:,} more)' if more else ''}; nothing was written",
+            hint=f"it knows {listed(one.known, 6)}; --without {one.type} brings the rest",
+        )
 
 
 @takes_back(NAME)

@@ -46,7 +46,8 @@ class Server:
     s: Session
     types: Mapping[str, Resource]
     newer: bool
-    job_types: frozenset[str] = frozenset()
+    job_types: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """Those that can be configured, with the names of their parameters."""
     groups: frozenset[str] = frozenset()
     all_groups: bool = False
     usernames: Mapping[str, str] | None = None
@@ -149,7 +150,8 @@ async def server_of(s: Session, scope: Scope) -> Server:
         scope: what matters of it.
     """
     types = await schema.types_of(s.client)
-    known = frozenset(await jobs.job_types(s)) if JOBS in scope.types else frozenset[str]()
+    kinds = await jobs.job_types(s) if JOBS in scope.types else {}
+    known = {kind: frozenset(one.name for one in parameters) for kind, parameters in kinds.items()}
     groups = frozenset(str(row["id"]) for row in await reading.all_of(s.client, GROUPS, fields="id"))
     whole = (await s.client.system.me()).may("ALL")
     found = Server(s, types, (await s.client.version()).newer_than_known, known, groups, whole)
