@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,6 +16,7 @@ from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import MANY, Stream, rows_of
 from dhis2sh.surfaces import commands, output
+from dhis2sh.surfaces.attempts import attempted_line
 from dhis2sh.surfaces.ipython import display, variables
 from dhis2sh.surfaces.ipython.lines import OF_VALUE
 from dhis2sh.surfaces.ipython.record import shown
@@ -102,7 +104,8 @@ class Lines:
         first, _, rest = text.strip().partition(" ")
         if first == "explain" and not _OF_EXPLAIN.match(rest.strip()):
             return self._explained(rest.strip())
-        understood = self._understood(text)
+        with attempted_line(_words(text), self._session):
+            understood = self._understood(text)
         if isinstance(understood, Text):
             return understood
         parts, invocation, pipeline = understood
@@ -318,6 +321,15 @@ async def _called(
     """A verb that stands as a stage."""
     verb, arguments, common = piped(name, rows, args, options)
     return await run(session, verb, arguments, common.consent())
+
+
+def _words(text: str) -> list[str]:
+    """The words of a line before its tail, as far as they can be told apart."""
+    head = split(text).head
+    try:
+        return shlex.split(head)
+    except ValueError:
+        return head.split()
 
 
 OVERVIEW = """\
