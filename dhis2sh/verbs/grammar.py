@@ -387,10 +387,13 @@ def _unquoted(path: str, left_over: str, arguments: Sequence[str], verb: Verb | 
     names stand side by side nobody knows which of them was cut: an example has the quotes.
     """
     said = f"{path} does not know what to do with '{left_over}'"
-    if verb is not None and arguments[-1:] == [left_over] and any(param.flag == "--value" for param in verb.params):
-        return UsageError(said, hint=f"--value {shlex.quote(left_over)}")
     taken = [param for param in verb.params if not param.option] if verb is not None else []
-    at, size = _place(arguments, left_over)
+    at, size = (len(arguments) - 1, 1) if arguments[-1:] == [left_over] else _place(arguments, left_over)
+    if verb is not None and at + size == len(arguments) and any(param.flag == "--value" for param in verb.params):
+        from dhis2sh.files import meant_json  # start-up: only where a line is wrong
+
+        value = meant_json(left_over) if left_over[:1] in {"{", "["} else left_over
+        return UsageError(said, hint=f"dhis2 {shlex.join([*path.split(), *arguments[:at], '--value', value])}")
     if verb is not None and (meant := _meant_otherwise(path, left_over, arguments, verb)) is not None:
         return UsageError(said, hint=meant)
     if not at or verb is None or len(taken) != 1:

@@ -35,7 +35,12 @@ BAD = [
     ("raw post maintenance lp.json --dry-run", 2, "try: dhis2 raw post maintenance --from lp.json --dry-run"),
     ("metadata update dataElements X --short-name B -p sandbox", 2, "--set shortName=B"),
     ("metadata update dataElements X --description=B -p sandbox", 2, "--set description=B"),
-    ("datastore set ns key 5", 2, "try: --value 5"),
+    ("datastore set ns key 5", 2, "try: dhis2 datastore set ns key --value 5"),
+    (
+        "datastore set ns key {a: 1, b: some text}",
+        2,
+        """dhis2 datastore set ns key --value '{"a": 1, "b": "some text"}'""",
+    ),
     ("metadata types bcg", 2, "dhis2 metadata types --help"),
     ("metadata list dataElemnts -p sandbox", 3, "dataElements"),
     ("metadata list dataElements --fitler a -p sandbox", 2, "--filter"),

@@ -8,6 +8,7 @@ from typing import Annotated
 from dhis2sh.analytics import geometries, items, pieces
 from dhis2sh.analytics.pull import Aggregation
 from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.dates import spelled
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.stream import Stream
@@ -68,6 +69,7 @@ async def query(
     for text in (measure_criteria, pre_aggregation_measure_criteria):
         if text is not None and not _CRITERIA.fullmatch(text):
             raise UsageError(f"'{text}' is no condition on numbers", hint="GE:10;LT:50, of EQ, GT, GE, LT and LE")
+    relative_period_date = None if relative_period_date is None else spelled(relative_period_date)
     if relative_period_date is not None and str(Period.parse(relative_period_date).type) != "Daily":
         raise UsageError(f"'{relative_period_date}' is no day", hint="days look like 2025-01-31")
     params: dict[str, Param | None] = {
