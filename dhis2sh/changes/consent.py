@@ -27,6 +27,16 @@ class Writing(Protocol):
         ...
 
     @property
+    def persons(self) -> bool:
+        """Does it tell what persons have?"""
+        ...
+
+    @property
+    def journaled(self) -> bool:
+        """Is what it writes kept in the journal of the session's profile?"""
+        ...
+
+    @property
     def apply(self) -> Callable[[Session, Plan], Awaitable[object]] | None:
         """What carries out a plan that has no writer."""
         ...
@@ -41,12 +51,14 @@ class Consent:
         yes: apply without asking.
         confirm: the name of the production profile, typed out.
         journal: write down what changes, so that it can be taken back (`dhis2sh.changes.journal`).
+        later: a yes may come in another call, as an agent's does: a plan that waits for one is no refused write.
     """
 
     dry_run: bool = False
     yes: bool = False
     confirm: str | None = None
     journal: bool = True
+    later: bool = False
 
 
 def production_of(session: Session, plan: Plan) -> str | None:
@@ -60,6 +72,13 @@ def production_of(session: Session, plan: Plan) -> str | None:
 def must_ask(verb: Writing, plan: Plan, consent: Consent) -> bool:
     """Does a plan wait for a yes that has not been given? What destroys, many objects at once, and what was only edited."""
     return bool(plan.steps) and not consent.yes and (verb.effect == "destroy" or len(plan.steps) > 1 or plan.asks)
+
+
+def is_shown(session: Session, verb: Writing, plan: Plan, consent: Consent) -> bool:
+    """Is a plan shown to somebody: by a dry run, or since it waits for a yes or a name?"""
+    return (
+        consent.dry_run or must_ask(verb, plan, consent) or production_of(session, plan) not in {None, consent.confirm}
+    )
 
 
 async def require_consent(session: Session, verb: Writing, plan: Plan, consent: Consent) -> None:

@@ -331,7 +331,8 @@ class Plan:
         local: True when nothing on a server changes (profiles, the sandbox's file).
         target: the profile whose server it changes, where that is not the session's.
         made_for: the session's profile when it was made: it is applied to no other.
-        undoes: the journal's entry that this plan takes back; `rest` the command that takes back what stays.
+        undoes: the journal's entry that this plan takes back, and `undone` which one that is, in words; `rest` the command
+            that takes back what stays.
         journal: whether what it changes is written down (`--no-journal`).
         asks: wants a yes even where it writes a single object: its user has not seen the change yet.
         names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.verbs.names.tell`).
@@ -351,6 +352,7 @@ class Plan:
     target: Profile | None = None
     made_for: Profile | None = None
     undoes: int | None = None
+    undone: str | None = None
     rest: str | None = None
     journal: bool = True
     asks: bool = False

@@ -39,7 +39,7 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
     Raises `Refused` where it refused the only part, `PartlyDone` where the rest was cut off, and network errors; the
     journal says how far it came.
     """
-    summary = WriteSummary(writer.what, note=_said(writer))
+    summary = WriteSummary(writer.what if plan.undone is None else f"undone {plan.undone}", note=_said(writer))
     sending = _Sending(s, writer, entry, summary, plan)
     try:
         for _, parts in groupby(writer.parts(), key=lambda part: part.stage):

@@ -156,5 +156,5 @@ async def marks(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
     changed = [change.before for change in journal.changes(entry.id) if change.written]
     before = [row for row in changed if row]
     if not before:
-        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing"))
     return await plan(s, [*before], mark=before[0].get("followup") is True, title=title)

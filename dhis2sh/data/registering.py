@@ -164,7 +164,7 @@ async def registered(s: Session, journal: Journal, entry: Entry, *, force: bool)
     opened = [change.before for change in changes if change.action == "delete" and change.before]
     made = [change.after for change in changes if change.action == "create" and change.after]
     if not (opened or made):
-        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing"))
     return await plan(s, opened or made, title, opening=bool(made), names={})
 
 

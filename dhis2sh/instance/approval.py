@@ -348,7 +348,7 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
     title = entry.undo_title
     kept = [change.before for change in journal.changes(entry.id) if change.written and change.before]
     if not kept:
-        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing"))
     changes = [change for change in journal.changes(entry.id) if change.before]
     named = {str((one.before or {})["unit"]): one.name.rpartition(", ")[0] for one in changes if one.name}
     found: list[Cell] = []

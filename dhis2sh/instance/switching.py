@@ -155,7 +155,7 @@ async def switched_back(s: Session, entry: Entry, all_: Sequence[Change]) -> Pla
     title = entry.undo_title
     changes = [change for change in all_ if change.written and change.uid]
     if not changes:
-        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing"))
     switch = _SWITCHES[changes[0].type]
     value = (changes[0].before or {}).get(switch.property)
     return await plan(s, switch, [str(change.uid) for change in changes], bool(value), title=title)

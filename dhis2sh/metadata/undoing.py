@@ -147,11 +147,7 @@ def _rest(entry: Entry, staying: Staying) -> str | None:
 
 def _what_then(journal: Journal, entry: Entry) -> str:
     """What to do where nothing could be taken back: with force, or the write before."""
-    before = (
-        f"; dhis2 undo {other.id}  takes back the write before"
-        for other in journal.entries()
-        if other.id < entry.id and other.undoable
-    )
+    before = (f"; dhis2 undo {other.id}  takes back the write before" for other in journal.before(entry))
     return f"dhis2 undo {entry.id} --force{next(before, '')}"
 
 
@@ -262,7 +258,7 @@ async def nothing(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
 
 
 def _refusal(entry: Entry) -> Refused:
-    return Refused(f"entry {entry.id} cannot be taken back: {entry.title}", hint="dhis2 journal list")
+    return Refused(f"entry {entry.id} cannot be taken back: {entry.title}")
 
 
 class Notes:

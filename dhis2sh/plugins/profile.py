@@ -118,6 +118,7 @@ async def verify(
 @verb(
     "profile add",
     effect="write",
+    journaled=False,
     examples=["dhis2 profile add play --url https://play.example.org --username admin"],
     left_out={"mcp": AGENTS},
 )
@@ -230,7 +231,11 @@ def _simple(action: Literal["update", "delete"], title: str, name: str, payload:
 
 
 @verb(
-    "profile use", effect="write", examples=["dhis2 profile use sandbox", "%profile use play"], left_out={"mcp": AGENTS}
+    "profile use",
+    effect="write",
+    journaled=False,
+    examples=["dhis2 profile use sandbox", "%profile use play"],
+    left_out={"mcp": AGENTS},
 )
 async def use(
     s: Session,
@@ -260,7 +265,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     return WriteSummary(f"profile '{name}' is active in {path}", updated=1)
 
 
-@verb("profile trust", effect="write", examples=["dhis2 profile trust"], left_out={"mcp": AGENTS})
+@verb("profile trust", effect="write", journaled=False, examples=["dhis2 profile trust"], left_out={"mcp": AGENTS})
 async def trust(s: Session) -> Plan:
     """Show the profiles that this folder brings along (.dhis2/profiles.toml), and use them once you agree.
 
@@ -277,7 +282,13 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     return WriteSummary(f"{file.path} is trusted", updated=1)
 
 
-@verb("profile rename", effect="write", examples=["dhis2 profile rename play demo"], left_out={"mcp": AGENTS})
+@verb(
+    "profile rename",
+    effect="write",
+    journaled=False,
+    examples=["dhis2 profile rename play demo"],
+    left_out={"mcp": AGENTS},
+)
 async def rename(s: Session, name: Name, new_name: Annotated[str, Doc("The new name.")]) -> Plan:
     """Give a profile another name."""
     profiles.get(name)
@@ -292,7 +303,13 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     return WriteSummary(f"profile '{old}' is now '{new}'", updated=1)
 
 
-@verb("profile remove", effect="destroy", examples=["dhis2 profile remove play"], left_out={"mcp": AGENTS})
+@verb(
+    "profile remove",
+    effect="destroy",
+    journaled=False,
+    examples=["dhis2 profile remove play"],
+    left_out={"mcp": AGENTS},
+)
 async def remove(s: Session, name: Name) -> Plan:
     """Take a profile and its secret away."""
     if profiles.is_sandbox(name):
@@ -321,7 +338,7 @@ def _named(s: Session, name: str | None) -> profiles.Profile:
     return profile
 
 
-@verb("profile login", effect="write", examples=["dhis2 profile login play"], left_out={"mcp": AGENTS})
+@verb("profile login", effect="write", journaled=False, examples=["dhis2 profile login play"], left_out={"mcp": AGENTS})
 async def login(
     s: Session,
     name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
@@ -356,7 +373,9 @@ async def _bind_again(s: Session, profile: profiles.Profile) -> None:
         await s.use(profile.name)
 
 
-@verb("profile logout", effect="write", examples=["dhis2 profile logout play"], left_out={"mcp": AGENTS})
+@verb(
+    "profile logout", effect="write", journaled=False, examples=["dhis2 profile logout play"], left_out={"mcp": AGENTS}
+)
 async def logout(
     s: Session,
     name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
@@ -379,6 +398,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 @verb(
     "profile bootstrap",
     effect="write",
+    journaled=False,
     examples=["dhis2 profile bootstrap play --url https://play.example.org --username admin"],
     left_out={"mcp": AGENTS},
 )
