@@ -311,6 +311,10 @@ async def _compare_type(
     bodies, met = said.bundle.objects.get(plural, {}), set[str]()
     if plural == GROUPS and server.usernames is not None:
         documents = {uid: _with_members(server.usernames, one, bodies[uid], found) for uid, one in documents.items()}
+    if server.has_role is not None and server.usernames is not None:
+        documents = {
+            uid: _with_people(server.usernames, plural, one, bodies[uid], found) for uid, one in documents.items()
+        }
     async for page in server.pages(plural):
         for raw, clean in page:
             uid = str(raw["id"])
@@ -354,8 +358,26 @@ def _with_members(usernames: Mapping[str, str], document: Document, body: JsonOb
     if unknown := [name for name in names if name not in known]:
         found.notes.append(f"left out of {label(body)}: no such account on this server: {listed(unknown, SHOWN)}")
     body[members.USERS] = [name for name in names if name in known]
-    value = {name: item for name, item in document.value.items() if name != members.USERS}
-    return Document(document.where, value, document.lines)
+    return members.without(document)
+
+
+def _with_people(
+    usernames: Mapping[str, str], plural: str, document: Document, body: JsonObject, found: Comparison
+) -> Document:
+    """A snapshot's object, its people set aside: those with an account become part of what is said."""
+    plain, people = members.apart(document, plural)
+    known = {*usernames.values()}
+    has_role, shared = people.get(members.USERS), people.get(members.SHARING)
+    names = [str(name) for name in has_role] if isinstance(has_role, list) else []
+    access = shared if isinstance(shared, dict) else {}
+    if unknown := [name for name in dict.fromkeys([*names, *access]) if name not in known]:
+        found.notes.append(f"left out of {label(body)}: no such account on this server: {listed(unknown, SHOWN)}")
+    if isinstance(has_role, list):
+        body[members.USERS] = [name for name in names if name in known]
+    sharing, kept = body.get(members.SHARING), {name: row for name, row in access.items() if name in known}
+    if isinstance(sharing, dict) and kept:
+        body[members.SHARING] = {**sharing, members.USERS: kept}
+    return plain
 
 
 def stamp_of(raw: Row) -> tuple[str | None, str | None]:
@@ -386,7 +408,7 @@ def differences(
     found: dict[str, tuple[JsonValue, JsonValue]] = {}
     for name in sorted({*there, *said}):
         before, after = there.get(name), said.get(name)
-        if name == "sharing" or (plural, name) == (GROUPS, members.USERS):
+        if name == "sharing" or (plural, name) in {(GROUPS, members.USERS), (members.ROLES, members.USERS)}:
             if after is not None and before != after:
                 found[name] = (before, after)
         elif name not in said and (nothing(before) or (source is not None and name not in source.properties)):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.as_code import members
 from dhis2sh.as_code.clean import JOBS, adapted, is_managed, shared_without, sorted_keys, strangers
-from dhis2sh.as_code.scope import GROUPS, MEMBERS
+from dhis2sh.as_code.scope import GROUPS, MEMBERS, PEOPLE
 from dhis2sh.as_code.secret import hidden
 from dhis2sh.client import reading, schema
 from dhis2sh.dhis2.as_code import is_state
@@ -52,6 +52,8 @@ class Server:
     all_groups: bool = False
     usernames: Mapping[str, str] | None = None
     """By UID, where files say who belongs to groups."""
+    has_role: Mapping[str, Sequence[str]] | None = None
+    """Usernames by the UID of a role, where a snapshot says what single people have."""
     gone: Counter[str] = field(default_factory=Counter[str])
     """Groups that are gone and that sharing still names, with the number of objects: no file says them."""
     closed: list[str] = field(default_factory=list[str])
@@ -68,6 +70,11 @@ class Server:
                 if plural == GROUPS and self.usernames is not None:
                     for uid, body in clean.items():
                         body[members.USERS] = members.named(some[uid], self.usernames)
+                if self.has_role is not None and self.usernames is not None:
+                    for uid, body in clean.items():
+                        members.sharing_with(body, some[uid], self.usernames)
+                        if plural == members.ROLES:
+                            body[members.USERS] = [*self.has_role.get(uid, ())]
                 yield [(raw, clean[uid]) for uid, raw in some.items()]
 
     def _plain(self, row: Row) -> Row:
@@ -155,6 +162,8 @@ async def server_of(s: Session, scope: Scope) -> Server:
     groups = frozenset(str(row["id"]) for row in await reading.all_of(s.client, GROUPS, fields="id"))
     whole = (await s.client.system.me()).may("ALL")
     found = Server(s, types, (await s.client.version()).newer_than_known, known, groups, whole)
-    if MEMBERS in scope.also:
+    if MEMBERS in scope.also or PEOPLE in scope.also:
         found.usernames = await members.people(s)
+    if PEOPLE in scope.also:
+        found.has_role = await members.of_roles(s)
     return found
