@@ -128,12 +128,17 @@ class _Pairing:
         """By UID, code and names that are unique; then by those that are not, and what is part of what they found."""
         found = self._fit({})
         if "name" not in self.by:
-            return found
+            self.doubts += map(str, found.doubts)
+            return self._sure(found)
         if given := self._by_name(found):
             found = self._fit(given)
         for plural in self.source.objects:
             if plural in PART_OF and plural not in MADE_BY_SERVER:
                 self.doubts += [_several(plural, *pair) for pair in self._same_names(plural, found)]
+        return self._sure(found)
+
+    def _sure(self, found: Mapped) -> Mapped:
+        """What was found. Raises `UsageError` where anything is in doubt."""
         if self.doubts:
             more = f" (and {len(self.doubts) - SHOWN:,} more)" if len(self.doubts) > SHOWN else ""
             raise UsageError(

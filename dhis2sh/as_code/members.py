@@ -60,8 +60,10 @@ def access_of(sharing: JsonObject, before: JsonObject | None, usernames: Mapping
     uids = {name: uid for uid, name in usernames.items()}
     wanted = cast("Mapping[str, JsonObject]", sharing.get(USERS) or {})
     there = cast("JsonObject", (before or {}).get(USERS) or {})
-    kept: JsonObject = {uid: row for uid, row in there.items() if uid not in usernames}
-    return kept | {uids[name]: {"id": uids[name], "access": row.get("access")} for name, row in wanted.items()}
+    found: JsonObject = {uid: row for uid, row in there.items() if uid not in usernames}
+    for name, row in wanted.items():
+        found[uids[name]] = {"id": uids[name], "access": row.get("access")}
+    return found
 
 
 def apart(document: Document, plural: str) -> tuple[Document, JsonObject]:
