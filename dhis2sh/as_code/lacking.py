@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.as_code.clean import JOBS
 from dhis2sh.client import reading
 from dhis2sh.client.authorities import descriptions
+from dhis2sh.dhis2.authorities import lacks
 from dhis2sh.dhis2.references import label
 from dhis2sh.instance.routes import SIGN_INS
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 ROLES, ROUTES = "userRoles", "routes"
+LEFT_OUT = "left out of roles: authorities that this version does not have"
+KEPT = "kept in roles: authorities that the version of the directory does not have"
 OF_DHIS2 = "F_"
 """How the authorities begin that DHIS2 itself has; others are those of apps, which an apply may install."""
 
@@ -33,6 +36,7 @@ class Lacking:
         sign_ins: those of routes that it lacks.
         authorities: those that it has; None where nothing is looked at.
         held: the authorities that each of its roles gives, by UID: what is there stays.
+        source: the minor version that the directory is of.
         left: what was left out, by name, under the words for its kind.
     """
 
@@ -41,6 +45,7 @@ class Lacking:
     sign_ins: frozenset[str] = frozenset()
     authorities: frozenset[str] | None = None
     held: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    source: int = 0
     left: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     def notes(self) -> list[str]:
@@ -82,17 +87,18 @@ class Lacking:
         return None
 
     def _role(self, body: JsonObject) -> JsonObject:
-        given = body.get("authorities")
+        given = body.get("authorities") or []
         if self.authorities is None or not isinstance(given, list):
             return body
-        known = self.authorities | self.held.get(str(body.get("id")), frozenset())
-        lost = [str(one) for one in given if str(one).startswith(OF_DHIS2) and one not in known]
-        if not lost:
+        held = self.held.get(str(body.get("id")), frozenset())
+        lost = [str(one) for one in given if str(one).startswith(OF_DHIS2) and one not in self.authorities | held]
+        kept = sorted(one for one in held if one not in given and lacks(self.source, one))
+        for words, some in ((LEFT_OUT, lost), (KEPT, kept)):
+            if some:
+                self._note(words, f"{_named(body)}: {', '.join(some)}")
+        rest: list[JsonValue] = [*(one for one in given if one not in lost), *kept]
+        if not lost and not kept:
             return body
-        self._note(
-            "left out of roles: authorities that this version does not have", f"{_named(body)}: {', '.join(lost)}"
-        )
-        rest: list[JsonValue] = [one for one in given if one not in lost]
         return {**body, "authorities": rest} if rest else _without(body, "authorities")
 
     def _note(self, kind: str, what: str) -> None:
@@ -122,6 +128,7 @@ async def lacking_of(server: Server, scope: Scope) -> Lacking:
         known = server.types[JOBS].properties["jobType"].constants
         found.known_jobs = frozenset() if server.newer else frozenset(known)
     if ROLES in scope.types:
+        found.source = int(minor) if (minor := scope.version.partition(".")[2]).isdigit() else 0
         found.authorities = frozenset(await descriptions(server.s.client))
         rows = await reading.all_of(server.s.client, ROLES, fields="id,authorities")
         found.held = {str(row["id"]): _given(row) for row in rows}

@@ -133,6 +133,27 @@ async def test_jobs_sign_ins_and_authorities_of_other_versions_are_left_out_by_n
         assert list(plan.steps) == []
 
 
+async def test_a_role_keeps_the_authorities_that_only_its_own_version_has():
+    """The Superuser of a 2.43 has `F_CATEGORY_MERGE`; that of a 2.42 cannot have it, and an apply takes nothing away."""
+    async with server("2.42") as source, server("2.43") as target:
+        for s, more in ((source, ["F_MAP_EXTERNAL"]), (target, ["F_CATEGORY_MERGE", "F_EXPORT_DATA"])):
+            role = {"id": "roleClerks1", "name": "Clerks", "authorities": ["F_DATAVALUE_ADD", *more]}
+            with effect_scope("write"):
+                await s.client.post("userRoles", role)
+        await pull(source, types=["userRoles"])
+        (row,) = [row for row in await rows(target) if row["id"] == "roleClerks1"]
+        assert row["after"] == ["F_CATEGORY_MERGE", "F_DATAVALUE_ADD"]
+        plan = await planned(target, "instance apply", directory=D)
+        kept = "kept in roles: authorities that the version of the directory does not have: Clerks [roleClerks1]: F_CATEGORY_MERGE"
+        assert kept in plan.notes
+        await do(target, "instance apply", directory=D)
+        assert await rows(target) == []
+        (role,) = await call(
+            target, "metadata list", type="userRoles", filter=["id:eq:roleClerks1"], fields="authorities"
+        )
+        assert sorted(role["authorities"]) == ["F_CATEGORY_MERGE", "F_DATAVALUE_ADD"]
+
+
 async def test_parameters_of_jobs_of_other_versions_are_left_out_by_name(monkeypatch: pytest.MonkeyPatch):
     """Recorded (maintenance, jobTypes): a `META_DATA_SYNC` of 2.41 has two parameters more."""
     async with server("2.41") as source, server("2.42") as target:
