@@ -13,7 +13,7 @@ from dhis2sh.as_code import members
 from dhis2sh.as_code.checking import check
 from dhis2sh.as_code.clean import NOT_KEPT, adapted, shared_without, sorted_keys, strangers
 from dhis2sh.as_code.counterparts import under
-from dhis2sh.as_code.lacking import lacking_of
+from dhis2sh.as_code.lacking import completed, lacking_of
 from dhis2sh.as_code.scope import APPS, GROUPS, SETTINGS, STORE
 from dhis2sh.as_code.secret import hidden, open_ones
 from dhis2sh.as_code.server import Server, entry
@@ -238,7 +238,7 @@ async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Compa
             continue
         had = {uid: _had(lacking, plural, document) for uid, document in documents.items()}
         documents = {uid: document for uid, document in had.items() if document is not None}
-        await _compare_type(server, plural, documents, source.get(plural), groups, found)
+        await _compare_type(server, plural, documents, source, groups, found)
     server.s.person.progress("compare", len(folder.scope.types), len(folder.scope.types))
     if SETTINGS in folder.scope.also and (settings := folder.settings()) is not None:
         await _compare_settings(server, settings, folder.scope.version, found)
@@ -300,10 +300,11 @@ async def _compare_type(
     server: Server,
     plural: str,
     documents: Mapping[str, Document],
-    source: Resource | None,
+    origin: Mapping[str, Resource],
     groups: Collection[str],
     found: Comparison,
 ) -> None:
+    source = origin.get(plural)
     values = [_known(server, plural, document.value, groups, found) for document in documents.values()]
     said: Adapted = adapted(plural, values, server.types, newer=server.newer)
     found.changes += said.changes
@@ -329,6 +330,8 @@ async def _compare_type(
                 found.same += 1
                 continue
             check(plural, documents[uid])
+            if origin is not server.types:
+                bodies[uid] = completed(bodies[uid], clean, server.types[plural], server.types, origin)
             names = differences(plural, clean, bodies[uid], server.types, source)
             if names:
                 found.objects.append(_object(plural, documents[uid], bodies[uid], raw, names))

@@ -17,6 +17,7 @@ from dhis2sh.instance.routes import SIGN_INS
 if TYPE_CHECKING:
     from dhis2sh.as_code.scope import Scope
     from dhis2sh.as_code.server import Server
+    from dhis2sh.models.facts import Resource
     from dhis2sh.types import JsonObject, JsonValue
 
 ROLES, ROUTES = "userRoles", "routes"
@@ -111,6 +112,47 @@ def _named(body: JsonObject) -> str:
 
 def _without(body: JsonObject, name: str) -> JsonObject:
     return {key: value for key, value in body.items() if key != name}
+
+
+def completed(
+    said: JsonObject,
+    there: JsonObject,
+    resource: Resource,
+    types: Mapping[str, Resource],
+    origin: Mapping[str, Resource],
+) -> JsonObject:
+    """An object as a directory of another version says it, with what of its embedded rows that version cannot say.
+
+    Parameters:
+        said, there: the object as the directory and as the server has it; rows are the same by their UID.
+        resource: its type on the server, `types` all of them; origin: the types of the directory's version.
+    """
+    found = dict(said)
+    for name, value in said.items():
+        prop = resource.properties.get(name)
+        inner, old = types.get((prop and prop.target) or ""), origin.get((prop and prop.target) or "")
+        if inner is None or old is None or name not in there:
+            continue
+        before = there[name]
+        if isinstance(value, dict) and isinstance(before, dict):
+            found[name] = _row(value, before, inner, types, origin)
+        elif isinstance(value, list) and isinstance(before, list):
+            rows = {str(row["id"]): row for row in before if isinstance(row, dict) and "id" in row}
+            found[name] = [
+                _row(row, rows[str(row["id"])], inner, types, origin)
+                if isinstance(row, dict) and str(row.get("id")) in rows
+                else row
+                for row in value
+            ]
+    return found
+
+
+def _row(
+    said: JsonObject, there: JsonObject, inner: Resource, types: Mapping[str, Resource], origin: Mapping[str, Resource]
+) -> JsonObject:
+    known = origin[inner.plural].properties
+    kept: JsonObject = {name: value for name, value in there.items() if name not in said and name not in known}
+    return completed(said, there, inner, types, origin) | kept
 
 
 async def lacking_of(server: Server, scope: Scope) -> Lacking:

@@ -171,6 +171,43 @@ async def test_parameters_of_jobs_of_other_versions_are_left_out_by_name(monkeyp
         assert await rows(target) == []
 
 
+async def test_what_an_embedded_row_has_that_the_other_version_cannot_say_stays():
+    """`skipIndividualAnalytics` of a program's attributes is of 2.42 alone."""
+    attribute = {
+        "id": "teaNumber01",
+        "name": "Age",
+        "shortName": "Age",
+        "valueType": "NUMBER",
+        "aggregationType": "NONE",
+    }
+    row = {"id": "pteaRow0001", "trackedEntityAttribute": {"id": "teaNumber01"}}
+    kind = {"id": "tetPerson01", "name": "Person", "shortName": "Person"}
+    program = {
+        "id": "prVisits001", "name": "Visits", "shortName": "Visits", "programType": "WITH_REGISTRATION",
+        "trackedEntityType": {"id": "tetPerson01"},
+    }  # fmt: skip
+    async with server("2.43") as source, server("2.42") as target:
+        for s, more in ((source, {}), (target, {"skipIndividualAnalytics": True})):
+            body = {
+                "trackedEntityAttributes": [attribute], "trackedEntityTypes": [kind],
+                "programs": [{**program, "programTrackedEntityAttributes": [{**row, **more}]}],
+            }  # fmt: skip
+            with effect_scope("write"):
+                await s.client.post("metadata", body)
+        await pull(source, types=["programs"])
+        assert await rows(target) == []
+        (path,) = of("programs")
+        edit(path, "name: Visits", "name: Calls")
+        edit(path, "mandatory: false", "mandatory: true")
+        assert {row["property"] for row in await rows(target)} == {"name", "programTrackedEntityAttributes"}
+        await do(target, "instance apply", directory=D)
+        found = await target.client.get_object(
+            "programs/prVisits001", {"fields": "programTrackedEntityAttributes[:all]"}
+        )
+        (one,) = found["programTrackedEntityAttributes"]
+        assert (one["mandatory"], one["skipIndividualAnalytics"]) == (True, True)
+
+
 async def test_types_of_other_versions_are_left_out_by_name(monkeypatch: pytest.MonkeyPatch):
     async with server("2.42") as source, server("2.43") as target:
         dashboard = (await do(source, "metadata create", type="dashboards", set=["name=Board"])).uids[0]
