@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.as_code.yaml_text import Document
 from dhis2sh.client import reading
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Forbidden, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,18 @@ USERS, ROLES, SHARING = "users", "userRoles", "sharing"
 
 async def people(s: Session) -> dict[str, str]:
     """The usernames of a server's accounts by UID."""
-    rows = await reading.all_of(s.client, USERS, fields="id,username")
+    rows = await _accounts(s, "id,username")
     return {str(row["id"]): str(row["username"]) for row in rows if row.get("username")}
+
+
+async def _accounts(s: Session, fields: str) -> list[Row]:
+    """All accounts. Raises `Forbidden` with the way around it."""
+    try:
+        return await reading.all_of(s.client, USERS, fields=fields)
+    except Forbidden as error:
+        error.message = f"{USERS}: {error.message}"
+        error.hint = "--without members leaves people out; or sign in as somebody who may list accounts"
+        raise
 
 
 def named(group: Row, usernames: Mapping[str, str]) -> list[JsonValue]:
@@ -35,7 +45,7 @@ def named(group: Row, usernames: Mapping[str, str]) -> list[JsonValue]:
 async def of_roles(s: Session) -> dict[str, list[str]]:
     """Who has each role, by its UID: usernames in order."""
     found: dict[str, list[str]] = {}
-    for row in await reading.all_of(s.client, USERS, fields=f"username,{ROLES}[id]"):
+    for row in await _accounts(s, f"username,{ROLES}[id]"):
         for role in cast("list[JsonObject]", row.get(ROLES) or []):
             found.setdefault(str(role["id"]), []).append(str(row.get("username")))
     return {uid: sorted(names) for uid, names in found.items()}

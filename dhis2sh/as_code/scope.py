@@ -147,6 +147,11 @@ def with_people(about: Scope) -> Scope:
     return replace(about, also=(*(kind for kind in about.also if kind != MEMBERS), *members, PEOPLE))
 
 
+def without_people(about: Scope) -> Scope:
+    """The same without it, and without who belongs to groups."""
+    return replace(about, also=tuple(kind for kind in about.also if kind not in {MEMBERS, PEOPLE}))
+
+
 def _with_groups(chosen: set[str]) -> set[str]:
     """Members stand in the files of their groups."""
     return chosen | {GROUPS} if MEMBERS in chosen else chosen

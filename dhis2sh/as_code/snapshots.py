@@ -31,11 +31,11 @@ from dhis2sh.as_code.compared import (
     source_of,
     stamp_of,
 )
-from dhis2sh.as_code.scope import GROUPS, MEMBERS, PEOPLE, Scope, wanted, with_people
+from dhis2sh.as_code.scope import GROUPS, MEMBERS, PEOPLE, Scope, wanted, with_people, without_people
 from dhis2sh.as_code.server import Server, entry, server_of
 from dhis2sh.as_code.yaml_text import Document
 from dhis2sh.dhis2.references import label
-from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.errors import Forbidden, NotFound, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -175,7 +175,14 @@ async def take(s: Session, name: str | None, words: Sequence[str], without: Sequ
     about = await wanted(s, words, without)
     if MEMBERS not in ",".join(without).split(","):
         about = with_people(about)
-    server = await server_of(s, about)
+    try:
+        server = await server_of(s, about)
+    except Forbidden:
+        if PEOPLE not in about.also:
+            raise
+        about = without_people(about)
+        server = await server_of(s, about)
+        s.person.warn("you may not list accounts: who belongs to groups, has roles and shares is not in it")
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     row = SnapshotRow(
         name=name, taken=moment.isoformat(timespec="milliseconds"), server=s.profile.url or "", version=str(await s.client.version()),

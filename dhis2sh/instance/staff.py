@@ -108,9 +108,10 @@ async def read(
     columns = columns_of(rows)
     people = [{columns[key]: value for key, value in row.items() if value not in (None, "")} for row in rows]
     like = await _template(s, template) if template else {}
-    taken = await _taken(s, [str(one.get("username") or "") for one in people])
+    taken, codes = await _taken(s, [str(one.get("username") or "") for one in people])
     faults = _Faults(first)
     _check(people, like, faults, taken, invited=invited)
+    _check_codes(people, faults, taken, codes)
     uids = await _named(s, people, faults)
     faults.raise_()
     new = [one for one in people if str(one["username"]).lower() not in taken]
@@ -160,11 +161,12 @@ async def _template(s: Session, uid: str) -> JsonObject:
     return {name: found[name] for name in REFERRED if found.get(name)}
 
 
-async def _taken(s: Session, usernames: Iterable[str]) -> set[str]:
-    """Usernames that are there already, in small letters: a server holds `Anna` and `anna` for the same."""
+async def _taken(s: Session, usernames: Iterable[str]) -> tuple[set[str], dict[str, str]]:
+    """Usernames that are there already, in small letters, as a server holds `Anna` and `anna` for the same; and whose code is which."""
     wanted = {name.lower() for name in usernames if name}
-    rows = await reading.all_of(s.client, USERS, fields="id,username")
-    return {name for row in rows if (name := str(row.get("username")).lower()) in wanted}
+    rows = await reading.all_of(s.client, USERS, fields="id,username,code")
+    there = {name for row in rows if (name := str(row.get("username")).lower()) in wanted}
+    return there, {str(row["code"]): str(row.get("username")) for row in rows if row.get("code")}
 
 
 @dataclass(slots=True)
@@ -231,6 +233,21 @@ def _check(
             faults.add(at, "no role")
         if (password := one.get("password")) and (why := weak(str(password))):
             faults.add(at, f"the password {why}")
+
+
+def _check_codes(
+    people: Sequence[Mapping[str, object]], faults: _Faults, taken: Container[str], codes: Mapping[str, str]
+) -> None:
+    """No two accounts have one code (E5003)."""
+    seen: dict[str, int] = {}
+    for at, one in enumerate(people):
+        code = str(one.get("code") or "").strip()
+        if not code or str(one.get("username") or "").lower() in taken:
+            continue
+        if (before := seen.setdefault(code, at)) != at:
+            faults.add(at, f"the code {code} is in row {before + faults.first} too")
+        if code in codes:
+            faults.add(at, f"the code {code} is that of {codes[code]}")
 
 
 def _valid(username: str) -> bool:

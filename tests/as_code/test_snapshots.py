@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.client import reading
+from dhis2sh.client.protocol import Requests
 from dhis2sh.client.requests import effect_scope
-from dhis2sh.errors import CheckFailed, NotFound, UsageError
+from dhis2sh.errors import CheckFailed, Forbidden, NotFound, UsageError
 from dhis2sh.session import Session
+from dhis2sh.types import Row
 from tests.metadata.calls import call, do, planned
 
 TYPES = ["dataElements", "constants", "settings", "dataStore"]
@@ -184,3 +187,25 @@ async def roles_of(s: Session) -> dict[str, str]:
     return {
         row["name"]: row["id"] for row in (await call(s, "metadata list", type="userRoles", fields="id,name")).plain()
     }
+
+
+async def test_who_may_not_list_accounts_takes_a_snapshot_without_people(
+    small: Session, monkeypatch: pytest.MonkeyPatch
+):
+    await with_people(small)
+    await call(small, "snapshot take", name="monday", types=["constants"])
+    real, said = reading.all_of, list[str]()
+
+    async def some(client: Requests, plural: str, *args: object, **how: object) -> list[Row]:
+        if plural == "users":
+            raise Forbidden("You don't have the proper permissions to read objects of this type.", code="E1006")
+        return await real(client, plural, *args, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(reading, "all_of", some)
+    monkeypatch.setattr(small.person, "warn", said.append)
+    await call(small, "snapshot take", name="bare", types=["constants"])
+    assert said == ["you may not list accounts: who belongs to groups, has roles and shares is not in it"]
+    assert await diff(small, before="bare") == []
+    with pytest.raises(Forbidden) as error:
+        await diff(small, before="monday")
+    assert str(error.value.hint).startswith("--without members leaves people out")

@@ -107,6 +107,22 @@ async def test_every_fault_of_every_row_is_told_once_in_the_same_words(s: Sessio
     assert not Path("new.csv").exists()
 
 
+async def test_a_code_twice_or_taken_is_a_fault(s: Session):
+    (admin,) = await call(s, "metadata list", type="users", filter=["username:eq:admin"], fields="id")
+    await do(s, "metadata update", type="users", uid=admin["id"], set=["code=C1"])
+    rows = [
+        ("anna", "Anna", "K", "Superuser", "C1"),
+        ("benk", "Ben", "K", "Superuser", "C2"),
+        ("carl", "C", "K", "Superuser", "C2"),
+    ]
+    file = sheet(*rows, head=("Username", "First name", "Surname", "Role", "Code"))
+    with pytest.raises(UsageError) as told:
+        await planned(s, "user import", file=file, passwords=Path("new.csv"))
+    assert (
+        str(told.value) == "the sheet is wrong: row 2: the code C1 is that of admin; row 4: the code C2 is in row 3 too"
+    )
+
+
 async def test_one_account_has_no_rows(s: Session):
     with pytest.raises(UsageError) as told:
         await planned(s, "user create", username="-x", first_name="C", surname="D", passwords=Path("new.csv"))
