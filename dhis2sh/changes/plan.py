@@ -243,6 +243,15 @@ class PartDone:
     failures: Sequence[Row] = ()
     envelope: JsonObject | None = None
 
+    def beside(self, other: PartDone) -> PartDone:
+        """What came of both of two halves of a part."""
+        return PartDone(
+            [*self.done, *other.done], {**self.refused, **other.refused}, {**self.became, **other.became},
+            {**self.found, **other.found}, [*self.untouched, *other.untouched], self.created + other.created,
+            self.updated + other.updated, self.deleted + other.deleted, self.ignored + other.ignored,
+            [*self.uids, *other.uids], [*self.failures, *other.failures], other.envelope or self.envelope,
+        )  # fmt: skip
+
 
 class Writer(Protocol):
     """One kind of write; an instance holds what one plan sends."""
