@@ -128,6 +128,7 @@ def together(title: str, plans: Sequence[Plan], kind: type[Together], what: str)
     return Plan(
         title, steps, notes=notes, writer=writer, report=report, blocked=blocked, asks=any(plan.asks for plan in plans),
         names={uid: name for plan in plans for uid, name in plan.names.items()},
+        left_out=[row for plan in plans for row in plan.left_out],
     )  # fmt: skip
 
 

@@ -131,7 +131,9 @@ async def test_nobody_locks_themselves_or_everybody_out(s: Session):
 async def test_disabling_is_taken_back_and_what_is_so_already_is_said(s: Session):
     await do(s, "user import", file=sheet(ANNA, BEN), passwords=Path("new.csv"))
     assert (await do(s, "user disable", users=["anna", "benk"])).updated == 2
-    assert (await planned(s, "user disable", users=["anna"])).notes == ["1 user already disabled"]
+    again = await planned(s, "user disable", users=["anna"])
+    assert again.notes == ["1 user already disabled"]
+    assert [(row["name"], row["reason"]) for row in again.left_out] == [("anna", "already disabled")]
     await do(s, "undo")
     assert [row["disabled"] for row in (await accounts(s)).values()] == [False, False, False]
 
