@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading, schema
 from dhis2sh.client.limits import gather_bounded
-from dhis2sh.dhis2.dates import moment
+from dhis2sh.dhis2 import dates
 from dhis2sh.dhis2.intervals import iso_in
 from dhis2sh.dhis2.properties import MADE_BY, SAVED_BY
 from dhis2sh.errors import Forbidden, UsageError
@@ -108,6 +108,11 @@ OF_PERSONS = frozenset({"relationships", "trackedEntityInstances"})
 """Types up to 2.41 that are no metadata: their addresses are the old tracker's, and want an entity or a unit."""
 
 
+async def since_on(s: Session, text: str) -> str:
+    """A moment as `dates.since` reads it, by the server's clock where it depends on what time it is. Raises `UsageError`."""
+    return dates.since(text, await s.client.system.now() if dates.is_spoken(text) else None)
+
+
 async def of_metadata(s: Session, since: str, user: str | None, types: Sequence[str]) -> AsyncGenerator[list[Row]]:
     """Objects whose last change is not older than a moment, a type at a time.
 
@@ -121,9 +126,7 @@ async def of_metadata(s: Session, since: str, user: str | None, types: Sequence[
     Raises `UsageError` for what is no moment, and for a type that does not say who changed it; `Forbidden` for one that was
     asked for.
     """
-    wanted = moment(since)
-    if wanted is None:
-        raise UsageError(f"'{since}' is no date", hint="2026-11-01, or 2026-11-01T08:00")
+    wanted = await since_on(s, since)
     resources = await schema.resources_of(s.client)
     chosen = [
         name for name, resource in sorted(resources.items())

@@ -15,7 +15,7 @@ from dhis2sh.types import Row
 from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 
-Since = Annotated[str, Doc("Not older than this: 2026-11-01, or 2026-11-01T08:00.")]
+Since = Annotated[str, Doc("Not older than this: 2026-11-01, 2026-11-01T08:00, today, yesterday, 7d.")]
 Types = Annotated[list[str], Doc("Only these types; may be repeated."), Complete("types")]
 PERSONS = "a change log has values of persons"
 
@@ -68,7 +68,8 @@ async def approvals(
 
     API source: `GET /api/audits/dataApproval`.
     """
-    params: dict[str, Param] = {"wf": workflow, "ou": org_unit, "startDate": since, "endDate": until}
+    first, last = [None if text is None else (await audits.since_on(s, text))[:10] for text in (since, until)]
+    params: dict[str, Param] = {"wf": workflow, "ou": org_unit, "startDate": first, "endDate": last}
     return Stream(audits.of_approvals(s, params), columns=audits.APPROVAL_COLUMNS)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import AGAIN, Plan
 from dhis2sh.client.authorities import descriptions
+from dhis2sh.dhis2.dates import span_of_days
 from dhis2sh.instance import accounts, people, staff, switching
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
@@ -85,7 +86,7 @@ async def inactive(
 
     API source: `GET /api/users`; a server's own `inactiveMonths` leaves out who never signed in.
     """
-    quiet = await people.inactive(s, people.days_of(time), dt.datetime.now(dt.UTC).date())
+    quiet = await people.inactive(s, span_of_days(time), dt.datetime.now(dt.UTC).date())
     rows = [row for row in quiet.rows if disabled or not row["disabled"]]
     if quiet.young:
         s.person.note(f"{quiet.young:,} accounts younger than that, never used, are left out")

@@ -58,7 +58,7 @@ FOLDERS = "folders"
 @dataclass(frozen=True, slots=True)
 class Complete:
     """Names what completes a parameter: `types`, `profiles`, `fields`, `filter`, `uids`, `verbs`, `files`, `folders`,
-    `files-or-profiles`."""
+    `files-or-profiles`, `dimensions` of analytics; `uids:maps,dashboards` are of these types alone."""
 
     what: str
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, cast
 import typer
 from typer.main import get_command
 
+from dhis2sh import __version__
 from dhis2sh.dhis2.short_names import nearest_types
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.verbs import installed, manifest, nouns, options, plugin_catalogue
@@ -204,6 +205,10 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     Raises `UsageError` with the nearest known words.
     """
     leading, rest = manifest.options_apart(words)
+    if not rest and {"-h", "--help"} & set(leading):
+        return HelpText(manifest.root_help())
+    if not rest and "--version" in leading:
+        return HelpText(f"dhis2sh {__version__}")
     if not rest:
         raise UsageError("what to do?", hint="dhis2 --help")
     rest = nouns.meant(rest)
@@ -382,15 +387,55 @@ def _unquoted(path: str, left_over: str, arguments: Sequence[str], verb: Verb | 
     names stand side by side nobody knows which of them was cut: an example has the quotes.
     """
     said = f"{path} does not know what to do with '{left_over}'"
-    if verb is not None and arguments[-1:] == [left_over] and any(param.flag == "--value" for param in verb.params):
-        return UsageError(said, hint=f"--value {shlex.quote(left_over)}")
     taken = [param for param in verb.params if not param.option] if verb is not None else []
-    at, size = _place(arguments, left_over)
+    at, size = (len(arguments) - 1, 1) if arguments[-1:] == [left_over] else _place(arguments, left_over)
+    if verb is not None and at + size == len(arguments) and any(param.flag == "--value" for param in verb.params):
+        from dhis2sh.files import meant_json  # start-up: only where a line is wrong
+
+        value = meant_json(left_over) if left_over[:1] in {"{", "["} else left_over
+        return UsageError(said, hint=f"dhis2 {shlex.join([*path.split(), *arguments[:at], '--value', value])}")
+    if verb is not None and (meant := _meant_otherwise(path, left_over, arguments, verb)) is not None:
+        return UsageError(said, hint=meant)
     if not at or verb is None or len(taken) != 1:
         quoted = next((text for text in verb.examples if "'" in text), None) if verb is not None else None
         return UsageError(said, hint=f"quote names with spaces: {quoted}" if quoted else f"dhis2 {path} --help")
     words = [*path.split(), *arguments[: at - 1], f"{arguments[at - 1]} {left_over}", *arguments[at + size :]]
     return UsageError(said, hint=f"quote what has spaces: dhis2 {shlex.join(words)}")
+
+
+def _meant_otherwise(path: str, left_over: str, arguments: Sequence[str], verb: Verb) -> str | None:
+    """The line as it is meant where a word too many is no part of a name; None where it may be one.
+
+    That is a file where a body comes by `--from`, words to search for where a list takes a type and a filter, and a type
+    before what the verb takes without one.
+    """
+    at, size = _place(arguments, left_over)
+    taken = [param for param in verb.params if not param.option]
+    flags = {param.flag for param in verb.params if param.option}
+    if not at or len(taken) != 1:
+        return None
+    before, after = arguments[: at - 1], arguments[at + size :]
+    here = arguments[at - 1]
+    if "--from" in flags and "--body" in flags:
+        way = "--from" if left_over.endswith(_FILES) else "--body"
+        words = [here, way, left_over]
+    elif taken[0].complete == "types" and "--filter" in flags:
+        words = [here, "--filter", f"name:ilike:{left_over}"]
+    elif taken[0].complete != "types" and _is_type(here):
+        words = [left_over]
+    else:
+        return None
+    return f"dhis2 {shlex.join([*path.split(), *before, *words, *after])}"
+
+
+_FILES = (".json", ".json.gz", ".csv", ".xml", ".txt", ".geojson", ".zip")
+"""How the name of a file ends that may be a body."""
+
+
+def _is_type(word: str) -> bool:
+    """Is a word the plural of a type, as `visualizations` or `data-elements`?"""
+    folded = {name.replace("-", "").casefold() for family in FAMILIES.values() for name in family.names()}
+    return word.replace("-", "").casefold() in folded
 
 
 def _place(arguments: Sequence[str], text: str) -> tuple[int, int]:

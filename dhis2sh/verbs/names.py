@@ -39,7 +39,8 @@ MOST_PARTS = 12
 """Pieces of a name that are looked for where nothing has the whole of it."""
 TOLD = 100
 """Objects of one type whose names are looked up for somebody to read: an address stays short, and so does a plan."""
-NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
+CONVERSATIONS = "messageConversations"
+NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name"), CONVERSATIONS: ("subject",)}
 """What names an object of a type besides its UID; code and name for the rest."""
 _WORD_OR_CODE = re.compile(r"[A-Za-z][a-z]{10}|[A-Z][A-Z0-9]{10}")
 
@@ -243,13 +244,23 @@ async def _ambiguous(s: Session, plural: str, text: str, rows: Sequence[JsonObje
 
 
 async def _holders(s: Session, plural: str, uids: Sequence[str]) -> dict[str, str]:
-    """What some objects of a type are parts of, as ` in Sierra Leone`; only of types whose names repeat."""
+    """What tells some objects of a type apart, as ` in Sierra Leone`; only of types whose names repeat."""
+    if plural == CONVERSATIONS:
+        found = await reading.by_uid(s.client, plural, uids, fields="id,lastMessage,lastSender[username]")
+        return {str(row["id"]): _last_word(row) for row in found.rows}
     key = HELD_BY.get(plural)
     if key is None:
         return {}
     found = await reading.by_uid(s.client, plural, uids, fields=f"id,{key}[displayName]")
     held = {str(row["id"]): row.get(key) for row in found.rows}
     return {uid: f" in {item.get('displayName')}" for uid, item in held.items() if isinstance(item, dict)}
+
+
+def _last_word(conversation: Row) -> str:
+    """When something was last said in a conversation, and by whom, as ` of 2026-11-29 12:04, anna`."""
+    sender = conversation.get("lastSender")
+    who = f", {sender['username']}" if isinstance(sender, dict) and sender.get("username") else ""
+    return f" of {str(conversation.get('lastMessage') or '')[:16].replace('T', ' ')}{who}"
 
 
 async def _alike(s: Session, plurals: Sequence[str], text: str) -> Row:
@@ -288,7 +299,7 @@ async def near(s: Session, plurals: Sequence[str], text: str) -> list[Row]:
 
 def _with_parts(plural: str, parts: Sequence[str]) -> dict[str, Query]:
     """The query of objects that have one of some parts in their names; accounts in their usernames too."""
-    keys = ("name", "username") if plural == "users" else ("name",)
+    keys = {"users": ("name", "username"), CONVERSATIONS: ("subject",)}.get(plural, ("name",))
     return {
         "filter": [f"{key}:ilike:{part}" for key in keys for part in parts], "rootJunction": "OR",
         "fields": ",".join(dict.fromkeys(("id", "name", "displayName", *keys))), "pageSize": 200,
@@ -302,6 +313,10 @@ async def _missing(s: Session, plurals: Sequence[str], text: str, close: Sequenc
     )
     if hint is None and len(plurals) == 1:
         hint = await _all_there_are(s, plurals[0])
+    if tuple(plurals) == (CONVERSATIONS,):
+        return NotFound(
+            f"none of your conversations has the UID or subject '{text}'", hint=hint or "dhis2 messaging list"
+        )
     kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 

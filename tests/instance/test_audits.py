@@ -1,5 +1,6 @@
 """What was changed by whom, as far as a server has written it down; and no empty list for what it cannot know."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,13 @@ async def test_types_that_one_may_not_read_are_named(s: Session, monkeypatch: py
     assert said == ["you may not read routes: their changes are not among these"]
     with pytest.raises(Forbidden):
         await rows(s, "audit metadata", since="2026-01-01", type=["routes"])
+
+
+async def test_words_for_moments_go_by_the_clock_of_the_server(s: Session, monkeypatch: pytest.MonkeyPatch):
+    async def tomorrow_there() -> dt.datetime:
+        return dt.datetime.now() + dt.timedelta(days=2)
+
+    await do(s, "metadata rename", type="dataElements", objects=["Stock"], prefix="X ")
+    assert len(await rows(s, "audit who", user="admin", since="7d", type=["dataElements"])) >= 1
+    monkeypatch.setattr(s.client.system, "now", tomorrow_there)
+    assert await rows(s, "audit who", user="admin", since="today", type=["dataElements"]) == []

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from dhis2sh.changes.journal import journal_of
+from dhis2sh.dhis2 import dates
 from dhis2sh.errors import Forbidden, NeedsSecret, NotFound, PartlyDone, ServerFault, UsageError
 from dhis2sh.instance import people, staff
 from dhis2sh.instance.accounts import outside_groups
@@ -149,13 +150,20 @@ async def test_who_never_signed_in_is_inactive_too_but_not_who_is_new(s: Session
 
 @pytest.mark.parametrize(("text", "days"), [("90d", 90), ("6mo", 180), ("1y", 365), ("2 weeks", 14), ("6 months", 180)])
 def test_a_time(text: str, days: int):
-    assert people.days_of(text) == days
+    assert dates.span_of_days(text) == days
 
 
 @pytest.mark.parametrize("text", ["soon", "6", "mo6", "-3d"])
 def test_no_time(text: str):
     with pytest.raises(UsageError, match="is no time"):
-        people.days_of(text)
+        dates.span_of_days(text)
+
+
+async def test_a_slip_in_an_authority_is_answered_with_the_nearest(s: Session):
+    for text, meant in (("F_METADATA_IMPRT", "F_METADATA_IMPORT"), ("import metdata", "Import metadata")):
+        with pytest.raises(NotFound, match=f"no authority '{text}'") as unknown:
+            await call(s, "user whocan", authority=text)
+        assert meant in str(unknown.value.hint)
 
 
 async def test_who_can_and_by_which_role(s: Session):

@@ -231,6 +231,10 @@ class _Adapting:
         if isinstance(found, dict) and found:
             named = cast("Mapping[str, JsonObject]", found.get("userGroups") or {})
             public, groups = found.get("public"), {uid: row.get("access") for uid, row in named.items()}
+            other = body.get("publicAccess")
+            if other and public and other != public:
+                told = f"({other}) contradicts sharing.public ({public}), which is what is sent"
+                self.note(resource, "publicAccess", told)
         elif body.get("publicAccess") is not None or body.get("userGroupAccesses"):
             rows = cast("list[JsonObject]", body.get("userGroupAccesses") or [])
             groups = {str(row.get("id") or row.get("userGroupUid")): row.get("access") for row in rows}
