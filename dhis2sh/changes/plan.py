@@ -75,6 +75,11 @@ class PlanStep:
         old = cast("JsonObject", redacted(self.before))
         return "; ".join(differences(old, new, names or {}))
 
+    def line(self, names: Mapping[str, str] | None = None) -> str:
+        """The step in one line: what happens to which object, and what changes; `names` as of `words`."""
+        parts = [self.action, self.type, self.name or "", f"[{self.uid}]" if self.uid else "", self.words(names)]
+        return " ".join(part for part in parts if part)
+
     def to_json(self) -> JsonObject:
         """The step as `-o json` prints it; secrets are not shown."""
 

@@ -61,9 +61,7 @@ def _plan(plan: Plan, width: int | None, colour: bool) -> str:
     if plan.report is not None:
         lines += [f"  {safe(line)}" for line in plan.report.line().split("\n")]
     shown = _steps_shown(plan)
-    for step in shown:
-        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
-        lines.append("  " + safe(" ".join(part for part in parts if part)))
+    lines += [safe(f"  {step.line(plan.names)}") for step in shown]
     if len(plan.steps) > len(shown):
         lines.append(f"  ... and {len(plan.steps) - len(shown):,} more")
     lines += _left_out(plan.left_out)
