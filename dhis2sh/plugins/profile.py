@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel
 
@@ -17,6 +17,9 @@ from dhis2sh.project_files import ProfilesFile
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
+
+if TYPE_CHECKING:
+    from dhis2sh.sign_in import Bootstrap
 
 AGENTS = "agents may read profiles, never change them"
 Name = Annotated[str, Doc("The profile's name."), Complete("profiles")]
@@ -54,6 +57,12 @@ class Verified(BaseModel):
     version: str
     username: str
     sign_in: str
+
+
+def _signing():
+    from dhis2sh import sign_in  # start-up: it wants httpx, and most lines about profiles sign in nowhere
+
+    return sign_in
 
 
 def _row(profile: profiles.Profile, active: str | None) -> ProfileRow:
@@ -100,12 +109,10 @@ async def verify(
     name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
 ) -> Verified:
     """Try a profile: reach the server, sign in, read its version."""
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
     profile = profiles.get(name) if name else s.profile
     session = s if profile == s.profile else Session(name, person=s.person)
     try:
-        found = await signing.who(session.client)
+        found = await _signing().who(session.client)
         signed = session.client.transport.sign_in.describe()
     finally:
         if session is not s:
@@ -203,14 +210,12 @@ def _method(auth: str) -> str:
 
 @applies(add)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
     profile, known, activate = plan.payload
     has_one = await asyncio.to_thread(profile.secrets.read) is not None
     secret, note = None, None
     if profile.auth in {"basic", "pat"}:
         try:
-            secret = profile.environment_secret() if has_one else await signing.wanted_secret(s, profile)
+            secret = profile.environment_secret() if has_one else await _signing().wanted_secret(s, profile)
         except NeedsSecret:
             note = f"no password yet: dhis2 profile login {profile.name}"
     elif profile.auth in {"oauth2", "session"} and not has_one:
@@ -359,10 +364,8 @@ async def login(
 
 @applies(login)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
     profile, no_browser, code, timeout = plan.payload
-    found = await signing.log_in(s, profile, code=code, browser=not no_browser, timeout=float(timeout))
+    found = await _signing().log_in(s, profile, code=code, browser=not no_browser, timeout=float(timeout))
     await _bind_again(s, profile)
     return WriteSummary(f"signed in to '{profile.name}' as {found.username}, DHIS2 {found.version}", updated=1)
 
@@ -388,9 +391,7 @@ async def logout(
 
 @applies(logout)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
-    note = await signing.log_out(s, plan.payload)
+    note = await _signing().log_out(s, plan.payload)
     await _bind_again(s, plan.payload)
     return WriteSummary(f"sign-in of '{plan.payload.name}'", deleted=1, note=note or None)
 
@@ -418,15 +419,13 @@ async def bootstrap(
 
     API source: `POST /api/apiToken`, `POST /api/oAuth2Clients`.
     """
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
     profiles.checked_name(name)
     known = profiles.all_profiles().get(name)
     if known is None and url is None:
         raise UsageError(f"there is no profile '{name}' yet", hint=f"dhis2 profile bootstrap {name} --url URL")
     base = known or profiles.Profile(name, "")
     base = replace(base, url=base_address(url or base.url), username=username or base.username)
-    wanted = await signing.prepare(s, base, known=known is not None, days=days, oauth2=oauth2, client_id=client_id)
+    wanted = await _signing().prepare(s, base, known=known is not None, days=days, oauth2=oauth2, client_id=client_id)
     who = f"for {wanted.username} on {base.url}"
     made = (
         PlanStep("create", "OAuth2 client", name=client_id, detail=who)
@@ -441,10 +440,8 @@ async def bootstrap(
 
 @applies(bootstrap)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
-    wanted: signing.Bootstrap = plan.payload
-    uid = await signing.make(s, wanted)
+    wanted: Bootstrap = plan.payload
+    uid = await _signing().make(s, wanted)
     await _bind_again(s, wanted.profile)
     what = "personal access token" if wanted.client is None else f"OAuth2 client '{wanted.profile.client_id}'"
     name = wanted.profile.name
