@@ -320,7 +320,7 @@ def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str
         rows += same
     silent = _silent(found, named)
     if silent:
-        notes.append(f"{counted(len({row['uid'] for row in silent}), 'unit')} left out: {UNKNOWN}")
+        notes.append(f"{counted(len({str(row['uid']) for row in silent}), 'unit')} left out: {UNKNOWN}")
         rows += silent
     blocked = None
     if not chosen and (rest or silent) and not already:
