@@ -94,6 +94,8 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
                 result = await verb.apply(session, plan)
             else:  # nothing to do: a plan with steps `_check` has refused
                 result = WriteSummary(plan.title, note="; ".join(plan.notes) or None)
+            if isinstance(result, WriteSummary):
+                result.left_out = [*plan.left_out]
             _written_down(session, entry, result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
         return (
             _whole(

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
 
 
+LONGEST = 300
+"""Characters of a change that are told where nobody asked for its plan."""
+
+
 class Writing(Protocol):
     """What is to be known of a verb that writes."""
 
@@ -81,8 +85,14 @@ def is_shown(session: Session, verb: Writing, plan: Plan, consent: Consent) -> b
     )
 
 
+def _told(line: str) -> str:
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}... ({len(line) - LONGEST:,} characters more)"
+
+
 async def require_consent(session: Session, verb: Writing, plan: Plan, consent: Consent) -> None:
     """Ask for what a plan still needs: on a production profile its name, besides what any other server needs.
+
+    What nobody has to agree to, a single object that is created or changed, is told before it is written.
 
     Raises `NeedsConfirmation` where nobody can answer, `Declined` on a no.
     """
@@ -90,6 +100,9 @@ async def require_consent(session: Session, verb: Writing, plan: Plan, consent: 
     named = production is None or consent.confirm == production
     waits = must_ask(verb, plan, consent)
     if named and not waits:
+        if not (consent.yes or plan.local):
+            for step in plan.steps:
+                session.person.note(_told(step.line(plan.names)))
         return
     agreed: bool | None = None
     if named:

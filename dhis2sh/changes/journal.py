@@ -354,6 +354,10 @@ class Journal:
         """The writes before one that can be taken back still, on the same server, newest first."""
         return (other for other in self.entries() if other.id < entry.id and other.undoable and other.url == entry.url)
 
+    def undoing(self, entry: Entry) -> Iterator[Entry]:
+        """The writes that have taken back a part of one, oldest first."""
+        return (other for other in reversed(self.entries()) if other.undoes == entry.id)
+
     def of_load(self, writer: str, *loads: str) -> Iterator[Entry]:
         """The newest entries that have written parts of loads, and were not taken back.
 

@@ -12,6 +12,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.left_out import left_out
 from dhis2sh.client import reading
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import UsageError, did_you_mean
@@ -58,12 +59,13 @@ class Staff:
 
     Parameters:
         accounts: as they are sent.
-        notes: who is left out, and why.
+        notes: who is left out, and why; `left_out` the same as rows.
         made: passwords that were made up, by username; kept by nobody else.
     """
 
     accounts: list[JsonObject]
     notes: list[str] = field(default_factory=list[str])
+    left_out: list[Row] = field(default_factory=lambda: [])
     made: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -121,11 +123,10 @@ async def read(
             f"no password for {listed(without)}",
             hint="--passwords FILE makes them up; dhis2 user invite lets people choose",
         )
-    notes: list[str] = []
-    if taken:
-        verb = "username is" if len(taken) == 1 else "usernames are"
-        notes.append(f"{len(taken):,} {verb} taken and left out: {listed(sorted(taken), 10)}")
-    staff = Staff([], notes)
+    same = left_out(USERS, ((one, one) for one in sorted(taken)), "taken")
+    verb = "username is" if len(taken) == 1 else "usernames are"
+    notes = [f"{len(taken):,} {verb} taken and left out: {listed(sorted(taken), 10)}"] if same else []
+    staff = Staff([], notes, left_out=same)
     for one in new:
         username = str(one["username"])
         body = _body(one, like, uids)

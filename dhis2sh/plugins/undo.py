@@ -83,6 +83,8 @@ async def _plan(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
     back = way_back(entry) or _installed(entry)
     plan = await back(s, journal, entry, force=force)
     plan.undoes, plan.undone = entry.id, entry.told
+    if entry.told not in plan.title:
+        plan.notes.insert(0, f"takes back {entry.told}")
     return plan
 
 

@@ -11,7 +11,7 @@ import pytest
 from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.dhis2 import dates
-from dhis2sh.errors import Forbidden, NeedsSecret, NotFound, PartlyDone, ServerFault, UsageError
+from dhis2sh.errors import Forbidden, NeedsSecret, NotFound, PartlyDone, Refused, ServerFault, UsageError
 from dhis2sh.instance import people, staff
 from dhis2sh.instance.accounts import outside_groups
 from dhis2sh.metadata import writes
@@ -183,7 +183,9 @@ async def test_nobody_locks_themselves_or_everybody_out(s: Session):
 async def test_disabling_is_taken_back_and_what_is_so_already_is_said(s: Session):
     await do(s, "user import", file=sheet(ANNA, BEN), passwords=Path("new.csv"))
     assert (await do(s, "user disable", users=["anna", "benk"])).updated == 2
-    assert (await planned(s, "user disable", users=["anna"])).notes == ["1 user already disabled"]
+    again = await planned(s, "user disable", users=["anna"])
+    assert again.notes == ["1 user already disabled"]
+    assert [(row["name"], row["reason"]) for row in again.left_out] == [("anna", "already disabled")]
     await do(s, "undo")
     assert [row["disabled"] for row in (await accounts(s)).values()] == [False, False, False]
 
@@ -419,3 +421,32 @@ async def test_a_short_username_that_is_there_from_before_is_left_out_as_any_oth
     await s.client.post("metadata", {"users": [{**body, "id": "usShort0001", "userRoles": roles[:1]}]})
     plan = await planned(s, "user import", file=sheet(("bo", *ANNA[1:])), passwords=Path("new.csv"))
     assert plan.notes == ["1 username is taken and left out: bo"]
+
+
+async def test_undo_goes_on_past_who_a_server_refuses_and_names_them(s: Session, monkeypatch: pytest.MonkeyPatch):
+    await do(s, "user import", file=sheet(ANNA, BEN), passwords=Path("new.csv"))
+    await do(s, "user disable", users=["anna", "benk"])
+    sent = s.client.write
+    uids = {row["username"]: row["id"] async for row in s.client.iter("users", {"fields": "id,username"})}
+
+    async def refusing(method: str, address: str, *more: object, **how: object) -> object:
+        if uids["anna"] in address:
+            raise Refused("not this one", code="E9999")
+        return await sent(method, address, *more, **how)  # type: ignore[arg-type]
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(PartlyDone, match=r"1 updated.*1 refused: anna: not this one") as told,
+    ):
+        patch.setattr(s.client, "write", refusing)
+        await do(s, "undo")
+    assert "--force" not in str(told.value.hint)
+    assert (journal_of(s).entries()[0].states, journal_of(s).entries()[1].undone_by) == (
+        {"done": 1, "refused": 1},
+        None,
+    )
+    again = await planned(s, "undo")
+    assert [step.name for step in again.steps] == ["anna"]
+    assert [(row["name"], row["reason"]) for row in again.left_out] == [("benk", "already enabled")]
+    await do(s, "undo")
+    assert journal_of(s).entries()[2].undone_by is not None

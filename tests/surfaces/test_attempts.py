@@ -119,6 +119,8 @@ async def test_so_in_a_notebook_and_in_python(runner: magics.Runner):
     shell = runner.shell
     shell.run_line_magic("dhis2", FIRST)
     for line in (
+        "metadata list dataElements | metadata.rename(prefix='X ', yes=True) | nonsense()",
+        "metadata list dataElements | metadata.rename(1, 2, 3, 4, yes=True)",
         "metadata delete dataElements --yes",
         "metadata delete dataElements deText00001 | nonsense(",
         REFUSED[0],
@@ -127,10 +129,10 @@ async def test_so_in_a_notebook_and_in_python(runner: magics.Runner):
         with pytest.raises(Dhis2Error):
             shell.run_line_magic("dhis2", line)
         assert len(of("sandbox").entries()) == before + 1, line
-    with pytest.raises(Refused, match="the last attempt, entry 4, wrote nothing"):
+    with pytest.raises(Refused, match="the last attempt, entry 6, wrote nothing"):
         shell.run_line_magic("dhis2", "undo --yes")
     shell.run_line_magic("dhis2", "explain metadata delete dataElements deText00001 --yes")
-    assert len(of("sandbox").entries()) == 4, "a line that is explained is not tried"
+    assert len(of("sandbox").entries()) == 6, "a line that is explained is not tried"
 
 
 async def test_an_agent_is_refused_alike(sandbox_home: Path):
@@ -209,3 +211,51 @@ async def test_the_journal_keeps_no_secret_and_no_person_of_an_attempt(session: 
     session.persons = False
     rows = await run(session, find("journal list"), {}, Consent())
     assert "Kelly" not in str(rows.plain())  # type: ignore[attr-defined]
+
+
+SINGLE = {"type": "dataElements", "uid": "deText00001", "set": ["description=Words"]}
+TOLD = "update dataElements Remark [deText00001] description: nothing -> 'Words'"
+
+
+def test_a_single_change_is_told_before_it_is_written(
+    sandbox_home: Path, notebook: magics.Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One rule at a terminal and without one, on all four surfaces; what destroys waits on all of them."""
+
+    def undone() -> None:
+        assert cli.run(["undo", "--yes", "-p", "sandbox"]) == 0
+        capsys.readouterr()
+
+    delete = "metadata delete dataElements deText00001 -p sandbox"
+    assert cli.run(shlex.split(f"{FIRST} -p sandbox")) == 0
+    printed = capsys.readouterr()
+    assert (printed.err.strip(), "1 updated" in printed.out) == (TOLD, True)
+    undone()
+    assert cli.run(shlex.split(f"{FIRST} -p sandbox --yes")) == 0
+    assert capsys.readouterr().err == "", "who says yes beforehand has seen it, or does not want to"
+    undone()
+    assert cli.run(shlex.split(delete)) == 2
+
+    notebook.shell.run_line_magic("dhis2", f"{FIRST} -p sandbox")
+    assert TOLD in "".join(capsys.readouterr())
+    undone()
+    with pytest.raises(Dhis2Error, match="nothing was written"):
+        notebook.shell.run_line_magic("dhis2", delete)
+
+    async def by_an_agent() -> None:
+        call = {"verb": "metadata update", "profile": "sandbox", "arguments": SINGLE}
+        answer = await Answers().call_tool({"name": "write", "arguments": call})
+        assert answer["structuredContent"]["warnings"] == [TOLD]
+        gone = {"verb": "metadata delete", "profile": "sandbox", "arguments": {**SINGLE, "objects": ["deText00001"]}}
+        del gone["arguments"]["uid"], gone["arguments"]["set"]
+        answer = await Answers().call_tool({"name": "destroy", "arguments": gone})
+        assert answer["structuredContent"]["result"]["applied"] is False
+
+    asyncio.run(by_an_agent())
+    undone()
+
+
+async def test_so_in_a_python_call(session: Session):
+    session.person = somebody = Somebody()
+    await run(session, find("metadata update"), SINGLE)
+    assert somebody.notes == [TOLD]

@@ -90,7 +90,8 @@ class Runner:
         if "mcp" in verb.left_out:
             raise UsageError(f"{verb.path} is not offered to agents: {verb.left_out['mcp']}")
         if self._read_only and verb.effect != "read":
-            raise UsageError("this server is read-only: nothing was written")
+            told = f"{verb.path} has the effect '{verb.effect}', and this server is read-only: nothing was written"
+            raise UsageError(told, hint="whoever starts it leaves --read-only out: dhis2-mcp")
         session = Session(cast("str | None", Options.profile.checked(profile)), person=agent)
         session.on_written, session.persons = index.follow, self._persons
         with commands.of_profile(session.chosen):
