@@ -6,7 +6,6 @@ import codecs
 import gzip
 import io
 import json
-import re
 import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast, override
@@ -171,26 +170,6 @@ def parse_json(text: str, where: str) -> JsonValue:
         raise UsageError(f"{where} is nested too deeply", hint="objects of DHIS2 are nested a few times") from None
     except ValueError as error:
         raise UsageError(f"{where} is not JSON: {error}", hint="strings and names stand in double quotes") from None
-
-
-_BARE = re.compile(r"(?<![\w\"'.-])'?([^\W\d][\w .-]*?)'?(?=\s*[:,\]}]|$)")
-_CONSTANTS = frozenset({"true", "false", "null"})
-
-
-def meant_json(text: str) -> str:
-    """The JSON that a text was most likely meant for: as it is, with the quotes that a shell has taken, or as a string.
-
-    Parameters:
-        text: what somebody gave as JSON.
-    """
-    quoted = _BARE.sub(lambda word: word[0] if word[1] in _CONSTANTS else json.dumps(word[1], ensure_ascii=False), text)
-    for candidate in (text, quoted) if text.lstrip()[:1] in {"{", "["} else (text,):
-        try:
-            json.loads(candidate, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
-            continue
-        return candidate
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _no_constant(name: str) -> JsonValue:

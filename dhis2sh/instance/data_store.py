@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh import paths
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
-from dhis2sh.files import meant_json, parse_json
+from dhis2sh.files import parse_json
 from dhis2sh.instance.keyed import MISSING, STORE, WHAT, Held, Keyed, held, plan, readable
 from dhis2sh.rows.tables import read_text
+from dhis2sh.verbs import meant_json
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def parsed(text: str | None, file: Path | None, line: str) -> JsonValue:
     try:
         return parse_json(text or "", "--value")
     except UsageError as error:
-        error.hint = f"{line} --value {shlex.quote(meant_json(text or ''))}"
+        error.hint = f"{line} --value {shlex.quote(meant_json.meant(text or ''))}"
         raise
 
 

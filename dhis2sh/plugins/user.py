@@ -174,6 +174,7 @@ async def create(
         template=template,
         passwords=passwords is not None,
         invited=False,
+        first=staff.ALONE,
     )
     return await _create(s, made, passwords)
 

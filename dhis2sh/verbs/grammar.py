@@ -17,7 +17,7 @@ from typer.main import get_command
 from dhis2sh import __version__
 from dhis2sh.dhis2.short_names import nearest_types
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import installed, manifest, nouns, options, plugin_catalogue
+from dhis2sh.verbs import installed, manifest, meant_json, nouns, options, plugin_catalogue
 from dhis2sh.verbs.declaration import Param, Verb
 from dhis2sh.verbs.options import Option, Options
 from dhis2sh.verbs.registry import FAMILIES, load_verb, section_of, verbs_of
@@ -390,9 +390,7 @@ def _unquoted(path: str, left_over: str, arguments: Sequence[str], verb: Verb | 
     taken = [param for param in verb.params if not param.option] if verb is not None else []
     at, size = (len(arguments) - 1, 1) if arguments[-1:] == [left_over] else _place(arguments, left_over)
     if verb is not None and at + size == len(arguments) and any(param.flag == "--value" for param in verb.params):
-        from dhis2sh.files import meant_json  # start-up: only where a line is wrong
-
-        value = meant_json(left_over) if left_over[:1] in {"{", "["} else left_over
+        value = meant_json.meant(left_over) if left_over[:1] in {"{", "["} else left_over
         return UsageError(said, hint=f"dhis2 {shlex.join([*path.split(), *arguments[:at], '--value', value])}")
     if verb is not None and (meant := _meant_otherwise(path, left_over, arguments, verb)) is not None:
         return UsageError(said, hint=meant)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from dhis2sh.errors import NotFound, Refused, UsageError
-from dhis2sh.files import meant_json
 from dhis2sh.instance.settings import difference
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
@@ -16,6 +15,7 @@ from dhis2sh.show import render
 from dhis2sh.surfaces.mcp import results
 from dhis2sh.surfaces.output import formatted
 from dhis2sh.types import JsonObject
+from dhis2sh.verbs import meant_json
 from tests.metadata.calls import call, do, planned
 
 THEME = {"namespace": "looks", "key": "theme"}
@@ -97,7 +97,7 @@ async def test_what_is_no_json_is_refused_before_it_is_sent(s: Session):
     ],
 )
 def test_what_a_shell_has_made_of_json_is_made_json_again(typed: str, meant: str):
-    assert meant_json(typed) == meant
+    assert meant_json.meant(typed) == meant
 
 
 async def settings(s: Session, *names: str) -> dict[str, Any]:
