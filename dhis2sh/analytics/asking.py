@@ -11,6 +11,7 @@ from dhis2sh.analytics import grids, programs
 from dhis2sh.analytics.grids import Labels, pages, typed
 from dhis2sh.analytics.pieces import with_advice
 from dhis2sh.analytics.pull import Aggregation
+from dhis2sh.dhis2.dates import spelled
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Refused, UsageError
 from dhis2sh.rows.rows import Rows
@@ -64,7 +65,12 @@ class Narrowed:
         """Their names in the API. Raises `UsageError`."""
         if (self.start_date is None) != (self.end_date is None):
             raise UsageError("--start-date goes with --end-date", hint="--start-date 2025-01-01 --end-date 2025-12-31")
-        days = {"startDate": self.start_date, "endDate": self.end_date, "relativePeriodDate": self.relative_period_date}
+        given = {
+            "startDate": self.start_date,
+            "endDate": self.end_date,
+            "relativePeriodDate": self.relative_period_date,
+        }
+        days = {name: None if text is None else spelled(text) for name, text in given.items()}
         for text in days.values():
             if text is not None and str(Period.parse(text).type) != "Daily":
                 raise UsageError(f"'{text}' is no day", hint="days look like 2025-01-31")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
+from dhis2sh.analytics import nothing
 from dhis2sh.analytics.items import USER_UNITS, Question
 from dhis2sh.client import reading
 from dhis2sh.client.limits import gather_bounded
@@ -88,11 +89,7 @@ async def batches(
         if waiting:
             s.person.step(f"too much for one answer: asked again in {len(waiting)} pieces")
     if not some:
-        held = " that meets the conditions" if any(name.lower().endswith("criteria") for name in params) else ""
-        s.person.note(
-            f"the analytics tables have nothing{held} for these data, periods and units: dhis2 analytics explain  says of one why; "
-            "its data may be of longer periods, entered later than the tables were built, or not entered at all"
-        )
+        await nothing.tell(s, question, held=any(name.lower().endswith("criteria") for name in params))
 
 
 def too_much(error: Exception) -> bool:

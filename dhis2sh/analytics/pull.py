@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel
 
+from dhis2sh.analytics import nothing
 from dhis2sh.analytics.naming import Names, units_of
 from dhis2sh.analytics.outputs import Tables, Target, target_of, write
 from dhis2sh.analytics.planning import Planned, planned
@@ -182,7 +183,12 @@ async def pull(s: Session, dimensions: list[str], wanted: Wanted) -> Stream[Row]
     with_names = not wanted.no_names and not duck
     stream = Stream(
         _rows(
-            work, names, order, partial(_learn, s, plan, names) if with_names or duck else None, with_names=with_names
+            work,
+            names,
+            order,
+            partial(_learn, s, plan, names) if with_names or duck else None,
+            partial(nothing.tell, s, plan.question),
+            with_names=with_names,
         ),
         columns=names.columns(order, ["value"]) if with_names else [*order, "value"],
     )
@@ -222,15 +228,22 @@ async def _rows(
     names: Names,
     order: list[str],
     learn: Callable[[], Coroutine[Any, Any, None]] | None,
+    none: Callable[[], Awaitable[None]],
     *,
     with_names: bool,
 ) -> AsyncGenerator[list[Row]]:
-    """The rows; names are asked for while the first numbers are on their way, where somebody wants them."""
+    """The rows; names are asked for while the first numbers are on their way, where somebody wants them.
+
+    Parameters:
+        learn: asks for names; `none` is called where there is no row.
+    """
     async with meanwhile(learn() if learn else asyncio.sleep(0)) as learning, aclosing(work.batches()) as batches:
         async for rows in batches:
             await learning
             yield names.joined(rows, order) if with_names else rows
         await learning
+    if work.counts.whole and not work.counts.rows:
+        await none()
 
 
 def _tables(s: Session, plan: Planned, names: Names) -> Tables:

@@ -73,6 +73,15 @@ ADVICE: Mapping[str, Advice] = {
     "E1120": Advice("data has been entered that the change would hide", "keep the option, or delete the data first"),
     "E1121": Advice("a value type cannot change once there is data", "create another data element"),
     "E1134": Advice("only code, attributes and approval of an option combo may change", "change its category combo"),
+    "E2005": Advice("a duration is none", "a number and d, h, m or s: 30d"),
+    "E7143": Advice(
+        "a unit, a level or a group of `ou` is none",
+        "dhis2 metadata list organisationUnitLevels  has the levels: LEVEL-2, or one by its name as LEVEL-District",
+    ),
+    "E7144": Advice(
+        "the analytics tables were never built", "dhis2 maintenance refresh analytics --watch  builds them"
+    ),
+    "E7005": Advice("a cron expression is none", "six fields, seconds first: 0 0 2 * * ?"),
 }  # fmt: skip
 """By the code of the server; a code that is not here is left in the server's own words.
 

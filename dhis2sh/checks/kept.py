@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import paths
 from dhis2sh.checks.finding import Examined, Finding
+from dhis2sh.dhis2 import dates
 from dhis2sh.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -104,10 +105,10 @@ def run_before(profile: Profile, since: str) -> Run:
     there = runs(profile)
     if since.lower() != LAST:
         try:
-            day = dt.date.fromisoformat(since)
-        except ValueError:
+            day = dt.date.fromisoformat(dates.since(since, dt.datetime.now(dt.UTC))[:10])
+        except UsageError:
             raise UsageError(
-                f"'{since}' is neither 'last' nor a day", hint="--since last, or --since 2026-01-31"
+                f"'{since}' is neither 'last' nor a day", hint="--since last, --since 2026-01-31 or --since 7d"
             ) from None
         there = [run for run in there if run.at.date() <= day]
     if not there:

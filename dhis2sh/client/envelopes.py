@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, cast, overload
 from urllib.parse import urlencode, urlsplit
 
 from dhis2sh.client.answers import Answer, AnswerStream
+from dhis2sh.client.elsewhere import instead_of
 from dhis2sh.client.retry import again_in
+from dhis2sh.client.unfilled import completed
 from dhis2sh.errors import (
     BrokenAnswer,
     Dhis2Error,
@@ -144,7 +146,7 @@ def error_of(answer: Answer) -> Dhis2Error:
     if answer.status == 403:
         return Forbidden(message, hint="dhis2 system whoami  shows what this user may do", code=code)
     if answer.status == 404:
-        return NotFound(message, hint="dhis2 metadata search bcg  finds by name, code or part of a UID", code=code)
+        return NotFound(message, hint=instead_of(urlsplit(answer.url).path), code=code)
     kind = ServerFault if answer.status >= 500 else Refused
     return kind(message, code=code, status=answer.status, envelope=envelope, hint=_hint(answer, code))
 
@@ -184,6 +186,7 @@ def _hint(answer: Answer, code: str | None) -> str:
         return "the server failed; its log says more. Try again, or: dhis2 system info"
     return {
         "E1003": "dhis2 metadata types  lists the types, and metadata describe the properties of one",
+        "E7005": "a cron expression has six fields, seconds first: 0 0 2 * * ?",
         "E7143": "dhis2 metadata list organisationUnitLevels  has the levels: LEVEL-2, or one by its name as LEVEL-District",
         "E7144": "dhis2 maintenance refresh analytics --watch  builds the analytics tables",
     }.get(code or "", "dhis2 explain  puts the refusal into words")
@@ -206,11 +209,14 @@ def _reason(envelope: JsonObject, answer: Answer) -> tuple[str, str | None]:
     code = _code(envelope)
     if reports:
         first = reports[0]
-        text = first.get("message") or first.get("value") or message
+        arguments = first.get("args")
+        text = completed(
+            str(first.get("message") or first.get("value") or message), arguments if isinstance(arguments, list) else ()
+        )
         more = f" (and {len(reports) - 1} more)" if len(reports) > 1 else ""
         return f"{text}{more}", _code(first)
     told = next(_told(envelope.get("response")), message)
-    return (told.strip().splitlines() or [told])[0], code
+    return completed((told.strip().splitlines() or [told])[0]), code
 
 
 def _code(report: JsonObject) -> str | None:

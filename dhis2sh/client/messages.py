@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from dhis2sh.client.unfilled import completed
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import BrokenAnswer
 from dhis2sh.types import JsonObject, JsonValue, Row
@@ -282,6 +283,13 @@ def _text(value: JsonValue) -> str | None:
     return None if value is None else str(value)
 
 
+def _words(report: JsonObject, *keys: str) -> str:
+    """What a report says under the first of these keys that it has; places that the server left empty are completed."""
+    arguments = report.get("args")
+    told = next((report[key] for key in keys if report.get(key)), "")
+    return completed(str(told), arguments if isinstance(arguments, list) else ())
+
+
 def _object_row(report: JsonObject, error: JsonObject, status: int | None) -> ConflictRow:
     index = report.get("index")
     kind = str(report.get("klass") or error.get("mainKlass") or report.get("trackerType") or "")
@@ -289,7 +297,7 @@ def _object_row(report: JsonObject, error: JsonObject, status: int | None) -> Co
         uid=_text(report.get("uid") or error.get("mainId")),
         type=kind.rpartition(".")[2] or None,
         status=status,
-        message=str(error.get("message") or ""),
+        message=_words(error, "message"),
         code=_text(error.get("errorCode")),
         property=_text(error.get("errorProperty")),
         value=_text(error.get("value")),
@@ -302,7 +310,7 @@ def _tracker_row(error: JsonObject, status: int | None, severity: Literal["error
         uid=_text(error.get("uid")),
         type=_text(error.get("trackerType")),
         status=status,
-        message=str(error.get("message") or error.get("warningMessage") or ""),
+        message=_words(error, "message", "warningMessage"),
         code=_text(error.get("errorCode") or error.get("warningCode")),
         severity=severity,
     )
@@ -318,7 +326,7 @@ def _merge_row(report: JsonObject, error: JsonObject, status: int | None) -> Con
         uid=_text(args[-1]) if code in _UNKNOWN_IN_MERGE and isinstance(args, list) and args else None,
         type=_text(report.get("mergeType")),
         status=status,
-        message=str(error.get("message") or ""),
+        message=_words(error, "message"),
         code=code,
     )
 
@@ -329,7 +337,7 @@ def _data_conflict(conflict: JsonObject, status: int | None) -> ConflictRow:
         uid=about if is_uid(about) else None,
         type="dataValue",
         status=status,
-        message=str(conflict.get("value") or ""),
+        message=_words(conflict, "value"),
         code=_text(conflict.get("errorCode")),
         property=_text(conflict.get("property")),
         value=None if is_uid(about) else about,

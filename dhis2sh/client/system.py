@@ -6,6 +6,7 @@ API source: `GET /api/system/info`, `/api/systemSettings`, `/api/me` (api-facts 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -35,6 +36,11 @@ class System:
     async def info(self) -> JsonObject:
         """Version, calendar, times of the analytics tables, ... (`/api/system/info`)."""
         return await self._fresh("info", lambda: self._client.get_object("system/info"))
+
+    async def now(self) -> dt.datetime:
+        """What time it is on the server, without a zone, as it writes moments; on this machine where it does not say."""
+        told = (await self._client.get_object("system/info", {"fields": "serverDate"})).get("serverDate")
+        return (dt.datetime.fromisoformat(told) if isinstance(told, str) else dt.datetime.now()).replace(tzinfo=None)
 
     async def settings(self) -> JsonObject:
         """All system settings (`/api/systemSettings`)."""

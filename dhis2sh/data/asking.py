@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
+from dhis2sh.dhis2.dates import day
 from dhis2sh.dhis2.periods import Period, PeriodType, period_type
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs import names, periods
@@ -85,7 +86,7 @@ async def query_of(s: Session, asked: Asked) -> DataValueQuery:
     if asked.period:
         query["period"] = await periods_of(s, asked)
     if asked.start_date is not None and asked.end_date is not None:
-        query |= {"start_date": asked.start_date, "end_date": asked.end_date}
+        query |= {"start_date": day(asked.start_date), "end_date": day(asked.end_date)}
     if asked.children:
         query["children"] = True
     return query

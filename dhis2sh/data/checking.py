@@ -30,7 +30,16 @@ MOST = 8
 
 
 class Problem(Exception):
-    """Why a row is not sent."""
+    """Why a row is not sent.
+
+    Parameters:
+        why: in words.
+        instead: what to say of a single value instead, as an option or a word of `data aggregate set`.
+    """
+
+    def __init__(self, why: str, instead: str | None = None) -> None:
+        super().__init__(why)
+        self.instead = instead
 
 
 def _given(row: Row) -> tuple[JsonValue, ...]:
@@ -286,9 +295,11 @@ def _sets(element: Element, time: _Time) -> tuple[DataSet, ...]:
     if not timed:
         period = time.period
         kinds = joined(dict.fromkeys(item.period_type for item in element.sets), "or")
+        fitting = [Period.of(item.period_type, day).iso for item in element.sets[:1] for day in (time.start, time.end)]
         month = Period.of("Monthly", time.start).iso if time.kind == "Daily" and "Monthly" in kinds else None
         raise Problem(
-            f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}, which --by-date takes' if month else ''}"
+            f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}, which --by-date takes' if month else ''}",
+            f"the period {joined(dict.fromkeys(fitting), 'to')} in place of {period.iso}",
         )
     return tuple(timed)
 
@@ -328,16 +339,26 @@ def _combo(row: Row, place: _Place, target: Target) -> str:
     given = row.get("categoryOptionCombo")
     if given in (None, ""):
         if target.default not in element.combos:
-            names = listed(target.combo_names(element.combos.values()), MOST)
-            raise Problem(f"'{element.name}' is given by category option combination: {names}")
+            names = target.combo_names(element.combos.values())
+            raise Problem(
+                f"'{element.name}' is given by category option combination: {listed(names, MOST)}",
+                f"--combo {names[0]}" if names else None,
+            )
         return target.default
     text = text_of(given)
     uid = target.combo(text, element.combos)
     if uid is None:
-        near = nearest(text, target.combo_names(element.combos.values()))
-        raise Problem(f"there is no category option combination '{text}'{f' ({near})' if near else ''}")
+        names = target.combo_names(element.combos.values())
+        near = nearest(text, names)
+        raise Problem(
+            f"there is no category option combination '{text}'{f' ({near})' if near else ''}",
+            f"--combo {next((name for name in names if near and name in near), names[0])}" if names else None,
+        )
     if uid not in element.combos:
-        raise Problem(f"'{text}' is no category option combination of '{element.name}'")
+        names = target.combo_names(element.combos.values())
+        raise Problem(
+            f"'{text}' is no category option combination of '{element.name}'", f"--combo {names[0]}" if names else None
+        )
     return uid
 
 
@@ -346,16 +367,24 @@ def _attribute_combo(row: Row, place: _Place, target: Target) -> str:
     given = row.get("attributeOptionCombo")
     if given in (None, "", target.default):
         if not any(target.default in item.attribute_names for item in sets):
-            raise Problem(f"'{sets[0].name}' wants an attribute option combination")
+            raise Problem(f"'{sets[0].name}' wants an attribute option combination", _attribute_option(sets, target))
         return target.default
     text = text_of(given)
     taken = {uid for item in sets for uid in item.attribute_names.values()}
     uid = next((found for item in sets if (found := target.combo(text, item.attribute_names)) in taken), None)
     if uid is None:
         raise Problem(
-            f"'{text}' is no attribute option combination of {joined(dict.fromkeys(f"'{item.name}'" for item in sets), 'or')}"
+            f"'{text}' is no attribute option combination of {joined(dict.fromkeys(f"'{item.name}'" for item in sets), 'or')}",
+            _attribute_option(sets, target),
         )
     return uid
+
+
+def _attribute_option(sets: Sequence[DataSet], target: Target) -> str | None:
+    names = {uid: name for item in sets for name, uid in item.attribute_names.items()}
+    if target.default in names:
+        return "leave --attribute-combo out"
+    return f"--attribute-combo '{min(names.values())}'" if names else None
 
 
 SHORT = 16

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.data.cells import DEFAULTED
-from dhis2sh.dhis2.dates import moment
+from dhis2sh.dhis2.dates import moment, spelled
 from dhis2sh.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -233,6 +233,7 @@ def _time(text: str) -> dt.datetime:
 
 def time_of(text: str) -> dt.datetime:
     """A moment as people write it; a day is its end. Raises `UsageError`."""
+    text = spelled(text)
     found = moment(text.strip().replace(" ", "T", 1))
     if found is None or len(text.strip()) < len("2026-09-05"):
         raise UsageError(f"'{text}' is no moment", hint="2026-09-05 or 2026-09-05T14:30")

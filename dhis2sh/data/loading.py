@@ -65,6 +65,7 @@ class Load:
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
         unread: columns that hold nothing of a value, filled as the notes are.
         called: what the columns of a file are called, by DHIS2's names, filled as the notes are.
+        single: it is one value that somebody has typed: what is wrong with it is said, and no file is left behind.
     """
 
     what: str
@@ -78,6 +79,7 @@ class Load:
     notes: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
     called: dict[str, str] = field(default_factory=dict[str, str])
+    single: bool = False
 
 
 async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], load: Load) -> Plan:
@@ -101,6 +103,9 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
             s.person.progress(f"check {load.what}", taking.given, None)
         if not taking.given:
             raise NotFound(f"{load.what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
+        if load.single and taking.problem is not None:
+            taking.drop()
+            return _blocked(load, taking.problem)
         job = taking.finish()
         await taking.look_below(job)
     except BaseException:
@@ -115,6 +120,12 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     if isinstance(made.writer, Values):
         made.writer.by_job = load.by_job
     return made
+
+
+def _blocked(load: Load, problem: Problem) -> Plan:
+    """The plan of one value that cannot be sent: why, and what to say instead."""
+    hint = problem.instead or "dhis2 data aggregate set --help"
+    return Plan(f"set {load.what}", blocked=Refused(str(problem), hint=hint))
 
 
 class _Taking:
@@ -137,6 +148,8 @@ class _Taking:
         self._totals = Totals(target)
         self._met: set[str] = set()
         self.given = self.repeated = 0
+        self.problem: Problem | None = None
+        """Why the last refused row is not sent."""
 
     async def meet(self, batch: Sequence[tuple[int, Row]]) -> None:
         """Read where the units of a batch lie, if it says so itself."""
@@ -188,6 +201,7 @@ class _Taking:
             if not self._load.several_levels and (why := self._totals.again(row, str(sent["orgUnit"]))) is not None:
                 raise Problem(why)
         except Problem as problem:
+            self.problem = problem
             self.refused.add(place, _as_text(row), f"{problem}{self._merged(row)}")
             self._totals.refused(row)
             return

@@ -69,7 +69,9 @@ async def find(s: Session, sought: Sought) -> list[Row]:
         "algorithm": ALGORITHMS[sought.algorithm], "threshold": sought.threshold, "maxResults": sought.most,
         "orderBy": None if sought.algorithm == "min-max" else ORDERS[sought.order],
     }  # fmt: skip
-    body = await s.client.get_object("outlierDetection", {name: value for name, value in query.items() if value})
+    body = await s.client.get_object(
+        "outlierDetection", {name: value for name, value in query.items() if value not in (None, [])}
+    )
     found = cast("list[JsonObject]", body.get("outlierValues") or [])
     if len(found) >= sought.most:
         which = "farthest outside" if sought.algorithm == "min-max" else WORDS[sought.order]

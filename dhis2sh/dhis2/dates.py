@@ -19,12 +19,79 @@ _LEAST_EPOCH = 10**11
 """Milliseconds since 1970 from which a number is such a time."""
 
 
+_WORDS = {"today": 0, "yesterday": -1, "tomorrow": 1}
+_SPAN = re.compile(r"(\d{1,5})\s*([a-z]+)")
+_MONTH, _YEAR = 30, 365
+_DAYS = {"d": 1, "day": 1, "w": 7, "week": 7, "m": _MONTH, "mo": _MONTH, "month": _MONTH, "y": _YEAR, "year": _YEAR}
+_HOURS = {"h", "hour"}
+
+
+def spelled(text: str, today: dt.date | None = None) -> str:
+    """`today`, `yesterday` and `tomorrow` as ISO 8601 writes that day; any other text as it is.
+
+    Parameters:
+        today: by whose calendar; that of this machine without it.
+    """
+    offset = _WORDS.get(text.strip().lower())
+    if offset is None:
+        return text
+    return ((today or dt.datetime.now().astimezone().date()) + dt.timedelta(days=offset)).isoformat()
+
+
 def day(text: str) -> str:
-    """A day as ISO 8601 writes it. Raises `UsageError` for anything else."""
+    """A day, or `today`, `yesterday`, `tomorrow`, as ISO 8601 writes it. Raises `UsageError` for anything else."""
     try:
-        return dt.date.fromisoformat(text.strip()).isoformat()
+        return dt.date.fromisoformat(spelled(text).strip()).isoformat()
     except ValueError:
-        raise UsageError(f"'{text}' is not a day", hint="year, month and day: 2026-01-31") from None
+        raise UsageError(f"'{text}' is not a day", hint="year, month and day: 2026-01-31, or today") from None
+
+
+def span_of_days(text: str) -> int:
+    """A time such as `6mo`, `90d`, `1y`, `6 months` in days; a month is 30 of them. Raises `UsageError`."""
+    found = _span(text)
+    if found is None or found % dt.timedelta(days=1):
+        raise UsageError(f"'{text}' is no time", hint="90d, 6mo or 1y")
+    return found.days
+
+
+def _span(text: str) -> dt.timedelta | None:
+    found = _SPAN.fullmatch(text.strip().lower())
+    if found is None:
+        return None
+    number, unit = int(found[1]), found[2]
+    if unit in _HOURS or unit.removesuffix("s") in _HOURS:
+        return dt.timedelta(hours=number)
+    days = _DAYS.get(unit) or _DAYS.get(unit.removesuffix("s"))
+    return dt.timedelta(days=days * number) if days else None
+
+
+def is_spoken(text: str) -> bool:
+    """Does a moment depend on what time it is: `today`, `7d`?"""
+    return text.strip().lower() in _WORDS or _span(text.strip().lower().removesuffix("ago")) is not None
+
+
+def since(text: str, now: dt.datetime | None = None) -> str:
+    """A moment from which on something is looked for, in the form in which servers write it.
+
+    Parameters:
+        text: a day or a day and a time; `today` or `yesterday`, the beginning of that day; `7d`, `2w`, `6mo`, `1y`, the
+            beginning of the day so long ago; `12h`, so many hours ago.
+        now: what time it is there; that of this machine without it.
+
+    Raises `UsageError`.
+    """
+    at = now or dt.datetime.now()
+    span = _span(text.strip().lower().removesuffix("ago"))
+    try:
+        if span is not None and span % dt.timedelta(days=1):
+            return moment((at - span).replace(tzinfo=None, microsecond=0)) or ""
+        written_ = spelled(text, at.date()) if span is None else (at - span).date().isoformat()
+    except OverflowError:
+        written_ = ""
+    found = moment(written_.strip().replace(" ", "T", 1))
+    if found is None:
+        raise UsageError(f"'{text}' is no date", hint="2026-11-01, 2026-11-01T08:00, today, yesterday or 7d")
+    return found
 
 
 def moment(value: object) -> str | None:

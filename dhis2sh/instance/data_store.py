@@ -6,6 +6,7 @@ API source: `DatastoreController.java` (recorded `inst-data-store`).
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -15,6 +16,7 @@ from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.files import parse_json
 from dhis2sh.instance.keyed import MISSING, STORE, WHAT, Held, Keyed, held, plan, readable
 from dhis2sh.rows.tables import read_text
+from dhis2sh.verbs import meant_json
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -52,14 +54,19 @@ async def _must_be(s: Session, namespace: str) -> None:
         )
 
 
-def parsed(text: str | None, file: Path | None) -> JsonValue:
-    """A value as JSON. Raises `UsageError` for what is none: a server says only `Invalid JSON value`."""
+def parsed(text: str | None, file: Path | None, line: str) -> JsonValue:
+    """A value as JSON. Raises `UsageError` for what is none: a server says only `Invalid JSON value`.
+
+    Parameters:
+        text, file: one of them.
+        line: the command before its value, for the error.
+    """
     if file is not None:
         return parse_json(read_text(file), str(file))
     try:
         return parse_json(text or "", "--value")
     except UsageError as error:
-        error.hint = """a text stands in quotes: --value '"green"'"""
+        error.hint = f"{line} --value {shlex.quote(meant_json.meant(text or ''))}"
         raise
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.client.messages import TaskRef
+from dhis2sh.dhis2 import cron as cron_expressions
 from dhis2sh.errors import NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.instance.watching import JobEnd
 from dhis2sh.words import counted
@@ -31,7 +32,6 @@ FIELDS = (
 )
 ONCE = "ONCE_ASAP"
 """How a job is scheduled that somebody asked for once; a server keeps it for a day."""
-CRON = ("second", "minute", "hour", "day of month", "month", "day of week")
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,16 +247,31 @@ async def must_be_new(s: Session, name: str) -> None:
 
 def schedule(cron: str | None, delay: int | None) -> JsonObject:
     """When a job runs, as its configuration says it. Raises `UsageError` for both, and for what is no cron expression."""
-    if cron and delay:
-        raise UsageError("a job has either a cron expression or a delay", hint="--cron '0 0 2 * * ?'")
-    if cron is None:
-        return {"delay": delay} if delay else {}
-    if len(cron.split()) != len(CRON):
+    if cron is not None and delay is not None:
+        raise UsageError("a job has either a cron expression or a delay", hint=cron_expressions.EXAMPLE)
+    if cron is not None:
+        return {"cronExpression": cron_expressions.checked(cron)}
+    return {} if delay is None else {"delay": delay}
+
+
+def rescheduled(job: Mapping[str, JsonValue], cron: str | None, delay: int | None) -> JsonObject:
+    """What a job's schedule changes of its configuration; of a cron expression and a delay the other one goes.
+
+    Raises as `schedule`, and `UsageError` for a job whose queue says when it runs.
+    """
+    wanted = schedule(cron, delay)
+    if not wanted:
+        return {}
+    if job.get("queueName"):
         raise UsageError(
-            f"--cron '{cron}': {len(cron.split())} fields, and DHIS2 wants six: {' '.join(CRON)}",
-            hint="--cron '0 0 2 * * ?' is two o'clock every night",
+            f"{job.get('name')} runs in the queue '{job['queueName']}', which says when", hint="dhis2 jobs queues"
         )
-    return {"cronExpression": cron}
+    other, kind = ("delay", "CRON") if cron is not None else ("cronExpression", "FIXED_DELAY")
+    if job.get(other) is not None:
+        wanted[other] = None
+    if job.get("schedulingType") not in {None, kind}:
+        wanted["schedulingType"] = kind
+    return wanted
 
 
 def unable(job: Mapping[str, JsonValue]) -> Refused | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.authorities import descriptions
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ FIELDS = (
     "organisationUnits[id,displayName]"
 )
 COLUMNS = ("id", "username", "name", "email", "lastLogin", "disabled", "roles", "groups", "orgUnits")
-DAYS_OF_A_MONTH = 30
 
 
 def shown(user: Mapping[str, JsonValue]) -> Row:
@@ -91,27 +90,6 @@ def _day(text: JsonValue) -> dt.date | None:
     return dt.date.fromisoformat(text[:10]) if isinstance(text, str) and text else None
 
 
-def days_of(text: str) -> int:
-    """A time such as `6mo`, `90d`, `1y`, `6 months` in days; a month is 30 of them. Raises `UsageError`."""
-    digits = "".join(letter for letter in text if letter.isdigit())
-    unit = text[len(digits) :].strip().lower()
-    lengths = {
-        "d": 1,
-        "day": 1,
-        "w": 7,
-        "week": 7,
-        "m": DAYS_OF_A_MONTH,
-        "mo": DAYS_OF_A_MONTH,
-        "month": DAYS_OF_A_MONTH,
-        "y": 365,
-        "year": 365,
-    }
-    length = lengths.get(unit) or lengths.get(unit.removesuffix("s"))
-    if not digits or not text.startswith(digits) or length is None:
-        raise UsageError(f"'{text}' is no time", hint="90d, 6mo or 1y")
-    return int(digits) * length
-
-
 # What people may do ----------------------------------------------------------------------------------------------------
 
 
@@ -170,10 +148,10 @@ async def who_can(s: Session, authority: str) -> list[Row]:
     if chosen is None:
         by_words = [key for key, name in named.items() if authority.lower() in name.lower()]
         if len(by_words) != 1:
-            told = listed(f"{key} ({named[key]})" for key in by_words) or "dhis2 user-role authorities"
-            raise NotFound(
-                f"the server has no authority '{authority}'", hint=f"did you mean {told}?" if by_words else told
-            )
+            told = listed(f"{key} ({named[key]})" for key in by_words)
+            near = did_you_mean(authority, [*named, *named.values()])
+            hint = f"did you mean {told}?" if by_words else near or "dhis2 user-role authorities list"
+            raise NotFound(f"the server has no authority '{authority}'", hint=hint)
         chosen = by_words[0]
     disabled = {str(user["id"]) for user in await accounts(s, ["disabled:eq:true"], "id")}
     rows: dict[str, Row] = {}

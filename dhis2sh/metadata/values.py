@@ -375,7 +375,7 @@ def _number(prop: Property, value: JsonValue, kind: str) -> int | float:
     low, high = prop.min, prop.max
     if kind == "INTEGER" and prop.klass == "java.lang.Integer":
         low, high = (
-            max(low or -_MOST_INTEGER, -_MOST_INTEGER),
+            max(-_MOST_INTEGER if low is None else low, -_MOST_INTEGER),
             min(_MOST_INTEGER if high is None else high, _MOST_INTEGER),
         )
     if (low is not None and number < low) or (high is not None and number > high):

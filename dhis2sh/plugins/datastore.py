@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -64,12 +65,11 @@ async def set_(
 
     API source: `PUT /api/dataStore/{namespace}/{key}`.
     """
+    line = f"dhis2 datastore set {shlex.join([namespace, key])}"
     if (value is None) == (from_ is None):
-        raise UsageError(
-            "--value or --from, one of them", hint=f"dhis2 datastore set {namespace} {key} --from value.json"
-        )
+        raise UsageError("--value or --from, one of them", hint=f"""{line} --value '{{"colour": "green"}}'""")
     return await data_store.setting(
-        s, {f"{namespace}/{key}": data_store.parsed(value, from_)}, f"set {namespace}/{key}"
+        s, {f"{namespace}/{key}": data_store.parsed(value, from_, line)}, f"set {namespace}/{key}"
     )
 
 

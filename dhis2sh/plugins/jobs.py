@@ -92,6 +92,8 @@ async def create(
 ) -> Plan:
     """Create a job; its parameters are checked by what the server says of its type.
 
+    With neither --cron nor --delay a server runs it once, as soon as it is created: the plan says so, and asks.
+
     API source: `POST /api/jobConfigurations`.
     """
     await jobs.must_be_new(s, name)
@@ -116,12 +118,13 @@ async def update(
 ) -> Plan:
     """Change when a job runs, its name or its parameters; `undo` brings them back.
 
+    A cron expression takes the place of a delay, and a delay that of a cron expression.
+
     API source: `PATCH /api/jobConfigurations/{uid}`.
     """
-    body = await jobs.one(s, job, "id,name,jobType,jobParameters")
+    body = await jobs.one(s, job, "id,name,jobType,jobParameters,schedulingType,cronExpression,delay,queueName")
     changes: JsonObject = {"name": name} if name else {}
-    if cron or delay:
-        changes |= jobs.schedule(cron, delay)
+    changes |= jobs.rescheduled(body, cron, delay)
     given = jobs.parameters_of(param, await jobs.checked_type(s, str(body["jobType"]))) if param else {}
     if given:
         changes["jobParameters"] = {**cast("JsonObject", body.get("jobParameters") or {}), **given}

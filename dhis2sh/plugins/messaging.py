@@ -11,7 +11,8 @@ from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
-Ids = Annotated[list[str], Doc("The conversations' UIDs.")]
+Id = Annotated[str, Doc("The conversation: UID or subject."), Refers(messages.CONVERSATIONS)]
+Ids = Annotated[list[str], Doc("The conversations: UIDs or subjects."), Refers(messages.CONVERSATIONS)]
 Text = Annotated[str, Doc("What is said.")]
 
 
@@ -29,8 +30,8 @@ async def list_(
     return Rows(await messages.conversations(s, unread=unread, limit=limit), columns=messages.COLUMNS)
 
 
-@verb("messaging get", effect="read", examples=["dhis2 messaging get UID"])
-async def get(s: Session, id: Annotated[str, Doc("The conversation's UID.")]) -> Rows[Row]:
+@verb("messaging get", effect="read", examples=["dhis2 messaging get UID", "dhis2 messaging get 'September report'"])
+async def get(s: Session, id: Id) -> Rows[Row]:
     """List the messages of a conversation, the oldest first; it stays unread.
 
     API source: `GET /api/messageConversations/{uid}`.
@@ -64,7 +65,7 @@ async def send(
 @verb("messaging reply", effect="write", examples=["dhis2 messaging reply UID --text 'It is on its way'"])
 async def reply(
     s: Session,
-    id: Annotated[str, Doc("The conversation's UID.")],
+    id: Id,
     *,
     text: Text,
     internal: Annotated[bool, Doc("Only for those who handle tickets.")] = False,

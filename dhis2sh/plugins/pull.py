@@ -9,7 +9,7 @@ from dhis2sh.analytics.pull import Pulled, PullPlan, Wanted
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Doc, verb
+from dhis2sh.verbs.declaration import Complete, Doc, verb
 
 
 @verb(
@@ -24,7 +24,9 @@ from dhis2sh.verbs.declaration import Doc, verb
 async def pull(
     s: Session,
     dimensions: Annotated[
-        list[str], Doc("dx, pe, ou or another dimension: name=item;item, by UID, code or name; levels as LEVEL-2.")
+        list[str],
+        Doc("dx, pe, ou or another dimension: name=item;item, by UID, code or name; levels as LEVEL-2."),
+        Complete("dimensions"),
     ],
     *,
     wanted: Wanted,

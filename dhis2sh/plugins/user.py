@@ -8,6 +8,7 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import AGAIN, Plan
 from dhis2sh.client.authorities import descriptions
+from dhis2sh.dhis2.dates import span_of_days
 from dhis2sh.instance import accounts, people, staff, switching
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.choosing import uids_of
@@ -85,7 +86,7 @@ async def inactive(
 
     API source: `GET /api/users`; a server's own `inactiveMonths` leaves out who never signed in.
     """
-    quiet = await people.inactive(s, people.days_of(time), dt.datetime.now(dt.UTC).date())
+    quiet = await people.inactive(s, span_of_days(time), dt.datetime.now(dt.UTC).date())
     rows = [row for row in quiet.rows if disabled or not row["disabled"]]
     if quiet.young:
         s.person.note(f"{quiet.young:,} accounts younger than that, never used, are left out")
@@ -173,6 +174,7 @@ async def create(
         template=template,
         passwords=passwords is not None,
         invited=False,
+        first=staff.ALONE,
     )
     return await _create(s, made, passwords)
 
@@ -214,12 +216,15 @@ async def _staff(s: Session, file: Source, template: str | None, *, passwords: b
 async def _create(s: Session, made: staff.Staff, passwords: Path | None) -> Plan:
     """The plan of creating accounts; made-up passwords are in their file before the first is sent."""
     if not made.accounts:
-        return writes.plan("create 0 users", [], what=people.USERS, notes=made.notes)
+        nobody = writes.plan("create 0 users", [], what=people.USERS, notes=made.notes)
+        nobody.left_out = made.left_out
+        return nobody
     plan = await plan_create(s, people.USERS, {}, from_=Rows(accounts.without_groups(made)))
     plan = await with_groups(
         s, plan, made.accounts, again="the same line with another --passwords FILE" if passwords else AGAIN
     )
     plan.notes = [*made.notes, *plan.notes]
+    plan.left_out = made.left_out
     if passwords is not None:
         plan = accounts.with_passwords(plan, passwords, made.made)
     return plan

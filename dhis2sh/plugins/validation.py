@@ -9,6 +9,7 @@ from dhis2sh.data import kept_violations, violations
 from dhis2sh.data.reading import roots_of
 from dhis2sh.errors import UsageError
 from dhis2sh.instance import starting
+from dhis2sh.instance.audits import since_on
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
@@ -60,14 +61,15 @@ async def results(
     period: Annotated[list[str], Doc("Only of these periods.")] = [],
     org_unit: Annotated[list[str], Doc("Only of these units themselves."), Refers("organisationUnits")] = [],
     rule: Annotated[list[str], Doc("Only of these rules."), Refers("validationRules")] = [],
-    since: Annotated[str | None, Doc("Only those that were found on this day or later: 2026-11-01.")] = None,
+    since: Annotated[str | None, Doc("Only those that were found on this day or later: 2026-11-01, today, 7d.")] = None,
 ) -> Stream[Row]:
     """List the violations that the server keeps, the oldest first, and of which somebody was told.
 
     API source: `GET /api/validationResults`.
     """
+    found = None if since is None else (await since_on(s, since))[:10]
     params: dict[str, Param] = {
-        "pe": [each.iso for text in period for each in await periods.meant(s, text)], "ou": org_unit, "vr": rule, "createdDate": since,
+        "pe": [each.iso for text in period for each in await periods.meant(s, text)], "ou": org_unit, "vr": rule, "createdDate": found,
     }  # fmt: skip
     chosen = {name: value for name, value in params.items() if value}
     return Stream(kept_violations.results(s, chosen), columns=kept_violations.COLUMNS)

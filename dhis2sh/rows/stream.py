@@ -24,8 +24,14 @@ MANY = 100_000
 PREVIEW = 20
 """Rows that are shown of a stream whose rest stays unread."""
 
+_INTO_MEMORY = "rows = await stream.collect(), which may be counted, indexed and read again"
+
 type Hop = Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]
 type Iterate = Callable[[Callable[[], AsyncIterator[Any]]], AsyncIterator[Any]]
+
+
+class NotInMemory(PipelineError, TypeError):
+    """A stream was used as if its rows were there; for Python's own protocols a `TypeError`."""
 
 
 def _never() -> bool:
@@ -307,12 +313,10 @@ class Stream[T](Staged):
         return flow
 
     def __iter__(self) -> Never:
-        raise TypeError("a stream is read with `async for row in stream`, or by `await stream.collect()`")
+        raise NotInMemory("a stream is read with `async for`", hint=_INTO_MEMORY)
 
     def __len__(self) -> Never:
-        raise PipelineError(
-            "how many rows a stream has is known when it has been read", hint="rows = await r.collect()"
-        )
+        raise PipelineError("how many rows a stream has is known when it has been read", hint=_INTO_MEMORY)
 
     def __bool__(self) -> bool:
         return True

@@ -164,21 +164,25 @@ def choose(about: str, words: Sequence[str], *, none: bool = True) -> str | None
             return None
         if not line:
             raise Declined(safe(about))
-        meant = _meant(answer, words)
+        meant = _meant(answer, words, least=1 if none else LEAST_LETTERS)
         if len(meant) == 1:
             return meant[0]
         near = f"which of them: {', '.join(meant)}?" if meant else did_you_mean(answer, words)
         print(safe(f"'{answer}': {near or 'none of these'}" if answer else "say one of these"), file=sys.stderr)
 
 
-def _meant(answer: str, words: Sequence[str]) -> list[str]:
-    """What an answer may mean: the word itself, else that of its number, else all that it begins."""
+LEAST_LETTERS = 3
+"""So many letters begin a word where an answer is needed: `n` for no is not `new`."""
+
+
+def _meant(answer: str, words: Sequence[str], *, least: int) -> list[str]:
+    """What an answer may mean: the word itself, else that of its number, else all that its letters begin, if not too few."""
     typed = answer.casefold()
     if whole := [word for word in words if word.casefold() == typed]:
         return whole
     if answer.isdecimal() and 1 <= int(answer) <= len(words):
         return [words[int(answer) - 1]]
-    return [word for word in words if typed and word.casefold().startswith(typed)]
+    return [word for word in words if len(typed) >= least and word.casefold().startswith(typed)]
 
 
 def pick_missing(invocation: Invocation) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
 
+from dhis2sh.dhis2.dates import spelled
 from dhis2sh.errors import UsageError
 from dhis2sh.tracker.programs import named
 from dhis2sh.tracker.referred import REFERRING, Referred
@@ -150,6 +151,7 @@ def _where(asked: Asked) -> tuple[list[str], str]:
 def _day(text: str | None, flag: str) -> str | None:
     if text is None:
         return None
+    text = spelled(text)
     try:
         dt.datetime.fromisoformat(text)
     except ValueError:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.changes.in_words import differences
 from dhis2sh.client.tracker import IDENTIFIERS
-from dhis2sh.tracker.held import OWN, UNSET, VALUES, changed, held, said, uid_of, values_of, with_values
+from dhis2sh.tracker.held import OWN, VALUES, changed, held, said, uid_of, unset, values_of, with_values
 from dhis2sh.tracker.reading import inner
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def complete(entry: Entry, before: Mapping[str, JsonObject], numeric: Collection
         was = before.get(uid_of(kind, body))
         if was is not None:
             for name in OWN[kind]:
-                if body.get(name) in UNSET and was.get(name) not in UNSET:
+                if unset(body.get(name)) and not unset(was.get(name)):
                     body[name] = was[name]
             _keep_digits(kind, body, was, numeric)
         if kind != "relationships" and body.get("status") != "COMPLETED":
@@ -79,7 +79,7 @@ def _as_it_is(kind: Kind, body: JsonObject, was: JsonObject | None) -> bool:
 
 def _more(body: JsonObject) -> list[str]:
     """What an object says that is imported and cannot be compared."""
-    return [name for name in _ADDED if body.get(name) not in UNSET]
+    return [name for name in _ADDED if not unset(body.get(name))]
 
 
 def imported(kind: Kind, body: JsonObject, was: JsonObject) -> JsonObject:
@@ -147,7 +147,7 @@ def _new(kind: Kind, body: JsonObject, names: Mapping[str, str]) -> Iterator[str
 
 def _cells(kind: Kind, body: JsonObject, was: JsonObject, names: Mapping[str, str]) -> Iterator[str]:
     before, after = changed(was, imported(kind, body, was))
-    silent = [name for name in before if name in OWN[kind] and name not in body and after[name] in UNSET]
+    silent = [name for name in before if name in OWN[kind] and name not in body and unset(after[name])]
     old, new = (
         {name: value for name, value in _flat(state).items() if name not in silent} for state in (before, after)
     )

@@ -8,6 +8,7 @@ API source: `TrackerImportController.java` (api-facts e.1); tracker-strategies 1
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
@@ -35,13 +36,19 @@ VALUES: Mapping[Kind, tuple[str, str]] = {
     "events": ("dataValues", "dataElement"),
 }  # fmt: skip
 """Where an object's values are, and by what each is known."""
-UNSET: tuple[JsonValue, ...] = (None, False, "", {}, [])
-"""What is the same as not being there."""
+_MOMENT = re.compile(
+    r"(?P<day>\d{4}-\d\d-\d\d)(?:T(?P<minute>\d\d:\d\d)(?::(?P<second>\d\d)(?:\.(?P<fraction>\d+))?)?Z?)?"
+)
+
+
+def unset(value: JsonValue) -> bool:
+    """Is a property the same as not being there? 0 is not."""
+    return value is None or value is False or value in ("", {}, [])
 
 
 def held(kind: Kind, row: Row) -> JsonObject:
     """An object of the server as it is kept: what it owns and has, its values by UID."""
-    found: JsonObject = {name: row[name] for name in OWN[kind] if row.get(name) not in UNSET}
+    found: JsonObject = {name: row[name] for name in OWN[kind] if not unset(row.get(name))}
     if isinstance(user := found.get("assignedUser"), dict):
         found["assignedUser"] = {name: user[name] for name in ("uid", "username") if user.get(name)}
     for side in ("from", "to"):
@@ -120,7 +127,7 @@ def _differing(left: JsonValue, right: JsonValue) -> tuple[JsonValue, JsonValue]
 
 def same(left: JsonValue, right: JsonValue) -> bool:
     """Are two properties the same to a server? A day is its midnight; what is not said is false or nothing."""
-    if left in UNSET and right in UNSET:
+    if unset(left) and unset(right):
         return True
     if isinstance(left, str) and isinstance(right, str):
         return left == right or _moment(left) == _moment(right)
@@ -130,5 +137,9 @@ def same(left: JsonValue, right: JsonValue) -> bool:
 
 
 def _moment(text: str) -> str:
-    """A moment without the seconds that are none: `2025-06-30` is `2025-06-30T00:00:00.000`."""
-    return text.removesuffix("Z").removesuffix(".000").removesuffix(":00").removesuffix("T00:00")
+    """A moment written out (`2025-06-30` is `2025-06-30T00:00:00.000`); any other text as it is, since `2:00` is not `2`."""
+    found = _MOMENT.fullmatch(text)
+    if found is None:
+        return text
+    day, minute, second, fraction = (found[name] or "" for name in ("day", "minute", "second", "fraction"))
+    return f"{day}T{minute or '00:00'}:{second or '00'}.{fraction.rstrip('0')}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2 import value_types
+from dhis2sh.dhis2.dates import spelled
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.tracker.programs import TOLD, named
 from dhis2sh.tracker.referred import REFERRING, Referred
@@ -152,7 +153,7 @@ def day_of(text: str | None, what: str, *, ahead: bool) -> str:
     Raises `UsageError`.
     """
     try:
-        return checked_day(text or dt.date.today().isoformat(), what, ahead=ahead)
+        return checked_day(spelled(text) if text else dt.date.today().isoformat(), what, ahead=ahead)
     except Problem as problem:
         raise UsageError(str(problem), hint="a date is written 2025-06-30") from problem
 

@@ -46,6 +46,12 @@ _IN_FORMULAS = {
     "N": "indicators", "R": "dataSets", "OUG": "organisationUnitGroups",
 }  # fmt: skip
 """What the UID in the braces of a formula is of."""
+DIMENSIONS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "dx": ("data", ("indicators", "dataElements", "programIndicators", "dataSets")),
+    "pe": ("periods", ()),
+    "ou": ("organisation units", ("organisationUnits",)),
+}
+"""What every question to analytics is about, and the types of its items."""
 NEWEST = "v42"
 """Facts that completion uses while nobody knows the server's version."""
 
@@ -120,13 +126,39 @@ def complete(words: Sequence[str], names: FindNames | None = None, version: str 
         return _set(wanted.plural, typed, wanted.at, version, names)
     part = typed[wanted.at :]
     if wanted.what.partition(":")[0] == "uids":
-        plural = wanted.what.partition(":")[2] or wanted.plural
-        return Found(wanted.at, [*names(part.strip("'\""), plural)] if names else [])
+        return Found(wanted.at, _of_types(part.strip("'\""), _types_of(wanted), names))
+    if wanted.what == "dimensions":
+        return _dimension(typed, wanted.at, names)
     if wanted.what == "collections":
         return Found(wanted.at, matching(_collections(wanted.plural, version), part))
     if wanted.what == "types":
         return Found(wanted.at, _types(part, version))
     return Found(wanted.at, matching(_filled(wanted), part))
+
+
+def _types_of(wanted: Expected) -> Sequence[str | None]:
+    """The types whose UIDs are wanted: those that `uids:TYPE,TYPE` names, else the one that the line is about."""
+    named = wanted.what.partition(":")[2]
+    return named.split(",") if named else [wanted.plural]
+
+
+def _of_types(typed: str, plurals: Sequence[str | None], names: FindNames | None) -> list[Candidate]:
+    """The names of one type after those of another."""
+    return [found for plural in plurals for found in names(typed, plural)] if names else []
+
+
+def _dimension(typed: str, at: int, names: FindNames | None) -> Found:
+    """A dimension of analytics, `name=item;item`: its name, or what its last item may be."""
+    name, mark, items = typed[at:].partition("=")
+    if not mark:
+        return Found(at, matching([Candidate(f"{dim}=", note) for dim, (note, _) in DIMENSIONS.items()], name))
+    item = items.rpartition(";")[2]
+    at = len(typed) - len(item)
+    if name == "pe":
+        from dhis2sh.dhis2.periods import RelativePeriod  # start-up: periods are asked for by few Tabs
+
+        return Found(at, matching([Candidate(one.value) for one in RelativePeriod], item))
+    return Found(at, _of_types(item.strip("'\""), DIMENSIONS[name][1] if name in DIMENSIONS else (), names))
 
 
 def of_kind(what: str, typed: str) -> list[Candidate]:
@@ -312,7 +344,7 @@ def of_parameter(
     """
     wanted = _value(verb, name, _plural(verb, [plural] if plural else ()), 0)
     if wanted.what.partition(":")[0] == "uids":
-        return [*names(typed, wanted.plural)] if names else []
+        return _of_types(typed, _types_of(wanted), names)
     if _properties(verb).get(name, {}).get("type") == "boolean":
         return []
     return _types(typed, NEWEST) if wanted.what == "types" else matching(_filled(wanted), typed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import Annotated, Any, cast
 import typer
 from typer.main import get_command
 
+from dhis2sh import __version__
 from dhis2sh.dhis2.short_names import nearest_types
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.verbs import installed, manifest, nouns, options, plugin_catalogue
+from dhis2sh.verbs import installed, manifest, meant_json, nouns, options, plugin_catalogue
 from dhis2sh.verbs.declaration import Param, Verb
 from dhis2sh.verbs.options import Option, Options
 from dhis2sh.verbs.registry import FAMILIES, load_verb, section_of, verbs_of
@@ -204,6 +205,10 @@ def parse(words: Sequence[str]) -> Invocation | HelpText:
     Raises `UsageError` with the nearest known words.
     """
     leading, rest = manifest.options_apart(words)
+    if not rest and {"-h", "--help"} & set(leading):
+        return HelpText(manifest.root_help())
+    if not rest and "--version" in leading:
+        return HelpText(f"dhis2sh {__version__}")
     if not rest:
         raise UsageError("what to do?", hint="dhis2 --help")
     rest = nouns.meant(rest)
@@ -272,17 +277,40 @@ def _one_verb(words: Sequence[str], leading: Sequence[str]) -> Invocation | None
     None where the whole domain must be asked: for help, for plugins that are broken, and for words in another order.
     """
     section, rest = manifest.section_of(words)
-    paths = {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}
-    for size in range(min(len(rest), 3), -1, -1):
-        path = " ".join([section, *rest[:size]])
-        if path in paths and not {"-h", "--help"} & {*rest, *leading}:
-            verb = load_verb(path, paths[path])
-            return None if verb is None or "cli" in verb.left_out else _invoked(verb, section, [*leading, *rest[size:]])
+    paths = _paths(section)
+    if (said := _longest(section, rest, paths)) is not None and not {"-h", "--help"} & {*rest, *leading}:
+        path, size = said
+        verb = load_verb(path, paths[path])
+        return None if verb is None or "cli" in verb.left_out else _invoked(verb, section, [*leading, *rest[size:]])
     bare = manifest.bare(section)  # `doctor` alone, or with options
     if bare is not None and not {"-h", "--help"} & {*rest, *leading} and not (rest and not rest[0].startswith("-")):
         verb = load_verb(bare, paths[bare])
         return None if verb is None else _invoked(verb, section, [*leading, *rest])
     return None
+
+
+def _paths(section: str) -> dict[str, str]:
+    """The verbs of a section in the catalogue: their modules by path."""
+    return {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}
+
+
+def _longest(section: str, words: Sequence[str], paths: Collection[str]) -> tuple[str, int] | None:
+    """The longest path of a verb that words behind a section say, and how many of them it takes."""
+    sizes = range(min(len(words), 3), -1, -1)
+    said = ((" ".join([section, *words[:size]]), size) for size in sizes)
+    return next((one for one in said if one[0] in paths), None)
+
+
+def verb_at(words: Sequence[str]) -> Verb | None:
+    """The verb that a line begins with, whether or not the rest of the line is understood; None where it says none."""
+    _, rest = manifest.options_apart(words)
+    rest = nouns.meant(rest) if rest else rest
+    if not rest or rest[0] not in installed.domains():
+        return None
+    section, rest = manifest.section_of(rest)
+    paths = _paths(section)
+    said = _longest(section, rest, paths)
+    return None if said is None else load_verb(said[0], paths[said[0]])
 
 
 def _invoked(verb: Verb, section: str, arguments: list[str]) -> Invocation:
@@ -359,15 +387,53 @@ def _unquoted(path: str, left_over: str, arguments: Sequence[str], verb: Verb | 
     names stand side by side nobody knows which of them was cut: an example has the quotes.
     """
     said = f"{path} does not know what to do with '{left_over}'"
-    if verb is not None and arguments[-1:] == [left_over] and any(param.flag == "--value" for param in verb.params):
-        return UsageError(said, hint=f"--value {shlex.quote(left_over)}")
     taken = [param for param in verb.params if not param.option] if verb is not None else []
-    at, size = _place(arguments, left_over)
+    at, size = (len(arguments) - 1, 1) if arguments[-1:] == [left_over] else _place(arguments, left_over)
+    if verb is not None and at + size == len(arguments) and any(param.flag == "--value" for param in verb.params):
+        value = meant_json.meant(left_over) if left_over[:1] in {"{", "["} else left_over
+        return UsageError(said, hint=f"dhis2 {shlex.join([*path.split(), *arguments[:at], '--value', value])}")
+    if verb is not None and (meant := _meant_otherwise(path, left_over, arguments, verb)) is not None:
+        return UsageError(said, hint=meant)
     if not at or verb is None or len(taken) != 1:
         quoted = next((text for text in verb.examples if "'" in text), None) if verb is not None else None
         return UsageError(said, hint=f"quote names with spaces: {quoted}" if quoted else f"dhis2 {path} --help")
     words = [*path.split(), *arguments[: at - 1], f"{arguments[at - 1]} {left_over}", *arguments[at + size :]]
     return UsageError(said, hint=f"quote what has spaces: dhis2 {shlex.join(words)}")
+
+
+def _meant_otherwise(path: str, left_over: str, arguments: Sequence[str], verb: Verb) -> str | None:
+    """The line as it is meant where a word too many is no part of a name; None where it may be one.
+
+    That is a file where a body comes by `--from`, words to search for where a list takes a type and a filter, and a type
+    before what the verb takes without one.
+    """
+    at, size = _place(arguments, left_over)
+    taken = [param for param in verb.params if not param.option]
+    flags = {param.flag for param in verb.params if param.option}
+    if not at or len(taken) != 1:
+        return None
+    before, after = arguments[: at - 1], arguments[at + size :]
+    here = arguments[at - 1]
+    if "--from" in flags and "--body" in flags:
+        way = "--from" if left_over.endswith(_FILES) else "--body"
+        words = [here, way, left_over]
+    elif taken[0].complete == "types" and "--filter" in flags:
+        words = [here, "--filter", f"name:ilike:{left_over}"]
+    elif taken[0].complete != "types" and _is_type(here):
+        words = [left_over]
+    else:
+        return None
+    return f"dhis2 {shlex.join([*path.split(), *before, *words, *after])}"
+
+
+_FILES = (".json", ".json.gz", ".csv", ".xml", ".txt", ".geojson", ".zip")
+"""How the name of a file ends that may be a body."""
+
+
+def _is_type(word: str) -> bool:
+    """Is a word the plural of a type, as `visualizations` or `data-elements`?"""
+    folded = {name.replace("-", "").casefold() for family in FAMILIES.values() for name in family.names()}
+    return word.replace("-", "").casefold() in folded
 
 
 def _place(arguments: Sequence[str], text: str) -> tuple[int, int]:

@@ -39,7 +39,8 @@ MOST_PARTS = 12
 """Pieces of a name that are looked for where nothing has the whole of it."""
 TOLD = 100
 """Objects of one type whose names are looked up for somebody to read: an address stays short, and so does a plan."""
-NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name")}
+CONVERSATIONS = "messageConversations"
+NAMED_BY_OTHERS = {"users": ("username",), "options": ("code", "name"), CONVERSATIONS: ("subject",)}
 """What names an object of a type besides its UID; code and name for the rest."""
 _WORD_OR_CODE = re.compile(r"[A-Za-z][a-z]{10}|[A-Z][A-Z0-9]{10}")
 
@@ -83,10 +84,32 @@ async def resolve_all(
         places: where each text stands (`row 3`), for the error.
     """
     texts = list(dict.fromkeys(texts))
+    if plural == "*":
+        sure = {text: text for text in texts if certain(text) and not there}
+        open_ = [text for text in texts if text not in sure]
+        return sure | {text: there.uid for text, there in (await among(s, (), open_)).items()}
+    found, wrong = await resolve_each(s, plural, texts, there=there, most=MOST_MISSING)
+    if ambiguous := next((error for error in wrong.values() if not isinstance(error, NotFound)), None):
+        raise ambiguous
+    if missing := {text: error for text, error in wrong.items() if isinstance(error, NotFound)}:
+        told = dict([*missing.items()][:MOST_MISSING])
+        raise _unknown(plural, told, places or {}, len(missing) - len(told))
+    return found
+
+
+async def resolve_each(
+    s: Session, plural: str, texts: Iterable[str], *, there: bool = False, most: int
+) -> tuple[dict[str, str], dict[str, NotFound | UsageError]]:
+    """The UIDs of many objects of one type, and why the others have none, each with what comes nearest.
+
+    Parameters:
+        s, plural, texts, there: as of `resolve_all`.
+        most: for so many at most that nothing is called exactly it is looked what comes near.
+    """
+    texts = list(dict.fromkeys(texts))
     found = {text: text for text in texts if certain(text) and not there}
     open_ = [text for text in texts if text not in found]
-    if plural == "*":
-        return found | {text: there.uid for text, there in (await among(s, (), open_)).items()}
+    wrong: dict[str, NotFound | UsageError] = {}
     keys = ("id", *keys_of(plural)) if any(is_uid(text) for text in open_) else keys_of(plural)
     for key in keys:
         if not open_:
@@ -94,21 +117,21 @@ async def resolve_all(
         hits = await by_key(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
         for text, rows in hits.items():
             if len(rows) > 1:
-                raise await _ambiguous(s, plural, text, rows)
-            found[text] = str(rows[0]["id"])
-        open_ = [text for text in open_ if text not in found]
-    missing: dict[str, NotFound] = {}
+                wrong[text] = await _ambiguous(s, plural, text, rows)
+            else:
+                found[text] = str(rows[0]["id"])
+        open_ = [text for text in open_ if text not in found and text not in wrong]
     for text in open_:
+        if sum(isinstance(error, NotFound) for error in wrong.values()) >= most:
+            wrong[text] = NotFound(
+                f"none of the {plural} has the UID, code or name '{text}'", hint=f"dhis2 metadata list {plural}"
+            )
+            continue
         try:
             found[text] = str((await _alike(s, (plural,), text))["id"])
-        except NotFound as error:
-            missing[text] = error
-        if len(missing) == MOST_MISSING:
-            break
-    if missing:
-        rest = len(open_) - open_.index(next(reversed(missing))) - 1
-        raise _unknown(plural, missing, places or {}, rest)
-    return found
+        except (NotFound, UsageError) as error:
+            wrong[text] = error
+    return found, wrong
 
 
 async def must_be_there(s: Session, wanted: Mapping[str, Sequence[str]]) -> None:
@@ -243,13 +266,23 @@ async def _ambiguous(s: Session, plural: str, text: str, rows: Sequence[JsonObje
 
 
 async def _holders(s: Session, plural: str, uids: Sequence[str]) -> dict[str, str]:
-    """What some objects of a type are parts of, as ` in Sierra Leone`; only of types whose names repeat."""
+    """What tells some objects of a type apart, as ` in Sierra Leone`; only of types whose names repeat."""
+    if plural == CONVERSATIONS:
+        found = await reading.by_uid(s.client, plural, uids, fields="id,lastMessage,lastSender[username]")
+        return {str(row["id"]): _last_word(row) for row in found.rows}
     key = HELD_BY.get(plural)
     if key is None:
         return {}
     found = await reading.by_uid(s.client, plural, uids, fields=f"id,{key}[displayName]")
     held = {str(row["id"]): row.get(key) for row in found.rows}
     return {uid: f" in {item.get('displayName')}" for uid, item in held.items() if isinstance(item, dict)}
+
+
+def _last_word(conversation: Row) -> str:
+    """When something was last said in a conversation, and by whom, as ` of 2026-11-29 12:04, anna`."""
+    sender = conversation.get("lastSender")
+    who = f", {sender['username']}" if isinstance(sender, dict) and sender.get("username") else ""
+    return f" of {str(conversation.get('lastMessage') or '')[:16].replace('T', ' ')}{who}"
 
 
 async def _alike(s: Session, plurals: Sequence[str], text: str) -> Row:
@@ -288,7 +321,7 @@ async def near(s: Session, plurals: Sequence[str], text: str) -> list[Row]:
 
 def _with_parts(plural: str, parts: Sequence[str]) -> dict[str, Query]:
     """The query of objects that have one of some parts in their names; accounts in their usernames too."""
-    keys = ("name", "username") if plural == "users" else ("name",)
+    keys = {"users": ("name", "username"), CONVERSATIONS: ("subject",)}.get(plural, ("name",))
     return {
         "filter": [f"{key}:ilike:{part}" for key in keys for part in parts], "rootJunction": "OR",
         "fields": ",".join(dict.fromkeys(("id", "name", "displayName", *keys))), "pageSize": 200,
@@ -302,6 +335,10 @@ async def _missing(s: Session, plurals: Sequence[str], text: str, close: Sequenc
     )
     if hint is None and len(plurals) == 1:
         hint = await _all_there_are(s, plurals[0])
+    if tuple(plurals) == (CONVERSATIONS,):
+        return NotFound(
+            f"none of your conversations has the UID or subject '{text}'", hint=hint or "dhis2 messaging list"
+        )
     kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
 

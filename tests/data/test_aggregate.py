@@ -525,3 +525,25 @@ async def test_a_value_is_sent_with_a_data_set_that_takes_it(s: Session):
     await do(s, "data aggregate push", file=write(text))
     job = (await planned(s, "undo")).writer.job
     assert {job.content(part)[0]["dataSet"] for part in job.left()} == {"dsMonthly01", "dsWeekly001"}
+
+
+@pytest.mark.parametrize(
+    ("said", "why", "instead"),
+    [
+        ({}, "'Visits' is given by category option combination: 'Female'", "--combo 'Female'"),
+        ({"combo": "Mal"}, "there is no category option combination 'Mal'", "--combo 'Male'"),
+        ({"combo": "Male", "period": "2025"}, "is reported Monthly, and 2025 is Yearly", "the period 202501 to 202512 in place of 2025"),
+        ({"combo": "Male", "period": "20250102"}, "is reported Monthly, and", "the period 202501 in place of 20250102"),
+        ({"combo": "Male", "value": "many"}, "wants a number", "dhis2 data aggregate set --help"),
+        ({"combo": "Male", "attribute_combo": "Male"}, "is no attribute option combination of", "leave --attribute-combo out"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_with_one_value_is_said_of_it_alone(
+    s: Session, said: dict[str, str], why: str, instead: str
+):
+    """Nobody mends one value in a copy of a file."""
+    cell = {"element": "Visits", "period": "202501", "org_unit": "Clinic B", "value": "6", **said}
+    plan = await planned(s, "data aggregate set", **cell)
+    assert plan.blocked is not None and why in str(plan.blocked)
+    assert (plan.blocked.hint, plan.notes, plan.leave) == (instead, [], None)
+    assert "row" not in str(plan.blocked)

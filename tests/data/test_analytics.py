@@ -14,7 +14,7 @@ from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
 from tests.fakes.person import Somebody
-from tests.metadata.calls import call
+from tests.metadata.calls import call, do
 from tests.shared import needs_shared, shared
 
 
@@ -132,13 +132,37 @@ async def test_tables_that_were_never_built_are_said_with_what_builds_them(count
     assert "maintenance refresh analytics" in told.value.hint
 
 
-async def test_a_question_without_an_answer_says_what_may_be_the_reason(s: Session):
+NEVER_COUNTED = [
+    "name=Never counted", "shortName=Never counted", "valueType=INTEGER", "domainType=AGGREGATE", "aggregationType=SUM",
+]  # fmt: skip
+
+
+async def none_of(s: Session, *dimensions: str, **more: object) -> str:
+    """What is said of a question that has no numbers."""
     s.person = heard = Somebody()
-    assert await rows(s, "dx=Visits", "pe=2030W1;203002", "ou=Nation") == []
+    assert await rows(s, *dimensions, **more) == []
     (said,) = heard.notes
-    assert said.startswith(
-        "the analytics tables have nothing for these data, periods and units: dhis2 analytics explain"
+    return said
+
+
+async def test_a_question_without_an_answer_says_for_when_there_are_numbers(s: Session):
+    """The numbers of the sandbox end in 2025."""
+    said = await none_of(s, "dx=Visits", "pe=203001;203002", "ou=Nation")
+    assert (
+        said == "the analytics tables have nothing for these periods: these data have numbers here from 2025 to 202502"
     )
+    said = await none_of(s, "dx=Visits", "pe=2025W1", "ou=LEVEL-2")
+    assert said.endswith("; 2025W1 is shorter than a month, and data that are reported by month have none for that")
+
+
+async def test_a_question_about_nothing_at_all_says_what_may_be_the_reason(s: Session):
+    said = await none_of(s, "dx=Visits", "pe=2025", "ou=Nation", measure_criteria="GT:99999999")
+    assert said.startswith(
+        "the analytics tables have nothing that meets the conditions for these data, periods and units: "
+    )
+    await do(s, "metadata create", type="dataElements", set=NEVER_COUNTED)
+    said = await none_of(s, "dx=Never counted", "pe=2025", "ou=Nation")
+    assert "of these data in these places there is nothing in the last ten years; dhis2 analytics explain" in said
 
 
 async def test_a_level_that_there_is_not_comes_with_where_the_levels_are(s: Session):

@@ -6,7 +6,7 @@ from dhis2sh.client.versions import ServerVersion
 from dhis2sh.data import history as history_of
 from dhis2sh.data import violations
 from dhis2sh.data.cells import DEFAULTED
-from dhis2sh.errors import CheckFailed, NotFound, UsageError
+from dhis2sh.errors import CheckFailed, NotFound, Refused, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from tests.data.test_aggregate import JANUARY, values
@@ -55,6 +55,8 @@ async def test_a_value_far_from_the_usual_is_found_and_said_in_words(s: Session)
     assert not (await call(s, "data outliers", data_set=["Monthly"], period=["202502"])).plain()
     with pytest.raises(UsageError, match="which data"):
         await call(s, "data outliers", period=["202501"])
+    with pytest.raises(Refused, match="Threshold must be a positive number"):  # and no other one than was asked for
+        await call(s, "data outliers", data_set=["Monthly"], period=["202501"], threshold=0)
 
 
 async def test_the_first_outliers_are_those_of_the_highest_score_or_of_the_largest_difference(s: Session):

@@ -15,6 +15,7 @@ from dhis2sh.show import render
 from dhis2sh.surfaces.mcp import results
 from dhis2sh.surfaces.output import formatted
 from dhis2sh.types import JsonObject
+from dhis2sh.verbs import meant_json
 from tests.metadata.calls import call, do, planned
 
 THEME = {"namespace": "looks", "key": "theme"}
@@ -77,8 +78,26 @@ async def test_what_is_not_there_is_told_with_what_is_near(s: Session):
 
 
 async def test_what_is_no_json_is_refused_before_it_is_sent(s: Session):
-    with pytest.raises(UsageError, match="--value is not JSON"):
-        await planned(s, "datastore set", **THEME, value="green")
+    with pytest.raises(UsageError, match="--value is not JSON") as refused:
+        await planned(s, "datastore set", **THEME, value="it's green")
+    assert refused.value.hint == """dhis2 datastore set looks theme --value '"it'"'"'s green"'"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ('{"a": 1}', '{"a": 1}'),
+        ("{a: 1}", '{"a": 1}'),
+        ("{a:b,c:true,d:[x,null,2.5]}", '{"a":"b","c":true,"d":["x",null,2.5]}'),
+        ("{'a': 'b c'}", '{"a": "b c"}'),
+        ("{unit: {name: Bo district, code: OU-264}}", '{"unit": {"name": "Bo district", "code": "OU-264"}}'),
+        ("[a", '"[a"'),
+        ("green", '"green"'),
+        ("5", "5"),
+    ],
+)
+def test_what_a_shell_has_made_of_json_is_made_json_again(typed: str, meant: str):
+    assert meant_json.meant(typed) == meant
 
 
 async def settings(s: Session, *names: str) -> dict[str, Any]:

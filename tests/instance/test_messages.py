@@ -23,6 +23,34 @@ async def test_a_message_is_sent_answered_marked_and_deleted(s: Session):
     assert (await call(s, "messaging list")).plain() == []
 
 
+async def test_a_conversation_is_named_by_its_subject(s: Session):
+    await do(s, "messaging send", **{**REPORT, "subject": "September, [urgent]"})
+    rows = (await call(s, "messaging get", id="september, [urgent]")).plain()
+    assert [row["text"] for row in rows] == ["Please send it"]
+    await do(s, "messaging reply", id="September, [urgent]", text="It is on its way")
+    await do(s, "messaging mark-unread", ids=["September, [urgent]"])
+    with pytest.raises(NotFound, match="'Septembre'") as unknown:
+        await planned(s, "messaging delete", ids=["Septembre"])
+    assert "September, [urgent]" in str(unknown.value.hint)
+    assert (await do(s, "messaging delete", ids=["September, [urgent]"])).deleted == 1
+
+
+async def test_two_conversations_of_one_subject_are_told_apart_by_their_dates(s: Session):
+    for _ in range(2):
+        await do(s, "messaging send", **REPORT)
+    rows = (await call(s, "messaging list")).plain()
+    for verb, arguments in (
+        ("messaging get", {"id": "September"}),
+        ("messaging reply", {"id": "september", "text": "Yes"}),
+        ("messaging mark-read", {"ids": ["September"]}),
+        ("messaging delete", {"ids": ["September"]}),
+    ):
+        with pytest.raises(UsageError, match="is ambiguous among messageConversations") as several:
+            await call(s, verb, **arguments)
+        for row in rows:
+            assert f"[{row['id']}] of {row['lastMessage'][:16].replace('T', ' ')}, admin" in str(several.value)
+
+
 @pytest.mark.parametrize(
     ("more", "why"),
     [({"text": " "}, "wants a subject and a text"), ({"subject": ""}, "wants a subject"), ({"user": []}, "to whom")],
@@ -37,7 +65,7 @@ async def test_a_conversation_that_is_not_there_is_no_empty_one(s: Session):
     """Recorded (inst-messages 27): 200 and a sentence."""
     with pytest.raises(NotFound, match="aaaaaaaaaaa"):
         await call(s, "messaging get", id="aaaaaaaaaaa")
-    with pytest.raises(NotFound, match="there is no conversation aaaaaaaaaaa"):
+    with pytest.raises(NotFound, match="none of your conversations has the UID or subject 'aaaaaaaaaaa'"):
         await planned(s, "messaging mark-read", ids=["aaaaaaaaaaa"])
 
 

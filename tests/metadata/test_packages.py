@@ -281,6 +281,50 @@ OF_RUNS = {"lastExecuted", "lastFinished", "lastAlive", "lastExecutedStatus"}
 """What housekeeping, which runs every twenty seconds, changes about its own job."""
 
 
+SHARED_GROUP = {"id": "deGroup0009", "name": "All", "shortName": "All"}
+
+
+async def _first(session: Session, folder: Path) -> None:
+    body = {"dataElements": [NEW], "dataElementGroups": [{**SHARED_GROUP, "dataElements": [{"id": "deNumber009"}]}]}
+    await call(session, "metadata package install", YES, file=written(folder, body, "first.json"))
+
+
+def _second(folder: Path) -> Path:
+    body = {"dataElementGroups": [{**SHARED_GROUP, "dataElements": [{"id": "deNumber001"}]}]}
+    return written(folder, body, "second.json")
+
+
+@pytest.mark.parametrize(("update", "lost", "member"), [(True, True, "deNumber009"), (False, False, "deNumber001")])
+async def test_pk5_members_of_a_shared_group_that_go_or_do_not_come_are_named(
+    session: Session, tmp_path: Path, update: bool, lost: bool, member: str
+):
+    await _first(session, tmp_path)
+    file = _second(tmp_path)
+    report = await call(session, "metadata package plan", file=file, update=update)
+    assert isinstance(report, PackageReport)
+    said = {(one.id, one.property, tuple(one.members), one.lost) for one in report.apart}
+    assert (SHARED_GROUP["id"], "dataElements", (member,), lost) in said
+    command = f"dhis2 metadata add dataElementGroups deGroup0009 {member} --property dataElements"
+    assert f"  {command}" in report.line().splitlines()
+    assert f"  {command}" in report.afterwards().splitlines()
+    await call(session, "metadata package install", YES, file=file, update=update)
+    await call(session, "metadata add", YES, type="dataElementGroups", uid="deGroup0009", items=[member])
+    group = await session.client.get_object("dataElementGroups/deGroup0009", {"fields": "dataElements[id]"})
+    assert {row["id"] for row in group["dataElements"]} == {"deNumber009", "deNumber001"}  # type: ignore[index,call-overload,union-attr]
+
+
+async def test_pk6_sharing_that_contradicts_itself_and_what_everybody_may_change_are_said(
+    session: Session, tmp_path: Path
+):
+    body = {"dataElements": [{**NEW, "publicAccess": "r-------", "sharing": {"public": "rw------", "userGroups": {}}}]}
+    report = await call(session, "metadata package plan", file=written(tmp_path, body))
+    assert isinstance(report, PackageReport)
+    assert any("(r-------) contradicts sharing.public: rw------" in line for line in report.adapted_lines())
+    [todo] = [one for one in report.to_do if "everybody" in one.what]
+    assert todo.what == "everybody may change 1 object of dataElements"
+    assert todo.command == "dhis2 metadata share dataElements deNumber009 --public r"
+
+
 def told(export: Any) -> dict[str, Any]:
     """An export without what every save changes."""
 

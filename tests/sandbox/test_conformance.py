@@ -1,6 +1,7 @@
 """What `make conformance` counts, and when it fails; the run itself is the make target's."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -105,3 +106,11 @@ def test_the_floors_are_percentages_of_versions_and_groups() -> None:
     rows = [row for groups in data.values() for row in groups.values()]
     assert all(row.keys() == {*LEVELS} for row in rows)
     assert all(0 <= figure <= 100 for row in rows for figure in row.values())
+
+
+def test_the_page_says_what_the_floors_say() -> None:
+    page = (FLOORS.parents[2] / "docs/conformance.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| \d+ \| (.+) % \|$", page, re.MULTILINE)
+    told = {group: [float(figure) for figure in figures.split(" % | ")] for group, figures in rows}
+    floors = tomllib.loads(FLOORS.read_text())["2.42"]
+    assert told == {group: [found[level] for level in LEVELS] for group, found in floors.items() if group != FIRST}

@@ -28,9 +28,19 @@ BAD = [
     ("user inactive 6 months -o json", 2, "quote what has spaces: dhis2 user inactive '6 months' -o json"),
     ("data history BCG doses 202506 Bo CHC", 2, "quote names with spaces: dhis2 data history 'BCG doses given' 202506"),
     ("metadata dataElements get bcg doses", 2, "quote what has spaces: dhis2 metadata data-elements get 'bcg doses'"),
+    ("metadata list dataElements malaria -p sandbox", 2, "metadata list dataElements --filter name:ilike:malaria"),
+    ("metadata list dataElements mal conf", 2, "metadata list dataElements --filter 'name:ilike:mal conf'"),
+    ("metadata graph visualizations tgImGZr1E2I", 2, "try: dhis2 metadata graph tgImGZr1E2I"),
+    ("raw patch dataElements/X lp.json", 2, "try: dhis2 raw patch dataElements/X --from lp.json"),
+    ("raw post maintenance lp.json --dry-run", 2, "try: dhis2 raw post maintenance --from lp.json --dry-run"),
     ("metadata update dataElements X --short-name B -p sandbox", 2, "--set shortName=B"),
     ("metadata update dataElements X --description=B -p sandbox", 2, "--set description=B"),
-    ("datastore set ns key 5", 2, "try: --value 5"),
+    ("datastore set ns key 5", 2, "try: dhis2 datastore set ns key --value 5"),
+    (
+        "datastore set ns key {a: 1, b: some text}",
+        2,
+        """dhis2 datastore set ns key --value '{"a": 1, "b": "some text"}'""",
+    ),
     ("metadata types bcg", 2, "dhis2 metadata types --help"),
     ("metadata list dataElemnts -p sandbox", 3, "dataElements"),
     ("metadata list dataElements --fitler a -p sandbox", 2, "--filter"),
@@ -179,6 +189,17 @@ def test_u8_verbs_are_found_by_words(capsys: pytest.CaptureFixture[str]) -> None
         capsys.readouterr().err
         == "error: no verb has to do with 'xyzzyplugh'\n  try: objects are found by: dhis2 metadata search xyzzyplugh\n"
     )
+
+
+@pytest.mark.parametrize("profile", [["-p", "sandbox"], ["--profile=sandbox"]])
+@pytest.mark.parametrize("asked", ["-h", "--help", "--version"])
+def test_help_and_version_are_there_behind_a_profile_too(
+    profile: list[str], asked: str, sandbox_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([asked]) == 0
+    wanted = capsys.readouterr().out
+    assert cli.run([*profile, asked]) == 0
+    assert capsys.readouterr().out == wanted
 
 
 @pytest.mark.parametrize("group", ["metadata attribute", "metadata package", "data aggregate", "metadata"])

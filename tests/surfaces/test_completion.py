@@ -19,7 +19,7 @@ from dhis2sh.surfaces.ipython.completion import suggest
 from dhis2sh.surfaces.ipython.lexer import Dhis2Lexer
 from dhis2sh.verbs.completion import Candidate
 
-DOMAINS = frozenset({"data", "metadata", "profile", "sandbox", "system", "verbs"})
+DOMAINS = frozenset({"data", "metadata", "profile", "sandbox", "system", "verbs", "analytics", "pull"})
 
 
 def names(text: str, plural: str | None) -> list[Candidate]:
@@ -42,6 +42,14 @@ def names(text: str, plural: str | None) -> list[Candidate]:
         ("metadata get dataElements bcg do", "bcg do", "s46m5MS0hxu"),
         ("metadata data-elements get bcg  doses gi", "bcg  doses gi", "s46m5MS0hxu"),
         ("data history bcg ", "bcg ", "s46m5MS0hxu"),
+        ("analytics query d", "d", "dx="),
+        ("analytics query dx=BCG", "BCG", "s46m5MS0hxu"),
+        ("analytics query dx='BCG d", "'BCG d", "s46m5MS0hxu"),
+        ("analytics query dx=fbfJHSPpUQD;BCG", "BCG", "s46m5MS0hxu"),
+        ("analytics query dx=BCG pe=LAST_12_M", "LAST_12_M", "LAST_12_MONTHS"),
+        ("analytics query dx=BCG --filter ou=Bo", "Bo", "s46m5MS0hxu"),
+        ("pull dx='Meas", "'Meas", "s46m5MS0hxu"),
+        ("analytics pull ou=Bo", "Bo", "s46m5MS0hxu"),
         ("metadata list dataElements | wh", "wh", "where"),
         ("metadata list dataElements | where(valueType == 'X') | se", "se", "select"),
         ("metadata list dataElements | where(valueT", "valueT", "valueType"),
@@ -120,6 +128,18 @@ def test_u1_a_python_call_of_a_verb_offers_what_it_takes(line: str, fragment: st
     found = suggest(line, DOMAINS, names)
     assert found is not None
     assert (found.fragment, [item.text for item in found.items][: len(items)]) == (fragment, items)
+
+
+def test_what_a_verb_refuses_is_not_offered() -> None:
+    asked: list[str | None] = []
+
+    def of_type(text: str, plural: str | None) -> list[Candidate]:
+        asked.append(plural)
+        return []
+
+    for line in ("viz Immun", "explain BCG", "query ou=Bo", "query gender=Bo"):
+        suggest(f"analytics {line}", DOMAINS, of_type)
+    assert asked == ["visualizations", "eventVisualizations", "indicators", "dataElements", "organisationUnits"]
 
 
 @pytest.mark.parametrize(

@@ -137,13 +137,64 @@ def test_a_pipeline_reads_as_far_as_it_must(trial: list[str], runner: magics.Run
 
 def test_a_preview_may_be_read_on_at_the_prompt(trial: list[str], runner: magics.Runner) -> None:
     shell = runner.shell
-    shell.run_cell("some = %trial numbers --count 500")
+    shell.user_ns["some"] = runner.line("trial numbers --count 500")
     assert trial == ["from 0"]
     assert len(shell.run_cell("await some.where('even').collect()").result) == 250
     assert trial[-1] == "closed"
     assert str(shell.run_cell("await (await trial.numbers(count=300)).csv('all.csv')").result).startswith("all.csv")
     assert len(Path("all.csv").read_text().splitlines()) == 301
     assert shell.run_cell("[row['n'] async for row in (await trial.numbers(count=3))]").result == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "rows = %trial numbers --count 300",
+        "rows = %dhis2 trial numbers --count 300",
+        "# the numbers\nfirst = 1\nrows = %trial numbers --count 300 | where(n >= 0)",
+        "rows = %trial numbers --count 300 \\\n  | where(n >= 0)\n",
+        "for _ in range(1):\n    rows = %trial numbers --count 300\n",
+    ],
+)
+def test_what_a_variable_is_given_is_rows(cell: str, trial: list[str], runner: magics.Runner) -> None:
+    shell = runner.shell
+    assert shell.run_cell(cell).success
+    assert trial[-1] == "closed"
+    for _ in range(2):  # and not only once
+        assert shell.run_cell("len(rows), [row['n'] for row in rows][-1], rows.df().shape").result == (
+            300,
+            299,
+            (300, 2),
+        )
+
+
+def test_what_is_only_shown_stays_a_preview(trial: list[str], runner: magics.Runner) -> None:
+    assert isinstance(runner.shell.run_cell("x = 1\n%trial numbers --count 300").result, Stream)
+    assert trial == ["from 0"]
+    runner.shell.run_cell("kept = _.where('n < 250')")
+    runner.shell.run_cell("rows = kept | head(200)")
+    assert len(runner.shell.user_ns["rows"]) == 200
+
+
+def test_more_rows_than_memory_should_hold_stay_a_stream_and_it_is_said(
+    trial: list[str], runner: magics.Runner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("dhis2sh.surfaces.ipython.running.MANY", 150)
+    assert runner.shell.run_cell("rows = %trial numbers").success
+    assert trial == ["from 0", "from 100"]
+    assert "more than 150 rows: the variable is a stream" in capsys.readouterr().err
+    assert len(runner.shell.run_cell("await rows.collect()").result) == 1000
+
+
+@pytest.mark.parametrize("use", ["len(_)", "list(_)", "[row for row in _]", "import pandas\npandas.DataFrame(_)"])
+def test_a_stream_that_is_used_as_rows_says_so_in_two_lines(
+    use: str, runner: magics.Runner, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runner.shell.run_cell("%trial numbers")
+    capsys.readouterr()
+    runner.shell.run_cell(use)
+    said = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert [line.partition(":")[0] for line in said] == ["error", "  try"]
 
 
 def test_the_oldest_of_many_previews_is_closed(runner: magics.Runner) -> None:

@@ -23,6 +23,7 @@ def typed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         ("3\n", "COVAC admin"),
         ("malaria ADMIN\n", "Malaria admin"),
         ("covac ad\n", "COVAC admin"),
+        ("n\nno\n3\n", "COVAC admin"),
         ("Malaria admni\nMalaria admin\n", "Malaria admin"),
         ("C\n\nzzz\n9\n0\n2\n", "COVAC access"),
     ],

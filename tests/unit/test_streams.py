@@ -288,7 +288,7 @@ async def test_wrong_arguments_are_errors_of_the_pipeline(tail: str):
 
 async def test_a_stream_says_what_it_is_not():
     stream = stream_of()
-    with pytest.raises(TypeError, match="async for row in stream"):
+    with pytest.raises(TypeError, match="`async for`"):
         list(stream)
     with pytest.raises(PipelineError, match="has to be read first"):
         to_json(stream)

@@ -142,6 +142,7 @@ def test_l8_lists_of_constants_take_their_values():
         ("dataElements", {"valueType": "NUMBR"}, "did you mean NUMBER"),
         ("organisationUnits", {"level": "nan"}, "'nan' is not a number"),
         ("programStages", {"minDaysFromStart": "99999999999"}, "is not within"),
+        ("predictors", {"annualSampleCount": "-1"}, "-1 is not within 0..10"),
         ("dataElements", {"name": {"a": 1}}, "is a text, not an object"),
         ("dataElements", {"categoryCombo.shortName": "x"}, "refers to an object: id, code, name say which"),
         ("dataElements", {"style.colour": "x"}, "objectStyles have no property 'colour'"),

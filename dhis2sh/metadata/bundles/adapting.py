@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NOBODYS = SET_BY_SERVER | OF_READER
 """What a server writes itself and what people did with an object: no part of a package."""
+NOT_HAD = "is left out: this version does not have it"
 WORKED_OUT = frozenset({"displayName", "displayFormName", "displayShortName", "displayDescription", "dimensionItem",
                         "dimensionItemType", "optionSetValue", "parentGraphMap", "metaData"})  # fmt: skip
 """What a server works out of any object."""
@@ -159,7 +160,7 @@ class _Adapting:
                 self.note(resource, name, f"is called {path} by now")
             return path
         if not empty and not self.newer:
-            self.note(resource, name, "is left out: this version does not have it")
+            self.note(resource, name, NOT_HAD)
         return None
 
     def leads(self, resource: Resource, path: str) -> bool:
@@ -182,9 +183,7 @@ class _Adapting:
                     self.note(resource, f"{name}.{path.rpartition('.')[2]}", f"is called {path} by now")
                     _put(found, path, item)
                 else:
-                    self.note(
-                        resource, f"{name}.{path.rpartition('.')[2]}", "is left out: this version does not have it"
-                    )
+                    self.note(resource, f"{name}.{path.rpartition('.')[2]}", NOT_HAD)
             if not value:
                 del found[name]
 
@@ -231,6 +230,10 @@ class _Adapting:
         if isinstance(found, dict) and found:
             named = cast("Mapping[str, JsonObject]", found.get("userGroups") or {})
             public, groups = found.get("public"), {uid: row.get("access") for uid, row in named.items()}
+            other = body.get("publicAccess")
+            if other and public and other != public:
+                told = f"({other}) contradicts sharing.public ({public}), which is what is sent"
+                self.note(resource, "publicAccess", told)
         elif body.get("publicAccess") is not None or body.get("userGroupAccesses"):
             rows = cast("list[JsonObject]", body.get("userGroupAccesses") or [])
             groups = {str(row.get("id") or row.get("userGroupUid")): row.get("access") for row in rows}

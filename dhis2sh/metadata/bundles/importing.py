@@ -31,6 +31,7 @@ from dhis2sh.metadata.bundles.report import (
     DanglingReference,
     ImportReport,
     KeptObject,
+    MembersApart,
     TypeCount,
     next_of,
 )
@@ -188,6 +189,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
     lost = await other_side.dropped(s.client, bundle, types)
     bundle = other_side.without_other_side(bundle, types)
     changes = await _compared(s, bundle, types, settings.strategy, report)
+    await _name_members(s, bundle, report)
     notes = [*_notes(findings, settings, report), *other_side.notes_of(lost, types)]
     return await validated(s, changes, title, settings, report, bundle, notes)
 
@@ -269,6 +271,17 @@ def _notes(findings: Findings, settings: Settings, report: ImportReport) -> list
 # Comparing --------------------------------------------------------------------------------------------------------
 
 
+async def _name_members(s: Session, bundle: Bundle, report: ImportReport) -> None:
+    """What members are called that are apart: as the bundle says, the others as the server does."""
+    if not report.apart:
+        return
+    names = _names(bundle)
+    strange = {uid for one in report.apart for uid in one.members} - names.keys()
+    names |= {uid: name for uid, (_, name) in (await known(s.client, sorted(strange))).items()}
+    for one in report.apart:
+        one.names = [names.get(uid, uid) for uid in one.members]
+
+
 async def _compared(
     s: Session, bundle: Bundle, types: Mapping[str, Resource], strategy: str, report: ImportReport
 ) -> list[Write]:
@@ -293,11 +306,14 @@ async def _compared(
                     kept := _kept(plural, before, _merged(plural, before, body_here, types, newer))
                 ):
                     report.kept.append(kept)
+                    after = _merged(plural, before, body_here, types, newer)
+                    report.apart += members_apart(types[plural], before, after, lost=False)
             elif before is None:
                 created.append(body)
                 count.create += 1
             elif (after := _merged(plural, before, _unnumbered(bundle, plural, body), types, newer)) != before:
                 updates.append(Write(plural, before, after))
+                report.apart += members_apart(types[plural], before, after, lost=True)
                 count.update += 1
             else:
                 count.same += 1
@@ -339,6 +355,40 @@ def _kept(plural: str, before: JsonObject, after: JsonObject) -> KeptObject | No
         return None
     grave = {name: (before.get(name), after.get(name)) for name in differs if name in GRAVE}
     return KeptObject(type=plural, id=str(before["id"]), name=label(before), differs=sorted(differs), grave=grave)
+
+
+def members_apart(resource: Resource, before: JsonObject, after: JsonObject, *, lost: bool) -> list[MembersApart]:
+    """Members that an object has and would not have any more (`lost`), or that it would get and does not.
+
+    Parameters:
+        before, after: the object as it is, and as the bundle has it.
+    """
+    found: list[MembersApart] = []
+    for name, prop in resource.properties.items():
+        if not (prop.collection and prop.reference) or before.get(name) == after.get(name):
+            continue
+        here, there = _members(before.get(name)), _members(after.get(name))
+        apart = sorted(here - there if lost else there - here)
+        if apart:
+            command = f"dhis2 metadata add {resource.plural} {before['id']} {' '.join(apart)} --property {name}"
+            found.append(
+                MembersApart(
+                    type=resource.plural,
+                    id=str(before["id"]),
+                    name=label(before),
+                    property=name,
+                    members=apart,
+                    lost=lost,
+                    command=command,
+                )
+            )
+    return found
+
+
+def _members(value: JsonValue) -> set[str]:
+    """The UIDs that a collection of references holds."""
+    rows = value if isinstance(value, list) else []
+    return {str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")}
 
 
 # Validating -------------------------------------------------------------------------------------------------------

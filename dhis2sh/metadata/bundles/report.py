@@ -116,6 +116,33 @@ class KeptObject(BaseModel):
         return f"{self.type} '{self.name}' [{self.id}]: {'; '.join([*told, *([listed(more, 5)] if more else [])])}"
 
 
+class MembersApart(BaseModel):
+    """Members of a collection that the server and the bundle do not share: what an import takes out, or does not put in.
+
+    Parameters:
+        type, id, name: the object that holds them.
+        property: its collection.
+        members: their UIDs; `names` what they are called, where that is known.
+        lost: they are there and are taken out; else they are in the bundle and do not come.
+        command: what puts them in (again); None where no line can.
+    """
+
+    type: str
+    id: str
+    name: str
+    property: str
+    members: list[str]
+    names: list[str] = []
+    lost: bool
+    command: str | None = None
+
+    def line(self) -> str:
+        """In words."""
+        called = listed(self.names or self.members, 5)
+        what = "loses" if self.lost else "stays without"
+        return f"{self.type} '{self.name}' [{self.id}] {what} {counted(len(self.members), 'member')} of {self.property}: {called}"
+
+
 class ImportReport(BaseModel):
     """What a plan would do.
 
@@ -123,6 +150,7 @@ class ImportReport(BaseModel):
         source: the file or profile; `version` of the DHIS2 that it comes from, where it says so.
         types: counts by type; conflicts, dangling, mapped: object by object.
         kept: what is there already and differs, where only new objects are written.
+        apart: members of collections that are taken out, or that do not come.
     """
 
     prose: ClassVar[bool] = True  # a narrow screen may break its sentences
@@ -133,10 +161,11 @@ class ImportReport(BaseModel):
     dangling: list[DanglingReference] = []
     mapped: list[MappedObject] = []
     kept: list[KeptObject] = []
+    apart: list[MembersApart] = []
 
     def line(self) -> str:
         """A table of the types, then the conflicts by code with what to do about them."""
-        return "\n".join([*_table(self.types), *self.conflict_lines(), *self.kept_lines()])
+        return "\n".join([*_table(self.types), *self.conflict_lines(), *self.kept_lines(), *self.member_lines()])
 
     def beside(self, counts: Counts) -> ImportReport:
         """The same with what is written beside the bundle: settings, keys of the data store, what is deleted."""
@@ -154,6 +183,20 @@ class ImportReport(BaseModel):
         lines = [f"stays as it is: {one.line()}" for one in ordered[:SHOWN]]
         more = len(ordered) - SHOWN
         return [*lines, f"stays as it is: {counted(more, 'object')} more that differ"] if more > 0 else lines
+
+    def member_lines(self) -> list[str]:
+        """Members that are taken out, then those that do not come, each with the command that puts them in."""
+        lines: list[str] = []
+        for lost in (True, False):
+            these = [one for one in self.apart if one.lost is lost]
+            for one in these[:SHOWN]:
+                lines += [f"members: {one.line()}", *([f"  {one.command}"] if one.command else [])]
+            more = len(these) - SHOWN
+            told = "lose members" if lost else "stay without members"
+            lines += (
+                [f"members: {counted(more, 'collection')} more that {told} (-o json has them all)"] if more > 0 else []
+            )
+        return lines
 
     def conflict_lines(self) -> list[str]:
         """The conflicts in words, those of one code together and what to do about them behind."""
@@ -220,7 +263,7 @@ class PackageReport(ImportReport):
     def line(self) -> str:
         """The tables, what was adapted and mapped, then what to decide and what to do."""
         return "\n".join([
-            *_table(self.types), *self.kept_lines(),
+            *_table(self.types), *self.kept_lines(), *self.member_lines(),
             *_some("adapted", self.adapted_lines()),
             *[f"left out: {what} ({count:,})" for what, count in self.left_out.items()],
             *self.sharing_lines(),
@@ -230,8 +273,10 @@ class PackageReport(ImportReport):
         ])  # fmt: skip
 
     def afterwards(self) -> str:
-        """What still holds when it is written: what stays and differs, what formulas miss, what is left to do."""
-        return "\n".join([*self.kept_lines(), *self.formula_lines(), *self.to_do_lines()])
+        """What still holds when it is written: what stays and differs, members that are apart, what formulas miss, what is left to do."""
+        return "\n".join([
+            *self.kept_lines(), *self.member_lines(), *self.formula_lines(), *self.to_do_lines(),
+        ])  # fmt: skip
 
     def adapted_lines(self) -> list[str]:
         """What was changed, the same change of several types together."""

@@ -43,6 +43,7 @@ async def still_to_do(s: Session, plan: Plan, types: Mapping[str, Resource]) -> 
         if empty:
             found.append(_empty(plural, name, means, empty))
     found += [ToDo(what=what, command=command) for what, command in _code(by_type)]
+    found += _open_to_all(by_type)
     combos = {_uid_of(write, "categoryCombo") for write in by_type.get("categoryOptionCombos", ())}
     for write in by_type.get("categoryCombos", ()):
         if write.uid not in combos:
@@ -84,6 +85,24 @@ def _code(by_type: Mapping[str, Sequence[Write]]) -> list[tuple[str, str]]:
         found.append((f"sqlViews {told} read the database: read them first",
                       f"dhis2 metadata get sqlViews {views[0].uid} --fields sqlQuery"))  # fmt: skip
     return found
+
+
+def _open_to_all(by_type: Mapping[str, Sequence[Write]]) -> list[ToDo]:
+    """What every user of the server may change, type by type."""
+    found: list[ToDo] = []
+    for plural, created in by_type.items():
+        wide = [write for write in created if _public(write)[1:2] == "w"]
+        if wide:
+            data = min((_public(write)[2:4].strip("-") for write in wide), key=len)  # nobody gets more than before
+            access = f"r/{data}" if data else "r"
+            command = f"dhis2 metadata share {plural} {' '.join(write.uid for write in wide)} --public {access}"
+            found.append(ToDo(what=f"everybody may change {counted(len(wide), 'object')} of {plural}", command=command))
+    return found
+
+
+def _public(write: Write) -> str:
+    sharing = (write.after or {}).get("sharing")
+    return str(sharing.get("public") or "") if isinstance(sharing, dict) else ""
 
 
 def _uid_of(write: Write, name: str) -> str:

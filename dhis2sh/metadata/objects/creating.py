@@ -12,7 +12,7 @@ from dhis2sh.client import schema
 from dhis2sh.client.authorities import check_roles
 from dhis2sh.dhis2.ordering import parents_first
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import expressions, other_side, values, writes
+from dhis2sh.metadata import expressions, other_side, schedules, values, writes
 from dhis2sh.metadata.made_by_server import check_by_hand
 from dhis2sh.metadata.objects import option_group_sheets, option_sheets
 from dhis2sh.metadata.write import Write, called
@@ -82,10 +82,12 @@ async def plan_create(
     reader.check()
     objects = parents_first(resource, objects)
     notes += await expressions.prepared(s, resource.plural, objects)
+    loose = schedules.unscheduled(resource.plural, objects)
+    notes += loose.notes
     what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {called(objects[0])}"
     return writes.plan(
         f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
-        again="the same line with --skip-existing", notes=notes, asks=edit,
+        again="the same line with --skip-existing", notes=notes, asks=edit or loose.asks,
     )  # fmt: skip
 
 

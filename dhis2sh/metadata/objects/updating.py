@@ -10,7 +10,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.client.authorities import check_roles
 from dhis2sh.errors import UsageError
-from dhis2sh.metadata import expressions, other_side, values, writes
+from dhis2sh.metadata import expressions, other_side, schedules, values, writes
 from dhis2sh.metadata.hierarchy import check_circles
 from dhis2sh.metadata.owned import with_owners, words_of
 from dhis2sh.metadata.write import Write, called
@@ -67,11 +67,15 @@ async def plan_update(
     changed = [{name: value for name, value in item.items() if value is not None} for item in changed]
     await check_circles(s, resource, found, changed)
     notes += await expressions.prepared(s, resource.plural, changed, found)
+    loose = schedules.unscheduled(resource.plural, changed, found)
+    notes += loose.notes
     pairs = [Write(resource.plural, before, after) for before, after in zip(found, changed, strict=True)]
     what = f"{len(pairs):,} {resource.plural}" if len(pairs) != 1 else f"{resource.singular} {called(found[0])}"
     whole = await with_owners(s, pairs)
     notes = [*notes, *words_of(whole)]
-    return writes.plan(f"update {what}", whole, what=resource.plural, notes=notes, asks=edit or len(whole) > len(pairs))
+    return writes.plan(
+        f"update {what}", whole, what=resource.plural, notes=notes, asks=edit or loose.asks or len(whole) > len(pairs)
+    )
 
 
 async def _identified(s: Session, resource: Resource, rows: Sequence[JsonObject], places: Sequence[str]) -> list[str]:

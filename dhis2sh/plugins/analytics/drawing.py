@@ -18,7 +18,7 @@ Periods = Annotated[
 ]
 Units = Annotated[
     list[str], Doc("Organisation units in place of its own: by UID, code or name, LEVEL-2; may be repeated."),
-    Complete("uids"),
+    Complete("uids:organisationUnits"),
 ]  # fmt: skip
 
 
@@ -33,7 +33,9 @@ Units = Annotated[
 async def viz(
     s: Session,
     visualization: Annotated[
-        str, Doc("A visualization, or one of events: UID, code or unique name."), Complete("uids")
+        str,
+        Doc("A visualization, or one of events: UID, code or unique name."),
+        Complete("uids:visualizations,eventVisualizations"),
     ],
     *,
     period: Periods = [],

@@ -17,7 +17,9 @@ from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 )
 async def explain(
     s: Session,
-    indicator: Annotated[str, Doc("An indicator, or a data element: UID, code or unique name."), Complete("uids")],
+    indicator: Annotated[
+        str, Doc("An indicator, or a data element: UID, code or unique name."), Complete("uids:indicators,dataElements")
+    ],
     *,
     org_unit: Annotated[str, Doc("The organisation unit."), Refers("organisationUnits")],
     period: Annotated[str, Doc("One period: 202506, 2025, LAST_MONTH.")],

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from dhis2sh.analytics.grids import Labels, typed
 from dhis2sh.analytics.pieces import with_advice
 from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.dates import day
 from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import Refused, UsageError
 from dhis2sh.rows.rows import Rows
@@ -61,7 +62,7 @@ async def outliers(
         raise UsageError("one period", hint="--start-date and --end-date for a longer time")
     params: dict[str, Param] = {
         "ds": ",".join(data_set) or None, "dx": ",".join(data_element) or None, "pe": found[0] if found else None,
-        "startDate": start_date, "endDate": end_date, "ou": ",".join(org_unit), "algorithm": algorithm,
+        "startDate": start_date and day(start_date), "endDate": end_date and day(end_date), "ou": ",".join(org_unit), "algorithm": algorithm,
         "threshold": threshold, "maxResults": limit, "orderBy": order_by, "sortOrder": sort_order,
         "skipRounding": skip_rounding or None,
     }  # fmt: skip

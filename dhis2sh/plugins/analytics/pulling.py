@@ -9,18 +9,20 @@ from dhis2sh.analytics.pull import Pulled, PullPlan, Wanted
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Doc, verb
+from dhis2sh.verbs.declaration import Complete, Doc, verb
 
 
 @verb(
     "analytics pull",
     effect="read",
     examples=["dhis2 analytics pull dx='BCG doses given' pe=202501..202512 ou=LEVEL-4 --out bcg.parquet"],
-    left_out={"mcp": "it is the tool pull"},
+    left_out={"mcp": "the verb pull, which the tool read runs, is the same"},
 )
 async def pull(
     s: Session,
-    dimensions: Annotated[list[str], Doc("As of `pull`: dx, pe, ou or another dimension, name=item;item.")],
+    dimensions: Annotated[
+        list[str], Doc("As of `pull`: dx, pe, ou or another dimension, name=item;item."), Complete("dimensions")
+    ],
     *,
     wanted: Wanted,
 ) -> Stream[Row] | Pulled | PullPlan:

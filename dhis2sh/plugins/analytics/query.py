@@ -8,12 +8,13 @@ from typing import Annotated
 from dhis2sh.analytics import geometries, items, pieces
 from dhis2sh.analytics.pull import Aggregation
 from dhis2sh.client.requests import Param
+from dhis2sh.dhis2.dates import spelled
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Doc, Refers, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 
 _CRITERIA = re.compile(r"(?:EQ|GT|GE|LT|LE):-?\d+(?:\.\d+)?(?:;(?:EQ|GT|GE|LT|LE):-?\d+(?:\.\d+)?)*")
 
@@ -32,10 +33,14 @@ _CRITERIA = re.compile(r"(?:EQ|GT|GE|LT|LE):-?\d+(?:\.\d+)?(?:;(?:EQ|GT|GE|LT|LE
 async def query(
     s: Session,
     dimensions: Annotated[
-        list[str], Doc("dx, pe, ou or another dimension: name=item;item, by UID, code or name; levels as LEVEL-2.")
+        list[str],
+        Doc("dx, pe, ou or another dimension: name=item;item, by UID, code or name; levels as LEVEL-2."),
+        Complete("dimensions"),
     ],
     *,
-    filter: Annotated[list[str], Doc("What is summed up over, written as dimensions are.")] = [],
+    filter: Annotated[
+        list[str], Doc("What is summed up over, written as dimensions are."), Complete("dimensions")
+    ] = [],
     aggregation_type: Annotated[Aggregation | None, Doc("In place of each item's own way of aggregating.")] = None,
     skip_rounding: Annotated[bool, Doc("All decimals.")] = False,
     no_names: Annotated[bool, Doc("Only identifiers, no column with the name beside each.")] = False,
@@ -64,6 +69,7 @@ async def query(
     for text in (measure_criteria, pre_aggregation_measure_criteria):
         if text is not None and not _CRITERIA.fullmatch(text):
             raise UsageError(f"'{text}' is no condition on numbers", hint="GE:10;LT:50, of EQ, GT, GE, LT and LE")
+    relative_period_date = None if relative_period_date is None else spelled(relative_period_date)
     if relative_period_date is not None and str(Period.parse(relative_period_date).type) != "Daily":
         raise UsageError(f"'{relative_period_date}' is no day", hint="days look like 2025-01-31")
     params: dict[str, Param | None] = {

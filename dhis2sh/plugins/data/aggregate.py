@@ -140,7 +140,7 @@ async def set_(
         "dataElement": element, "period": period, "orgUnit": org_unit, "value": value, "categoryOptionCombo": combo,
         "attributeOptionCombo": attribute_combo, "comment": comment,
     }  # fmt: skip
-    plan = await loading.plan(s, loading.of_rows(Rows([row]), {}, []), Load("one value"))
+    plan = await loading.plan(s, loading.of_rows(Rows([row]), {}, []), Load("one value", single=True))
     if plan.steps:
         plan.title = f"set {plan.steps[0].name} to {value}"
     return plan

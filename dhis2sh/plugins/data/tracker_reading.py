@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel
 
+from dhis2sh.dhis2.dates import spelled
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows, Verbatim
 from dhis2sh.rows.stream import Stream
@@ -205,7 +206,7 @@ async def outstanding_(
     found = await programs.read_program(s, program)
     query = await asking.events(s, found, asked, stage=found.stage(stage) if stage else None)
     try:
-        today = dt.date.fromisoformat(on) if on else dt.date.today()
+        today = dt.date.fromisoformat(spelled(on)) if on else dt.date.today()
     except ValueError:
         raise UsageError(f"--on: '{on}' is no date", hint="--on 2025-06-30") from None
     rows = await outstanding.outstanding(s, found, query, by=by, today=today)

@@ -145,9 +145,10 @@ def _joined(by_hand: Verb, generated: Verb, resource: Resource) -> Verb:
     short = tuple(param for flag, param in own.items() if flag not in {kebab(name) for name in common})
     word = by_hand.path.rsplit(" ", 1)[1]
     generic = {param.name for param in REGISTRY[f"metadata {word}"].params if param.option}
+    flags = {param.name for param in (*short, *generated.params) if param.default is False}
 
     async def function(s: Session, **given: Any) -> object:
-        said = {name: value for name, value in given.items() if value not in (None, [], False)}
+        said = {name: value for name, value in given.items() if _is_said(value, flag=name in flags)}
         meant = [param for param in short if param.name in said and said[param.name] != param.default]
         if not meant and generic & said.keys():
             return await generated.function(s, **{k: v for k, v in given.items() if k in common})
@@ -176,6 +177,11 @@ def _joined(by_hand: Verb, generated: Verb, resource: Resource) -> Verb:
         description=by_hand.description,
         examples=(*by_hand.examples, *generated.examples),
     )
+
+
+def _is_said(value: object, *, flag: bool) -> bool:
+    """Has somebody given a value? 0 is one; false is one where it can be said, and is no flag that was left out."""
+    return value is not None and value != [] and not (flag and value is False)
 
 
 def _help(verb: Verb) -> str:

@@ -69,7 +69,7 @@ def suggest(
     if not found.items and wanted.what.startswith(("nothing", "uids")):
         return _unquoted(parts.head, words, names) or Suggestions("", [])
     raw = parts.head[_last_word(parts.head) :]
-    fragment = raw if raw[:1] in {"'", '"'} and not found.at else typed[found.at :]
+    fragment = raw[found.at :] if raw[found.at :][:1] in {"'", '"'} else typed[found.at :]
     return Suggestions(fragment, found.items) if text.endswith(fragment) else Suggestions("", [])
 
 

@@ -68,6 +68,24 @@ def install(shell: Any, look: Look | None = None) -> None:
     on_renderer(teach)
 
 
+def teach_result(shell: Any, result: object) -> None:
+    """Teach an IPython the type of what a verb gave, where people want it in words or as a tree; Python's repr says it to nobody.
+
+    Parameters:
+        shell: the IPython instance; result: what the verb gave.
+    """
+    kind = type(result)
+    if not any(callable(getattr(kind, name, None)) for name in ("tree", "line")) or hasattr(kind, "_repr_pretty_"):
+        return
+    formatters = shell.display_formatter.formatters
+    formatters["text/plain"].for_type(kind, _text_of_result)
+    formatters["text/html"].for_type(kind, page)
+
+
+def _text_of_result(result: object, printer: Any, cycle: bool) -> None:
+    printer.text(drawn_for_people(result))
+
+
 def _ours(result: object) -> bool:
     """Do we draw it? What is our own, and what has a look of its own."""
     return type(result).__module__.startswith("dhis2sh") or renderer_of(result) is not None

@@ -24,6 +24,7 @@ _BEGINS = "-?_'\"${"
 _MAGIC = re.compile(
     r"(?P<lead>\s*(?:[^\s=%|(]+(?:\s*,\s*[^\s=%|(]+)*\s*=\s*)?(?P<mark>%?))(?P<name>[A-Za-z_]\w*)(?P<gap>[ \t]+|$)"
 )
+_ASSIGNED = re.compile(r"[^%|]*[^=!<>%|]=\s*(?:%(?:dhis2[ \t]+)?)?(?P<line>[^=\s].*)")
 _INSIDE = re.compile(r"[ \t)\]}]|(?:else|elif|except|finally)\b")
 """How a line begins that belongs to the Python statement before it."""
 _LONE_UID = re.compile(r"[A-Za-z](?=\w*[\dA-Z])[A-Za-z0-9]{10}")
@@ -146,6 +147,17 @@ def unfinished(text: str, domains: frozenset[str]) -> bool:
         and text.rstrip(" ").endswith("|")
         and find(text.partition("\n")[0], domains) is not None
     )
+
+
+def assigned(cell: str, line: str) -> bool:
+    """Does a cell put what a line gives into a variable (`x = %metadata list ...`, `y = rows | where(...)`)?
+
+    Parameters:
+        cell: the text as it was typed; line: the line as its magic was given it.
+    """
+    wanted = line.removeprefix(OF_VALUE).split()
+    found = (_ASSIGNED.fullmatch(text) for text in joined(cell))
+    return any(match is not None and match["line"].split() == wanted for match in found)
 
 
 class Transformer:

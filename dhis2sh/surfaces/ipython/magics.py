@@ -5,7 +5,6 @@ The head of a line is read by the command line's grammar; what follows the first
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from dhis2sh.session import Session
 from dhis2sh.surfaces.ipython import display, matcher, mistakes, prefilter
 from dhis2sh.surfaces.ipython.background import Background
 from dhis2sh.surfaces.ipython.bridge import Across, ClientProxy, Portal
-from dhis2sh.surfaces.ipython.lines import Transformer, joined
+from dhis2sh.surfaces.ipython.lines import Transformer, assigned, joined
 from dhis2sh.surfaces.terminal import Notebook, Terminal, drawn, report
 from dhis2sh.verbs import calls, installed, manifest, plugin_catalogue
 from dhis2sh.verbs.options import FORMATS
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from dhis2sh.verbs.declaration import Verb
 
 EXPANDED: Mapping[str, display.Expanded] = {"on": "on", "off": "off", "auto": "auto"}
-_KEPT = re.compile(r"\s*[A-Za-z_][\w, ]*=\s*%")
-"""`x = %metadata list ...`: nobody sees a table."""
 
 
 class Runner:
@@ -100,7 +97,7 @@ class Runner:
         started = time.perf_counter()
         self.failed = False
         try:
-            return self._lines.run(text, form=self.output, kept=_KEPT.match(self.cell) is not None, whole=whole)
+            return self._lines.run(text, form=self.output, kept=assigned(self.cell, text), whole=whole)
         except KeyboardInterrupt:
             self._say(Interrupted("interrupted"))
         except Dhis2Error as error:

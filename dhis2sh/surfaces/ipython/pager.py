@@ -42,8 +42,28 @@ def command(*, scrolls: bool = False) -> list[str] | None:
     return words if words and shutil.which(words[0]) else None
 
 
+def typed_ahead() -> bool:
+    """Has somebody gone on typing on the terminal? It is left there, for the next prompt."""
+    try:
+        import select  # start-up: for a pager only
+        import termios  # start-up: as above
+        import tty  # start-up: as above
+    except ImportError:
+        return False  # Windows: nobody could tell
+    try:
+        terminal = sys.stdin.fileno()
+        before = termios.tcgetattr(terminal)
+    except (OSError, ValueError, termios.error):
+        return False  # no terminal
+    try:
+        tty.setcbreak(terminal, termios.TCSANOW)  # line by line, a line without its end would not be seen
+        return bool(select.select([terminal], [], [], 0)[0])
+    finally:
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
+
+
 def show(text: str, *, wanted: bool = True, scrolls: bool = False) -> None:
-    """Print a text, through the pager when it does not fit and somebody looks at a terminal.
+    """Print a text, through the pager when it does not fit, somebody looks at a terminal and has not typed on.
 
     Parameters:
         text: what to show.
@@ -52,7 +72,7 @@ def show(text: str, *, wanted: bool = True, scrolls: bool = False) -> None:
     """
     scrolls = scrolls and wide(text)
     pager = command(scrolls=scrolls) if wanted and sys.stdout.isatty() and (scrolls or not fits(text)) else None
-    if pager is None:
+    if pager is None or typed_ahead():  # a pager would take the next line for its own commands: some run programs
         print(text)
         return
     environment = {

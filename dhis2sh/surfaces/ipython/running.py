@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh.changes.attempts import attempt
+from dhis2sh.changes.consent import Consent
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.rows.pipeline import Pipeline, Split, split
 from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, Text
-from dhis2sh.rows.stream import Stream, rows_of
+from dhis2sh.rows.stream import MANY, Stream, rows_of
 from dhis2sh.surfaces import commands, output
-from dhis2sh.surfaces.ipython import variables
+from dhis2sh.surfaces.attempts import attempted_line
+from dhis2sh.surfaces.ipython import display, variables
 from dhis2sh.surfaces.ipython.lines import OF_VALUE
 from dhis2sh.surfaces.ipython.record import shown
 from dhis2sh.surfaces.terminal import interactive, pick_missing
@@ -76,7 +80,7 @@ class Lines:
         Parameters:
             text: the line.
             form: how a result is shown where the line does not say it.
-            kept: the result goes into a variable, so that nobody sees a table.
+            kept: the result goes into a variable, so that nobody sees a table; of a stream it is rows.
             whole: nobody could ask for the rest of a stream: it is printed, all of it.
 
         Raises our errors, which name the profile that the line or the session was told to act on.
@@ -98,11 +102,12 @@ class Lines:
         if text.rstrip().endswith("?") and not _FIELDS_ASKED.search(text):
             return help_of(text.strip())
         if text.startswith(OF_VALUE):
-            return self._of_value(text.removeprefix(OF_VALUE), form)
+            return self._of_value(text.removeprefix(OF_VALUE), form, kept=kept)
         first, _, rest = text.strip().partition(" ")
         if first == "explain" and not _OF_EXPLAIN.match(rest.strip()):
             return self._explained(rest.strip())
-        understood = self._understood(text)
+        with attempted_line(*_words(text), self._session):
+            understood = self._understood(text)
         if isinstance(understood, Text):
             return understood
         parts, invocation, pipeline = understood
@@ -117,7 +122,10 @@ class Lines:
         result = self._carried_out(invocation, pipeline)
         commands.keep(result)
         if isinstance(result, Stream):
-            return self._shown(cast("Stream[object]", result), invocation, form, whole=whole, quiet=parts.quiet)
+            stream = cast("Stream[object]", result)
+            if kept and not parts.quiet and not _written(invocation.options, form):
+                return self._held(stream)
+            return self._shown(stream, invocation, form, whole=whole, quiet=parts.quiet)
         if isinstance(result, Rows) and (plural := cast("Rows[object]", result).resource):
             self._seen(plural, cast("Rows[object]", result).plain())
         return None if parts.quiet else self._formatted(cast("object", result), invocation, form, kept=kept)
@@ -130,6 +138,7 @@ class Lines:
             with self._carrying(None):
                 found = await run(self._session, verb, given, options.consent())
                 commands.keep(found)
+            display.teach_result(self._shell, found)
             return self._carried(cast("Stream[object]", found)) if isinstance(found, Stream) else found
 
         return self._portal.hop(work())
@@ -137,6 +146,18 @@ class Lines:
     def _carried(self, stream: Stream[object]) -> Stream[object]:
         """A stream that may be read on any loop, a little ahead."""
         return stream.carried(self._portal.hop, partial(self._portal.iterate, ahead=AHEAD))
+
+    def _held(self, stream: Stream[object]) -> object:
+        """A stream that goes into a variable, as the rows that it is; a longer one than `MANY` stays as it is, and that is said."""
+        self._waited(stream.peek(MANY))
+        if stream.ended:
+            return cast("object", self._waited(stream.collect()))
+        self._person.warn(
+            f"more than {MANY:,} rows: the variable is a stream, which is read once: by `async for`, into a file "
+            "(| csv, | parquet), or by `await` of its .collect() or .df(), which hold every row in memory"
+        )
+        self._keep_open(self._carried(stream))
+        return stream
 
     def _shown(self, stream: Stream[object], invocation: Invocation, form: str, *, whole: bool, quiet: bool) -> object:
         """What is shown of a stream: its first rows, and the rest stays unread; or what was asked for, as it comes."""
@@ -215,6 +236,7 @@ class Lines:
         if written:
             return None
         chosen = output.format_of(options) if options.json or options.format else form
+        display.teach_result(self._shell, result)
         return (
             shown(result) if chosen == "table" else Text(output.formatted(result, chosen, safe=options.safe), of=chosen)
         )
@@ -274,7 +296,7 @@ class Lines:
         own = {name for name, value in names.items() if name not in hidden or value is not hidden[name]}
         return own | set(pipeline.held if pipeline is not None else ())
 
-    def _of_value(self, text: str, form: str) -> object:
+    def _of_value(self, text: str, form: str, *, kept: bool) -> object:
         """A value of the user's through a pipeline: `rows | where(level == 2) | head(3)`."""
         parts = split(text)
         head = parts.head.strip()
@@ -284,16 +306,33 @@ class Lines:
         if parts.quiet:
             return None
         if isinstance(result, Stream):
-            return cast("object", result)
+            return self._held(cast("Stream[object]", result)) if kept else cast("object", result)
+        display.teach_result(self._shell, result)
         return shown(result) if form == "table" else Text(output.formatted(result, form), of=form)
+
+
+def _written(options: Options, form: str) -> bool:
+    """Was a text or a file asked for, and no rows?"""
+    chosen = output.format_of(options) if options.json or options.format else form
+    return options.out is not None or bool(options.jq) or chosen != "table"
 
 
 async def _called(
     session: Session, name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]
 ) -> object:
     """A verb that stands as a stage."""
-    verb, arguments, common = piped(name, rows, args, options)
+    with attempt(session, find(name.replace(".", " ")), Consent(dry_run=options.get("dry_run") is True)):
+        verb, arguments, common = piped(name, rows, args, options)
     return await run(session, verb, arguments, common.consent())
+
+
+def _words(text: str) -> tuple[list[str], str]:
+    """The words of a line before its tail, as far as they can be told apart, and its tail."""
+    parts = split(text)
+    try:
+        return shlex.split(parts.head), parts.tail or ""
+    except ValueError:
+        return parts.head.split(), parts.tail or ""
 
 
 OVERVIEW = """\

@@ -244,7 +244,21 @@ def make_shell(profile: str | None) -> Dhis2Shell:
     if "colors" not in config.TerminalInteractiveShell or shell.ground != "auto":
         shell.paint(colours.known_ground() if shell.ground == "auto" else cast("colours.Ground", shell.ground))
     shell.runner = load(shell, profile)
+    shell.set_hook("show_in_pager", _help_in_pager, priority=90)  # a hook of the user's goes first
     return shell
+
+
+def _help_in_pager(shell: Dhis2Shell, data: object, start: int, screen_lines: int) -> None:
+    """What IPython shows by `?` and `%page` goes through our pager, which runs nothing of what is typed ahead.
+
+    Parameters:
+        shell: the shell; data: the text, or texts by their type.
+        start: the line to begin with.
+        screen_lines: of the screen as IPython counts them; the pager asks the terminal.
+    """
+    told = cast("dict[str, str]", data)["text/plain"] if isinstance(data, dict) else str(data)
+    text = "\n".join(told.splitlines()[start:])
+    pager.show(text, wanted=shell.pager)
 
 
 def run_startup(shell: Any) -> list[Path]:

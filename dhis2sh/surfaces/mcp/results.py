@@ -113,6 +113,10 @@ def of_plan(plan: Plan, *, skip: int = 0, plan_id: str | None = None, apply: str
         shown["counts"]["others"] = sum(count for _, count in counts[MOST_COUNTS:])
     steps = _steps(plan, skip)
     shown["steps"] = [*steps]
+    if plan.left_out and not skip:
+        shown["left_out"] = [*plan.left_out[:MOST_FAILURES]]
+        if len(plan.left_out) > MOST_FAILURES:
+            shown["more_left_out"] = len(plan.left_out) - MOST_FAILURES
     if notes := _notes(plan, skip, plan_id):
         shown["notes"] = [*notes]
     left = len(plan.steps) - skip - len(steps)
@@ -168,7 +172,7 @@ def of_write(result: object) -> JsonObject:
     if len(result.uids) > MOST_UIDS:
         shown["more_uids"] = len(result.uids) - MOST_UIDS
     shown |= {"types": to_plain(result.types)} if result.types else {}
-    for word, rows in (("refused", result.failures), ("not_as_before", result.left)):
+    for word, rows in (("refused", result.failures), ("not_as_before", result.left), ("left_out", result.left_out)):
         shown |= {word: [*rows[:MOST_FAILURES]]} if rows else {}
         if len(rows) > MOST_FAILURES:
             shown[f"more_{word}"] = len(rows) - MOST_FAILURES

@@ -155,6 +155,11 @@ async def test_any_property_goes_with_the_short_options(country: Session):
         description="Why", set=["hideTitle=true"],
     )  # fmt: skip
     assert (body["description"], body["hideTitle"]) == ("Why", True)
+    plain = await made(
+        country, "visualizations create", name="W", data=["Outpatient visits"], period=["2025"], org_unit=["Tavresk"],
+        showData=False, sortOrder=0, topLimit=0,
+    )  # fmt: skip
+    assert (plain["showData"], plain["sortOrder"], plain["topLimit"]) == (False, 0, 0), "no and 0 are said, too"
     file = Path("charts.json")
     file.write_text("[]")
     with pytest.raises(UsageError, match="--from does not go with --data"):

@@ -23,7 +23,9 @@ from dhis2sh.words import joined
 
 Dashboard = Annotated[str, Doc("UID, code or unique name of the dashboard."), Refers(BOARDS)]
 Contents = Annotated[
-    list[str], Doc("Visualizations, event visualizations and maps: UIDs, codes or unique names."), Complete("uids")
+    list[str],
+    Doc("Visualizations, event visualizations and maps: UIDs, codes or unique names."),
+    Complete("uids:visualizations,eventVisualizations,maps"),
 ]
 PerRow = Annotated[int, Bounds(1, 6), Doc("How many items stand side by side.")]
 Height = Annotated[int, Bounds(1, 200), Doc("Rows of the grid that an item covers.")]
