@@ -63,12 +63,15 @@ class Names:
             uids = {cast("str", row[name]) for row in rows}
             known[name] = {uid: self._beside(name, uid) for uid in uids}
         found: list[Row] = []
+        width, others = 0, list[str]()
         for row in rows:
+            if len(row) != width:  # rows of one answer have the same fields
+                width, others = len(row), [name for name in row if name not in known]
             told: Row = {}
             for name in dimensions:
                 told |= known[name][row[name]]
-            for name, value in row.items():
-                told.setdefault(name, value)
+            for name in others:
+                told[name] = row[name]
             found.append(told)
         return found
 

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 LEAST_LIMIT = 50_000
 """Rows of one answer where the server does not say how many it gives."""
-CELLS = 20_000
-"""Cells of one request: it is answered in seconds, and a lost answer costs no more."""
+CELLS = 50_000
+"""Cells of one request at most: it is answered in seconds, and a lost answer costs no more. As many requests are made of a
+question as are under way at once, or twice or three times as many, since each round waits for the link once more."""
 FEW = 2_000
 """Cells that are not worth a second request."""
 AT_ONCE = 4
@@ -292,19 +293,27 @@ def cut(whole: Piece, cells: int, limit: int, short: Piece | None = None, room: 
         room: characters of an address that there are for them.
     """
     short = short or whole
-    most = min(limit, CELLS, max(FEW, math.ceil(cells / AT_ONCE)))
+    room_for = max(1, min(limit, CELLS))
+    rounds = math.ceil(cells / (room_for * AT_ONCE))
+    most = min(room_for, max(FEW, math.ceil(cells / (max(1, rounds) * AT_ONCE))))
     data, periods, units = (len(axis or "1") for axis in (whole.data, whole.periods, whole.units))
     each = max(1, cells // (data * periods * units))
     together = len(short.units) < units and units * each <= limit
     left = room - _longest(whole.data) - _longest(whole.periods)
-    by_units = _fitting(whole.units, short.units, units if together else most // each, left)
+
+    def as_many(size: int) -> int:
+        """Items of so many cells each that make about `most`: one more than fit, if the server gives as many."""
+        more = math.ceil(most / size)
+        return more if more * size <= room_for else most // size
+
+    by_units = _fitting(whole.units, short.units, units if together else as_many(each), left)
     by_data = by_periods = 1
     if by_units == units:
         room -= length_of(short.units)
-        by_data = _fitting(whole.data, short.data, most // (each * units), room)
+        by_data = _fitting(whole.data, short.data, as_many(each * units), room)
         if by_data == data:
             room -= length_of(short.data)
-            by_periods = _fitting(whole.periods, short.periods, most // (each * units * data), room)
+            by_periods = _fitting(whole.periods, short.periods, as_many(each * units * data), room)
     return [
         Piece(tuple(some_data), tuple(some_periods), tuple(some_units))
         for some_periods in _chunks(whole.periods, by_periods)

@@ -15,21 +15,24 @@ if TYPE_CHECKING:
 
 
 def sorted_rows(grid: Grid, dimensions: Sequence[str], places: Mapping[str, Mapping[str, int]]) -> list[Row]:
-    """The rows of a piece in the order of what was asked for: a server gives them in any.
+    """The rows of a piece in the order of what was asked for: a server gives them in any. The grid's own rows are put in it.
 
     Parameters:
         dimensions: of the rows; places: where each item stands in its dimension.
     """
-
-    rows = list(grid.records())
+    at = {header.name: place for place, header in enumerate(grid.headers)}
     columns: list[list[int]] = []
     for name in dict.fromkeys(("pe", "dx", "ou", *dimensions)):
-        uids = [str(row.get(name, "")) for row in rows]
-        known = places.get(name, {})
-        late = {uid: len(known) + at for at, uid in enumerate(sorted(set(uids) - known.keys()))}
-        columns.append([known[uid] if uid in known else late[uid] for uid in uids])
+        if (place := at.get(name)) is None:
+            continue
+        uids = [str(cells[place]) for cells in grid.rows]
+        known = dict(places.get(name, {}))
+        known |= {uid: len(known) + late for late, uid in enumerate(sorted(set(uids) - known.keys()))}
+        columns.append([known[uid] for uid in uids])
     keys = list(zip(*columns, strict=True))
-    return [rows[at] for at in sorted(range(len(rows)), key=keys.__getitem__)]
+    if keys:
+        grid.rows = [grid.rows[at] for at in sorted(range(len(keys)), key=keys.__getitem__)]
+    return list(grid.records())
 
 
 class Numbers:
@@ -44,6 +47,7 @@ class Numbers:
     def __init__(self, s: Session, plan: Planned) -> None:
         self._s, self.plan = s, plan
         self._keys: dict[Piece, str] = {}
+        self._places = plan.places
 
     @property
     def stamp(self) -> str | None:
@@ -69,7 +73,7 @@ class Numbers:
         """The numbers of a piece, in the order of what was asked for: a server gives them in any."""
         plan = self.plan
         grid = await ask(self._s, plan.question, plan.asked(part), {**plan.params, "skipMeta": True})
-        keep(sorted_rows(grid, list(plan.question.dimensions), plan.places))
+        keep(sorted_rows(grid, list(plan.question.dimensions), self._places))
 
     async def smaller(self, part: Piece) -> Sequence[Piece]:
         """A piece in two."""

@@ -4,6 +4,7 @@ yaml_text  JSON values as YAML and back, line by line    folder   which file hol
 scope      what a directory is about                     clean    what of an object stands in its file
 secret     what never does, and where it comes from      pulling  a server into a directory
 compared   what a directory and a server have differently
+lacking   what the version of a server does not have of it
 counterparts   a directory under the UIDs of another server
 snapshots  how a server was, kept on this machine
 planning   the plan that brings a directory into a server, and its way back

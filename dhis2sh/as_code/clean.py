@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FIRST = ("id", "code", "name", "shortName", "description", "formName")
 LAST = ("attributeValues", "translations", "sharing")
+NOT_KEPT = "is left out: this version does not keep it"
 JOBS, ONCE = "jobConfigurations", "ONCE_ASAP"
 
 
@@ -49,8 +50,7 @@ def adapted(plural: str, objects: Iterable[Row], types: Mapping[str, Resource], 
         lost.update(passing)
         some[uid] = arranged(plural, {name: body[name] for name in body if name not in passing}, types)
     found.changes += [
-        AdaptedProperty(type=plural, property=name, how="is left out: this version does not keep it", count=count)
-        for name, count in lost.items()
+        AdaptedProperty(type=plural, property=name, how=NOT_KEPT, count=count) for name, count in lost.items()
     ]
     return found
 

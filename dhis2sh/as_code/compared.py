@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +11,9 @@ from pydantic import BaseModel
 
 from dhis2sh.as_code import members
 from dhis2sh.as_code.checking import check
-from dhis2sh.as_code.clean import adapted, shared_without, sorted_keys, strangers
+from dhis2sh.as_code.clean import NOT_KEPT, adapted, shared_without, sorted_keys, strangers
 from dhis2sh.as_code.counterparts import under
+from dhis2sh.as_code.lacking import completed, lacking_of
 from dhis2sh.as_code.scope import APPS, GROUPS, SETTINGS, STORE
 from dhis2sh.as_code.secret import hidden, open_ones
 from dhis2sh.as_code.server import Server, entry
@@ -21,9 +21,13 @@ from dhis2sh.as_code.yaml_text import Document
 from dhis2sh.dhis2.as_code import is_state
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, SAVED_BY
 from dhis2sh.dhis2.references import label
+from dhis2sh.dhis2.setting_names import KNOWN, NO_DEFAULT
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.instance.app_changes import Listed
+from dhis2sh.instance.settings import LISTS_ALL
+from dhis2sh.metadata.bundles.adapting import NOT_HAD
 from dhis2sh.metadata.bundles.diff import differs, empty
+from dhis2sh.metadata.bundles.mapping import PART_OF, unique_of
 from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models import facts
 from dhis2sh.redact import SECRET, is_secret
@@ -32,6 +36,7 @@ from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.as_code.counterparts import Way
+    from dhis2sh.as_code.lacking import Lacking
     from dhis2sh.as_code.scope import Scope
     from dhis2sh.metadata.bundles.adapting import Adapted, UnknownValue
     from dhis2sh.metadata.bundles.report import AdaptedProperty
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, Row
 
 type Change = Literal["added", "changed", "removed"]
-SHOWN = 5
+SHOWN, NAMED = 5, 20
 COLUMNS = ("change", "type", "id", "name", "property", "before", "after", "file")
 
 
@@ -153,7 +158,7 @@ class Comparison:
         values: settings and keys of the data store.
         apps: installed apps that differ, by key: what the directory says, and the version on the server.
         listed: all apps that the directory says.
-        changes: what was changed for another version of DHIS2; `left_out` types that it does not have.
+        changes: what was changed for another version of DHIS2; `left_out` the objects of types that it does not have.
         unknown: values that it does not know.
         strangers: groups that sharing names and that are nowhere, with the objects.
         notes: what else was left out.
@@ -168,7 +173,7 @@ class Comparison:
     )
     listed: Sequence[Listed] = ()
     changes: list[AdaptedProperty] = field(default_factory=lambda: [])
-    left_out: Counter[str] = field(default_factory=Counter[str])
+    left_out: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     unknown: list[UnknownValue] = field(default_factory=lambda: [])
     strangers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     notes: list[str] = field(default_factory=list[str])
@@ -221,6 +226,7 @@ async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Compa
         folder = await under(server, folder, by)
         found.notes += folder.notes
     source = source_of(folder.scope.version)
+    lacking = await lacking_of(server, folder.scope)
     groups = {*server.groups, *(folder.objects(GROUPS) if GROUPS in folder.scope.types else ())}
     for number, plural in enumerate(folder.scope.types):
         server.s.person.progress("compare", number, len(folder.scope.types))
@@ -228,22 +234,25 @@ async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Compa
         if plural not in server.types or not server.types[plural].in_bundles:
             for document in documents.values():
                 check(plural, document)
-            found.left_out[plural] += len(documents)
+            found.left_out[plural] = [label(document.value) for document in documents.values()]
             continue
-        await _compare_type(server, plural, documents, source.get(plural), groups, found)
+        had = {uid: _had(lacking, plural, document) for uid, document in documents.items()}
+        documents = {uid: document for uid, document in had.items() if document is not None}
+        await _compare_type(server, plural, documents, source, groups, found)
     server.s.person.progress("compare", len(folder.scope.types), len(folder.scope.types))
     if SETTINGS in folder.scope.also and (settings := folder.settings()) is not None:
-        await _compare_settings(server, settings, found)
+        await _compare_settings(server, settings, folder.scope.version, found)
     if STORE in folder.scope.also:
         await _compare_store(server, folder.entries(), found)
     if APPS in folder.scope.also and (apps := folder.apps()) is not None:
         await _compare_apps(server, apps, found)
     found.notes += server.told()
     found.notes += [
-        f"left out: {number:,} {plural}: this version does not have them"
-        for plural, number in found.left_out.items()
-        if number
+        f"left out: {len(names):,} {plural}: this version does not have them: {listed(names, NAMED)}"
+        for plural, names in found.left_out.items()
+        if names
     ]
+    found.notes += [*lacking.notes(), *_second_ones(found, server.types)]
     which = (
         "left out of sharing: the group {}, which is in no file and not on the server: {}"
         if server.all_groups
@@ -253,20 +262,49 @@ async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Compa
     return found
 
 
+def _second_ones(found: Comparison, types: Mapping[str, Resource]) -> list[str]:
+    """New objects whose name one has that is on the server and in no file: a server makes a second one without a word."""
+    notes: list[str] = []
+    for one in found.objects:
+        if one.raw is None and one.plural not in PART_OF and "name" not in unique_of(types[one.plural]):
+            same = [uid for uid, name in found.only_there.get(one.plural, {}).items() if name == one.name]
+            if same:
+                notes.append(
+                    f"{one.plural} '{one.name}' [{one.uid}] is a second one of that name: [{', '.join(same)}] is there; "
+                    "--by name takes them for one"
+                )
+    return notes
+
+
+def _had(lacking: Lacking, plural: str, document: Document) -> Document | None:
+    """What of a file the server's version can have; None for nothing. Raises `UsageError` for a slip in what is left out."""
+    value = lacking.fitted(plural, document.value)
+    if value is document.value:
+        return document
+    check(plural, document)
+    return Document(document.where, value, document.lines) if value is not None else None
+
+
 def source_of(version: str) -> Mapping[str, Resource]:
     """The types of the version that a directory was pulled from; of one that is not known the newest."""
-    key = f"v{version.partition('.')[2]}"
+    key = version_key(version)
     return facts.types(key if key in facts.VERSIONS else facts.VERSIONS[-1])
+
+
+def version_key(version: str) -> str:
+    """How the facts call a version: `v42` of `2.42`."""
+    return f"v{version.partition('.')[2]}"
 
 
 async def _compare_type(
     server: Server,
     plural: str,
     documents: Mapping[str, Document],
-    source: Resource | None,
+    origin: Mapping[str, Resource],
     groups: Collection[str],
     found: Comparison,
 ) -> None:
+    source = origin.get(plural)
     values = [_known(server, plural, document.value, groups, found) for document in documents.values()]
     said: Adapted = adapted(plural, values, server.types, newer=server.newer)
     found.changes += said.changes
@@ -274,6 +312,10 @@ async def _compare_type(
     bodies, met = said.bundle.objects.get(plural, {}), set[str]()
     if plural == GROUPS and server.usernames is not None:
         documents = {uid: _with_members(server.usernames, one, bodies[uid], found) for uid, one in documents.items()}
+    if server.has_role is not None and server.usernames is not None:
+        documents = {
+            uid: _with_people(server.usernames, plural, one, bodies[uid], found) for uid, one in documents.items()
+        }
     async for page in server.pages(plural):
         for raw, clean in page:
             uid = str(raw["id"])
@@ -288,6 +330,8 @@ async def _compare_type(
                 found.same += 1
                 continue
             check(plural, documents[uid])
+            if origin is not server.types:
+                bodies[uid] = completed(bodies[uid], clean, server.types[plural], server.types, origin)
             names = differences(plural, clean, bodies[uid], server.types, source)
             if names:
                 found.objects.append(_object(plural, documents[uid], bodies[uid], raw, names))
@@ -317,8 +361,26 @@ def _with_members(usernames: Mapping[str, str], document: Document, body: JsonOb
     if unknown := [name for name in names if name not in known]:
         found.notes.append(f"left out of {label(body)}: no such account on this server: {listed(unknown, SHOWN)}")
     body[members.USERS] = [name for name in names if name in known]
-    value = {name: item for name, item in document.value.items() if name != members.USERS}
-    return Document(document.where, value, document.lines)
+    return members.without(document)
+
+
+def _with_people(
+    usernames: Mapping[str, str], plural: str, document: Document, body: JsonObject, found: Comparison
+) -> Document:
+    """A snapshot's object, its people set aside: those with an account become part of what is said."""
+    plain, people = members.apart(document, plural)
+    known = {*usernames.values()}
+    has_role, shared = people.get(members.USERS), people.get(members.SHARING)
+    names = [str(name) for name in has_role] if isinstance(has_role, list) else []
+    access = shared if isinstance(shared, dict) else {}
+    if unknown := [name for name in dict.fromkeys([*names, *access]) if name not in known]:
+        found.notes.append(f"left out of {label(body)}: no such account on this server: {listed(unknown, SHOWN)}")
+    if isinstance(has_role, list):
+        body[members.USERS] = [name for name in names if name in known]
+    sharing, kept = body.get(members.SHARING), {name: row for name, row in access.items() if name in known}
+    if isinstance(sharing, dict) and kept:
+        body[members.SHARING] = {**sharing, members.USERS: kept}
+    return plain
 
 
 def stamp_of(raw: Row) -> tuple[str | None, str | None]:
@@ -349,7 +411,7 @@ def differences(
     found: dict[str, tuple[JsonValue, JsonValue]] = {}
     for name in sorted({*there, *said}):
         before, after = there.get(name), said.get(name)
-        if name == "sharing" or (plural, name) == (GROUPS, members.USERS):
+        if name == "sharing" or (plural, name) in {(GROUPS, members.USERS), (members.ROLES, members.USERS)}:
             if after is not None and before != after:
                 found[name] = (before, after)
         elif name not in said and (nothing(before) or (source is not None and name not in source.properties)):
@@ -369,8 +431,11 @@ def nothing(value: JsonValue) -> bool:
 # Beside metadata --------------------------------------------------------------------------------------------------------
 
 
-async def _compare_settings(server: Server, document: Document, found: Comparison) -> None:
+async def _compare_settings(server: Server, document: Document, source: str, found: Comparison) -> None:
     there = await server.settings()
+    old = (await server.s.client.version()).minor < LISTS_ALL
+    newer = version_key(source) not in facts.VERSIONS
+    missing: list[str] = []
     for name, value in document.value.items():
         if is_state(name):
             raise UsageError(
@@ -380,16 +445,17 @@ async def _compare_settings(server: Server, document: Document, found: Compariso
             raise UsageError(f"{document.at(name)}: a secret does not stand in a file", hint=f"{name}: '{SECRET}'")
         if name not in there and value == "":
             continue  # up to 2.41 a server lists no setting without a value
+        if name not in there and old and name in NO_DEFAULT:
+            found.values.append(Value(SETTINGS, name, document.where, None, value, there=False))
+            continue
         if name not in there:
-            hint = did_you_mean(name, [*there])
-            if hint is not None and value != SECRET:
-                raise UsageError(f"{document.at(name)}: there is no setting '{name}'", hint=hint)
-            why = (
-                "a server gives it to nobody: dhis2 system settings set"
-                if is_secret(name)
-                else "this server does not have it"
-            )
-            found.notes.append(f"left out: setting {name}: {why}")
+            if not (name in KNOWN or is_secret(name) or newer):
+                hint = did_you_mean(name, [*{*there, *KNOWN}]) or "take the line out"
+                raise UsageError(f"{document.at(name)}: there is no setting '{name}' in any version", hint=hint)
+            if is_secret(name):
+                found.notes.append(f"left out: setting {name}: a server gives it to nobody: dhis2 system settings set")
+            else:
+                missing.append(name)
             continue
         before = there[name]
         if not nothing(before) and not nothing(value) and _kind(before) != _kind(value):
@@ -399,6 +465,8 @@ async def _compare_settings(server: Server, document: Document, found: Compariso
             )
         if before != value and not (empty(before) and value in ("", None)):
             found.values.append(Value(SETTINGS, name, document.where, before, value))
+    if missing:
+        found.notes.append(f"left out: settings that this version does not have: {', '.join(missing)}")
 
 
 def _kind(value: JsonValue) -> str:
@@ -463,7 +531,10 @@ def _listed(document: Document) -> Iterator[Listed]:
 
 def told(found: Comparison) -> list[str]:
     """What of a directory the server's version cannot say, in words: the differences between versions, listed as of a package."""
-    lines = [f"{one.type} {one.property} {one.how}: {one.count:,}" for one in found.changes]
+    gone = [one for one in found.changes if one.how in {NOT_HAD, NOT_KEPT}]
+    named = ", ".join(f"{one.type} {one.property} ({one.count:,})" for one in gone)
+    lines = [f"left out: properties that this version does not have: {named}"] if gone else []
+    lines += [f"{one.type} {one.property} {one.how}: {one.count:,}" for one in found.changes if one not in gone]
     lines += [
         f"{one.type} [{one.uid}]: its {one.property} '{one.value}' is unknown to this version" for one in found.unknown
     ]

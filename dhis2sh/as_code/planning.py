@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -125,12 +125,16 @@ class _Applying:
 
     async def plan(self) -> Plan:
         """Metadata first, what goes behind it, then settings and the data store, then apps."""
-        writes_ = [await self._write(one) for one in self._found.objects]
+        if (unknown := self._unknown()) is not None:  # a server fails on it before it says what else is wrong
+            return Plan(self._title, notes=told(self._found), blocked=unknown)
+        roles = self._people_of_roles()
+        writes_ = [await self._write(one) for one in self._found.objects if one.raw is None or one.names]
         metadata = await self._metadata([write for write in writes_ if write.plural != ROUTES])
         routes = [self._alone(write) for write in writes_ if write.plural == ROUTES]
         gone = await self._gone(writes_) if self._prune else Plan(self._title)
         values = await self._values()
-        whole = together(self._title, [metadata, *routes, gone, *values, *await self._apps()], AsCode, WHAT)
+        given = await self._roles_of_people(roles)
+        whole = together(self._title, [metadata, *given, *routes, gone, *values, *await self._apps()], AsCode, WHAT)
         whole.notes = list(dict.fromkeys([*told(self._found), *whole.notes, *self._left()]))
         cast("AsCode", whole.writer).notes = whole.notes
         whole.blocked = self._trouble() or whole.blocked
@@ -150,6 +154,11 @@ class _Applying:
         if isinstance(sharing := filled.get("sharing"), dict):
             there = raw.get("sharing")
             filled["sharing"] = sharing_of(sharing, there if isinstance(there, dict) else None)
+            if self._server.has_role is not None:
+                access = members.access_of(
+                    sharing, there if isinstance(there, dict) else None, self._server.usernames or {}
+                )
+                filled["sharing"] |= {members.USERS: access}
         if one.plural == GROUPS and members.USERS in filled:
             filled[members.USERS] = members.as_references(filled[members.USERS], raw, self._server.usernames or {})
         if one.raw is None:
@@ -159,6 +168,37 @@ class _Applying:
             if name not in one.body:
                 after.pop(name, None)
         return Write(one.plural, raw, after | filled)
+
+    def _people_of_roles(self) -> dict[str, tuple[set[str], set[str]]]:
+        """Whom a snapshot gives roles, and from whom it takes them, by username: UIDs of roles. That is their account's to say."""
+        found: dict[str, tuple[set[str], set[str]]] = {}
+        for one in self._found.objects:
+            if one.plural != members.ROLES or members.USERS not in one.body:
+                continue
+            wanted = {str(name) for name in cast("list[JsonValue]", one.body.pop(members.USERS))}
+            now = {*(self._server.has_role or {}).get(one.uid, ())}
+            one.names.pop(members.USERS, None)
+            for name in sorted(wanted ^ now):
+                found.setdefault(name, (set(), set()))[name not in wanted].add(one.uid)
+        return found
+
+    async def _roles_of_people(self, wanted: Mapping[str, tuple[set[str], set[str]]]) -> list[Plan]:
+        """The plan of roles that accounts get and lose; the last role of an account stays, as a server wants one (E4055)."""
+        uids = {name: uid for uid, name in (self._server.usernames or {}).items() if name in wanted}
+        if not uids:
+            return []
+        changes: list[Write] = []
+        notes: list[str] = []
+        for raw in await writes.read_objects(self._s, members.USERS, [*uids.values()], missing_is_fine=True):
+            name = (self._server.usernames or {})[str(raw["id"])]
+            given, taken = wanted[name]
+            now = [str(role["id"]) for role in cast("list[JsonObject]", raw.get(members.ROLES) or [])]
+            after = [*(uid for uid in now if uid not in taken), *sorted(given - {*now})]
+            if not after:
+                notes.append(f"{name} keeps the role [{', '.join(now)}]: an account wants one (E4055)")
+                continue
+            changes.append(Write(members.USERS, raw, {**raw, members.ROLES: [{"id": uid} for uid in after]}))
+        return [writes.plan(self._title, changes, what=members.USERS, notes=notes)]
 
     async def _metadata(self, changes: Sequence[Write]) -> Plan:
         """The plan of what is new and what changes, as the server says to it."""
@@ -303,13 +343,18 @@ class _Applying:
                 f"{counted(len(self._secrets.missing), 'secret')} missing: {listed(self._secrets.missing, SHOWN)}; nothing was written",
                 hint="--secrets FILE with a line for each, as routes/UID/auth.password: 'value'",
             )
-        if self._found.unknown:
-            one = self._found.unknown[0]
-            return UsageError(
-                f"{one.type} [{one.uid}]: its {one.property} '{one.value}' is unknown to DHIS2 of this server; nothing was written",
-                hint=f"it knows {listed(one.known, 6)}",
-            )
         return None
+
+    def _unknown(self) -> UsageError | None:
+        """A value that the server's version does not have, and that nobody can translate."""
+        if not self._found.unknown:
+            return None
+        one, more = self._found.unknown[0], len(self._found.unknown) - 1
+        return UsageError(
+            f"{one.type} [{one.uid}]: its {one.property} '{one.value}' is unknown to DHIS2 of this server"
+            f"{f' (and {more:,} more)' if more else ''}; nothing was written",
+            hint=f"it knows {listed(one.known, 6)}; --without {one.type} brings the rest",
+        )
 
 
 @takes_back(NAME)

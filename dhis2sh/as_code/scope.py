@@ -22,6 +22,8 @@ SETTINGS, STORE, APPS, MEMBERS = "settings", "dataStore", "apps", "members"
 USUAL = (SETTINGS, STORE, APPS)
 KINDS = (*USUAL, MEMBERS)
 """What a directory may hold beside metadata; of `MEMBERS` (who belongs to groups) only where it is asked for."""
+PEOPLE = "people"
+"""What single people may do, who belongs to groups and who has roles: in snapshots alone, whose accounts stay the same ones."""
 GROUPS = "userGroups"
 KEYS = ("format", "dhis2", "types", "also")
 
@@ -48,7 +50,7 @@ class Scope:
         """The part of it that somebody has named, without what was named so. Raises `UsageError` for what it is not about."""
         named, gone = ([part for text in texts for part in text.split(",") if part] for texts in (words, without))
         for word in (*named, *gone):
-            if word not in (*self.types, *self.also):
+            if word not in (*self.types, *self.also) and not (word == MEMBERS and PEOPLE in self.also):
                 raise UsageError(
                     f"{MANIFEST} says nothing of '{word}'",
                     hint=did_you_mean(word, [*self.types, *self.also]) or f"dhis2 instance pull DIR --types {word}",
@@ -56,6 +58,10 @@ class Scope:
         chosen = _with_groups({*(named or (*self.types, *self.also))})
         if GROUPS in chosen and MEMBERS in self.also:
             chosen.add(MEMBERS)
+        if PEOPLE in self.also:
+            chosen.add(PEOPLE)
+        if MEMBERS in gone:
+            gone = [*gone, PEOPLE]
         chosen -= {*gone}
         return replace(
             self,
@@ -133,6 +139,17 @@ async def _named(s: Session, words: Sequence[str], known: Sequence[str]) -> set[
             )
         found.add(plural)
     return found
+
+
+def with_people(about: Scope) -> Scope:
+    """The same with what single people have."""
+    members = (MEMBERS,) if GROUPS in about.types else ()
+    return replace(about, also=(*(kind for kind in about.also if kind != MEMBERS), *members, PEOPLE))
+
+
+def without_people(about: Scope) -> Scope:
+    """The same without it, and without who belongs to groups."""
+    return replace(about, also=tuple(kind for kind in about.also if kind not in {MEMBERS, PEOPLE}))
 
 
 def _with_groups(chosen: set[str]) -> set[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from dhis2sh.as_code import members
 from dhis2sh.as_code.clean import JOBS, adapted, is_managed, shared_without, sorted_keys, strangers
-from dhis2sh.as_code.scope import GROUPS, MEMBERS
+from dhis2sh.as_code.scope import GROUPS, MEMBERS, PEOPLE
 from dhis2sh.as_code.secret import hidden
 from dhis2sh.client import reading, schema
 from dhis2sh.dhis2.as_code import is_state
@@ -46,11 +46,14 @@ class Server:
     s: Session
     types: Mapping[str, Resource]
     newer: bool
-    job_types: frozenset[str] = frozenset()
+    job_types: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    """Those that can be configured, with the names of their parameters."""
     groups: frozenset[str] = frozenset()
     all_groups: bool = False
     usernames: Mapping[str, str] | None = None
     """By UID, where files say who belongs to groups."""
+    has_role: Mapping[str, Sequence[str]] | None = None
+    """Usernames by the UID of a role, where a snapshot says what single people have."""
     gone: Counter[str] = field(default_factory=Counter[str])
     """Groups that are gone and that sharing still names, with the number of objects: no file says them."""
     closed: list[str] = field(default_factory=list[str])
@@ -67,6 +70,11 @@ class Server:
                 if plural == GROUPS and self.usernames is not None:
                     for uid, body in clean.items():
                         body[members.USERS] = members.named(some[uid], self.usernames)
+                if self.has_role is not None and self.usernames is not None:
+                    for uid, body in clean.items():
+                        members.sharing_with(body, some[uid], self.usernames)
+                        if plural == members.ROLES:
+                            body[members.USERS] = [*self.has_role.get(uid, ())]
                 yield [(raw, clean[uid]) for uid, raw in some.items()]
 
     def _plain(self, row: Row) -> Row:
@@ -149,10 +157,13 @@ async def server_of(s: Session, scope: Scope) -> Server:
         scope: what matters of it.
     """
     types = await schema.types_of(s.client)
-    known = frozenset(await jobs.job_types(s)) if JOBS in scope.types else frozenset[str]()
+    kinds = await jobs.job_types(s) if JOBS in scope.types else {}
+    known = {kind: frozenset(one.name for one in parameters) for kind, parameters in kinds.items()}
     groups = frozenset(str(row["id"]) for row in await reading.all_of(s.client, GROUPS, fields="id"))
     whole = (await s.client.system.me()).may("ALL")
     found = Server(s, types, (await s.client.version()).newer_than_known, known, groups, whole)
-    if MEMBERS in scope.also:
+    if MEMBERS in scope.also or PEOPLE in scope.also:
         found.usernames = await members.people(s)
+    if PEOPLE in scope.also:
+        found.has_role = await members.of_roles(s)
     return found

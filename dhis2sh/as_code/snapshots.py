@@ -12,13 +12,14 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel
 
 from dhis2sh import paths
+from dhis2sh.as_code import members
 from dhis2sh.as_code.compared import (
     APPS,
     SETTINGS,
@@ -30,11 +31,11 @@ from dhis2sh.as_code.compared import (
     source_of,
     stamp_of,
 )
-from dhis2sh.as_code.scope import Scope, wanted
+from dhis2sh.as_code.scope import GROUPS, MEMBERS, PEOPLE, Scope, wanted, with_people, without_people
 from dhis2sh.as_code.server import Server, entry, server_of
 from dhis2sh.as_code.yaml_text import Document
 from dhis2sh.dhis2.references import label
-from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.errors import Forbidden, NotFound, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,8 +96,13 @@ class Snapshot:
     row: SnapshotRow
 
     def objects(self, plural: str) -> dict[str, Document]:
-        """The objects of a type by UID."""
-        return {str(body["id"]): self._document(body) for body, _, _ in self._rows(plural)}
+        """The objects of a type by UID, without the people of them that it is not about."""
+        documents = (self._document(body) for body, _, _ in self._rows(plural))
+        if PEOPLE not in self.scope.also:
+            documents = (members.apart(one, plural)[0] for one in documents)
+        if plural == GROUPS and MEMBERS not in self.scope.also:
+            documents = (members.without(one) for one in documents)
+        return {str(one.value["id"]): one for one in documents}
 
     def stamps(self, plural: str) -> dict[str, tuple[str | None, str | None]]:
         """When the objects of a type were saved last, and by whom, by UID."""
@@ -167,7 +173,16 @@ async def take(s: Session, name: str | None, words: Sequence[str], without: Sequ
             f"there is a snapshot '{name}' already", hint="another name, or none: it is called by the moment"
         )
     about = await wanted(s, words, without)
-    server = await server_of(s, about)
+    if MEMBERS not in ",".join(without).split(","):
+        about = with_people(about)
+    try:
+        server = await server_of(s, about)
+    except Forbidden:
+        if PEOPLE not in about.also:
+            raise
+        about = without_people(about)
+        server = await server_of(s, about)
+        s.person.warn("you may not list accounts: who belongs to groups, has roles and shares is not in it")
     await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     row = SnapshotRow(
         name=name, taken=moment.isoformat(timespec="milliseconds"), server=s.profile.url or "", version=str(await s.client.version()),
@@ -279,6 +294,8 @@ def since(found: Comparison) -> list[ChangedSince]:
 
 def between(old: Snapshot, new: Snapshot) -> list[ChangedSince]:
     """What changed from one snapshot to a later one, of what both are about."""
+    both = {*old.scope.also} & {*new.scope.also}
+    old, new = (replace(one, scope=replace(one.scope, also=tuple(both))) for one in (old, new))
     rows: list[ChangedSince] = []
     types, source = source_of(new.scope.version), source_of(old.scope.version)
     for plural in (name for name in old.scope.types if name in new.scope.types and name in types):

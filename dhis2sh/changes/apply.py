@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes import refusals
+from dhis2sh.changes.attempts import attempt
 from dhis2sh.changes.consent import require_consent
 from dhis2sh.changes.journal import JournalError, of
 from dhis2sh.changes.plan import StepsInBulk, WriteSummary
 from dhis2sh.changes.recording import recording
 from dhis2sh.changes.sending import carry_out
 from dhis2sh.client.requests import effect_scope
-from dhis2sh.errors import Forbidden, OutOfDate, PartlyDone, ReadOnlyProfile, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, Forbidden, OutOfDate, PartlyDone, ReadOnlyProfile, Refused, UsageError
 from dhis2sh.rows.rows import stamped
 from dhis2sh.words import counted
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from dhis2sh.changes.consent import Consent, Writing
     from dhis2sh.changes.plan import Plan
     from dhis2sh.changes.recording import Recording
-    from dhis2sh.errors import Dhis2Error
     from dhis2sh.session import Session
 
 RUNNING = dt.timedelta(minutes=15)
@@ -39,6 +39,17 @@ def refusals_kept(session: Session) -> Generator[None]:
         yield
     except (Refused, Forbidden, PartlyDone) as error:
         refusals.keep(error, session.bound)
+        raise
+
+
+@contextmanager
+def _undo_named(plan: Plan) -> Generator[None]:
+    """What goes wrong inside says which write it was going to take back."""
+    try:
+        yield
+    except Dhis2Error as error:
+        if plan.undone is not None and plan.undone not in error.message:
+            error.message = f"undo {plan.undone}: {error.message}"
         raise
 
 
@@ -68,8 +79,8 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
     """
     if consent.dry_run:
         return plan
-    with refusals_kept(session):
-        with nothing_written(session):
+    with refusals_kept(session), _undo_named(plan):
+        with nothing_written(session), attempt(session, verb, consent, plan):
             _check(session, verb, plan)
             _look_for_unanswered(session, plan)
             await require_consent(session, verb, plan, consent)
@@ -83,6 +94,8 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
                 result = await verb.apply(session, plan)
             else:  # nothing to do: a plan with steps `_check` has refused
                 result = WriteSummary(plan.title, note="; ".join(plan.notes) or None)
+            if isinstance(result, WriteSummary):
+                result.left_out = [*plan.left_out]
             _written_down(session, entry, result if isinstance(result, WriteSummary) else WriteSummary(plan.title))
         return (
             _whole(
@@ -127,7 +140,6 @@ def _written_down(session: Session, entry: Recording, summary: WriteSummary) -> 
 def _check(session: Session, verb: Writing, plan: Plan) -> None:
     """Raise where a plan may not be carried out, whoever agrees to it."""
     if plan.blocked is not None:
-        _attempted(session, plan, plan.blocked)
         if plan.leave is not None:
             plan.leave()
         for note in plan.notes_beside:
@@ -148,18 +160,6 @@ def _check(session: Session, verb: Writing, plan: Plan) -> None:
             f"profile '{profile.name}' is read-only: {plan.title}: nothing was written",
             hint="use another profile (-p NAME), or take read_only out of this one",
         )
-
-
-def _attempted(session: Session, plan: Plan, why: Dhis2Error) -> None:
-    """Write down an attempt that was blocked: an `undo` after it must not take it for the write before."""
-    if plan.writer is None or plan.local or plan.undoes is not None or not plan.journal:
-        return
-    profile = plan.target or session.profile
-    try:
-        journal = of(profile.name)
-        journal.end(journal.begin(plan, profile.url), "refused", why.message)
-    except JournalError as error:  # nothing was written: that it is not written down does no harm
-        session.person.warn(str(error))
 
 
 async def _check_current(session: Session, plan: Plan) -> None:

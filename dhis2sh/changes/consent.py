@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
 
 
+LONGEST = 300
+"""Characters of a change that are told where nobody asked for its plan."""
+
+
 class Writing(Protocol):
     """What is to be known of a verb that writes."""
 
@@ -24,6 +28,16 @@ class Writing(Protocol):
     @property
     def effect(self) -> str:
         """`write` or `destroy`."""
+        ...
+
+    @property
+    def persons(self) -> bool:
+        """Does it tell what persons have?"""
+        ...
+
+    @property
+    def journaled(self) -> bool:
+        """Is what it writes kept in the journal of the session's profile?"""
         ...
 
     @property
@@ -41,12 +55,14 @@ class Consent:
         yes: apply without asking.
         confirm: the name of the production profile, typed out.
         journal: write down what changes, so that it can be taken back (`dhis2sh.changes.journal`).
+        later: a yes may come in another call, as an agent's does: a plan that waits for one is no refused write.
     """
 
     dry_run: bool = False
     yes: bool = False
     confirm: str | None = None
     journal: bool = True
+    later: bool = False
 
 
 def production_of(session: Session, plan: Plan) -> str | None:
@@ -62,8 +78,21 @@ def must_ask(verb: Writing, plan: Plan, consent: Consent) -> bool:
     return bool(plan.steps) and not consent.yes and (verb.effect == "destroy" or len(plan.steps) > 1 or plan.asks)
 
 
+def is_shown(session: Session, verb: Writing, plan: Plan, consent: Consent) -> bool:
+    """Is a plan shown to somebody: by a dry run, or since it waits for a yes or a name?"""
+    return (
+        consent.dry_run or must_ask(verb, plan, consent) or production_of(session, plan) not in {None, consent.confirm}
+    )
+
+
+def _told(line: str) -> str:
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}... ({len(line) - LONGEST:,} characters more)"
+
+
 async def require_consent(session: Session, verb: Writing, plan: Plan, consent: Consent) -> None:
     """Ask for what a plan still needs: on a production profile its name, besides what any other server needs.
+
+    What nobody has to agree to, a single object that is created or changed, is told before it is written.
 
     Raises `NeedsConfirmation` where nobody can answer, `Declined` on a no.
     """
@@ -71,6 +100,9 @@ async def require_consent(session: Session, verb: Writing, plan: Plan, consent: 
     named = production is None or consent.confirm == production
     waits = must_ask(verb, plan, consent)
     if named and not waits:
+        if not (consent.yes or plan.local):
+            for step in plan.steps:
+                session.person.note(_told(step.line(plan.names)))
         return
     agreed: bool | None = None
     if named:

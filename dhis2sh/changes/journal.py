@@ -13,14 +13,15 @@ import json
 import os
 import re
 import sqlite3
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh import paths
 from dhis2sh.changes.plan import OBJECTS
+from dhis2sh.dhis2.persons import OF_PERSONS
 from dhis2sh.errors import Dhis2Error, NotFound
 from dhis2sh.redact import redacted
 
@@ -56,6 +57,8 @@ LARGEST = 64 * 1024 * 1024
 """Bytes of a journal beyond which the oldest writes are forgotten."""
 WRITTEN: frozenset[State] = frozenset({"done", "sent"})
 """States of what was written, or may have been."""
+RECENT = 100
+"""Entries among which other parts of a load are looked for."""
 KEPT = 100
 """So many of the newest writes are never forgotten by themselves."""
 
@@ -108,6 +111,18 @@ class SentPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempted:
+    """A write that was tried and has written nothing: by which verb, on which server, how it ended and why."""
+
+    verb: str
+    title: str
+    url: str
+    outcome: Outcome
+    reason: str
+    writer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One write: when (UTC), by which verb, on which server, and how it ended.
 
@@ -132,9 +147,24 @@ class Entry:
     states: dict[str, int] = field(default_factory=dict[str, int])
 
     @property
+    def told(self) -> str:
+        """Its number, when it was, and what it is called."""
+        return f"entry {self.id} ({self.when}): {self.title}"
+
+    @property
+    def when(self) -> str:
+        """When it was, to the minute."""
+        return f"{self.at[:16].replace('T', ' ')} UTC"
+
+    @property
     def undo_title(self) -> str:
         """What the plan that takes it back is called."""
-        return f"undo entry {self.id}: {self.title}"
+        return f"undo {self.told}"
+
+    @property
+    def of_persons(self) -> bool:
+        """Does it tell what persons have?"""
+        return self.writer.startswith(OF_PERSONS)
 
     @property
     def undoable(self) -> bool:
@@ -199,11 +229,10 @@ class Journal:
         """
         bulk = len(plan.steps) if plan.writer is not None and plan.writer.bulk else 0
         with self._writing() as connection:
-            now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
             found = connection.execute(
                 "INSERT INTO entry (at, verb, title, url, outcome, undoes, writer, bulk) "
                 "VALUES (?, ?, ?, ?, 'begun', ?, ?, ?)",
-                (now, plan.verb, plan.title, url, undoes, plan.written_by, bulk),
+                (_now(), plan.verb, plan.title, url, undoes, plan.written_by, bulk),
             )
             entry = cast("int", found.lastrowid)
             if bulk:
@@ -217,6 +246,14 @@ class Journal:
                 ],
             )  # fmt: skip
         return entry
+
+    def attempted(self, tried: Attempted) -> None:
+        """Write down what was tried and has written nothing."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO entry (at, verb, title, url, outcome, reason, writer) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (_now(), *astuple(tried)),
+            )
 
     def mark(self, entry: int, numbers: Iterable[int], state: State) -> None:
         """Say how far some changes of an entry are."""
@@ -312,6 +349,28 @@ class Journal:
                 return entry
         what = f"no entry {number}" if number is not None else "nothing to take back"
         raise NotFound(f"the journal has {what}", hint="dhis2 journal list")
+
+    def before(self, entry: Entry) -> Iterator[Entry]:
+        """The writes before one that can be taken back still, on the same server, newest first."""
+        return (other for other in self.entries() if other.id < entry.id and other.undoable and other.url == entry.url)
+
+    def undoing(self, entry: Entry) -> Iterator[Entry]:
+        """The writes that have taken back a part of one, oldest first."""
+        return (other for other in reversed(self.entries()) if other.undoes == entry.id)
+
+    def of_load(self, writer: str, *loads: str) -> Iterator[Entry]:
+        """The newest entries that have written parts of loads, and were not taken back.
+
+        Parameters:
+            writer: the kind of write; loads: their names.
+        """
+        begins = tuple(f"{load}/" for load in loads)
+        return (
+            entry
+            for entry in self.entries(limit=RECENT)
+            if entry.undone_by is None and entry.writer == writer
+            and any((part.digest or "").startswith(begins) and part.refused < part.count for part in self.parts(entry.id))
+        )  # fmt: skip
 
     def unanswered(self, since: str) -> dict[str, tuple[int, str]]:
         """Objects of writes that were sent and got no answer: their UIDs, each with the entry and when it was sent.
@@ -441,6 +500,10 @@ def _add(connection: sqlite3.Connection, column: str) -> None:
     except sqlite3.OperationalError as error:
         if "duplicate column" not in str(error):
             raise
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 def _look(path: Path) -> sqlite3.Connection:

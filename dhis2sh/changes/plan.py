@@ -75,6 +75,11 @@ class PlanStep:
         old = cast("JsonObject", redacted(self.before))
         return "; ".join(differences(old, new, names or {}))
 
+    def line(self, names: Mapping[str, str] | None = None) -> str:
+        """The step in one line: what happens to which object, and what changes; `names` as of `words`."""
+        parts = [self.action, self.type, self.name or "", f"[{self.uid}]" if self.uid else "", self.words(names)]
+        return " ".join(part for part in parts if part)
+
     def to_json(self) -> JsonObject:
         """The step as `-o json` prints it; secrets are not shown."""
 
@@ -150,6 +155,7 @@ class WriteSummary:
         note: one more thing the user should know.
         types: of a write of several types how many objects of each were created and updated.
         left: of an undo what is not as it was before, and how it differs.
+        left_out: what the plan left out, by name and with the reason.
         report: what the plan said, for those who agreed without reading it; what still holds is drawn below the counts.
     """
 
@@ -166,6 +172,7 @@ class WriteSummary:
     types: dict[str, dict[str, int]] | None = None
     left: list[Row] = field(default_factory=lambda: [])
     report: ReportedAfterwards | None = None
+    left_out: list[Row] = field(default_factory=lambda: [])
 
     def counts(self) -> str:
         """What it was, and how many of each."""
@@ -242,6 +249,15 @@ class PartDone:
     uids: Sequence[str] = ()
     failures: Sequence[Row] = ()
     envelope: JsonObject | None = None
+
+    def beside(self, other: PartDone) -> PartDone:
+        """What came of both of two halves of a part."""
+        return PartDone(
+            [*self.done, *other.done], {**self.refused, **other.refused}, {**self.became, **other.became},
+            {**self.found, **other.found}, [*self.untouched, *other.untouched], self.created + other.created,
+            self.updated + other.updated, self.deleted + other.deleted, self.ignored + other.ignored,
+            [*self.uids, *other.uids], [*self.failures, *other.failures], other.envelope or self.envelope,
+        )  # fmt: skip
 
 
 class Writer(Protocol):
@@ -326,12 +342,14 @@ class Plan:
         verb: the verb's full path; `title` one line that says what will happen.
         steps: one per object; those of a bulk write are made as they are looked at (`StepsInBulk`).
         notes: what was left out and why.
+        left_out: the same by name, where it was one of many: `type`, `uid`, `name`, `reason`.
         writer: what carries it out; without one the verb's own function (`@applies`) does.
         payload: what that function needs; private to the verb, never drawn.
         local: True when nothing on a server changes (profiles, the sandbox's file).
         target: the profile whose server it changes, where that is not the session's.
         made_for: the session's profile when it was made: it is applied to no other.
-        undoes: the journal's entry that this plan takes back; `rest` the command that takes back what stays.
+        undoes: the journal's entry that this plan takes back, and `undone` which one that is, in words; `rest` the command
+            that takes back what stays.
         journal: whether what it changes is written down (`--no-journal`).
         asks: wants a yes even where it writes a single object: its user has not seen the change yet.
         names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.verbs.names.tell`).
@@ -351,6 +369,7 @@ class Plan:
     target: Profile | None = None
     made_for: Profile | None = None
     undoes: int | None = None
+    undone: str | None = None
     rest: str | None = None
     journal: bool = True
     asks: bool = False
@@ -359,6 +378,7 @@ class Plan:
     leave: Callable[[], object] | None = None
     report: Reported | None = None
     prepare: Callable[[], None] | None = None
+    left_out: list[Row] = field(default_factory=lambda: [])
 
     @property
     def written_by(self) -> str:
@@ -404,6 +424,7 @@ class Plan:
             "verb": self.verb,
             "steps": [step.to_json() for step in self.steps[:most]],
             "notes": [*self.notes, *([f"blocked: {self.blocked}"] if self.blocked else [])],
+            **({"left_out": to_plain(self.left_out)} if self.left_out else {}),
             **({"names": {**self.names}} if self.names else {}),
         }
 

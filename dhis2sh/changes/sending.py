@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from dhis2sh.changes.plan import WriteSummary
+from dhis2sh.changes.plan import PartDone, WriteSummary
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.errors import (
     AccessError,
     BrokenAnswer,
     Dhis2Error,
+    Forbidden,
     NetworkError,
     NotFound,
     PartlyDone,
@@ -22,9 +23,10 @@ from dhis2sh.errors import (
 )
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.plan import Part, PartDone, Plan, Writer
+    from dhis2sh.changes.plan import Part, Plan, Writer
     from dhis2sh.changes.recording import Recording
     from dhis2sh.session import Session
+    from dhis2sh.types import Row
 
 UNANSWERED = (
     "it was sent and may still be running: dhis2 journal show, and look at what is there before you send it again"
@@ -39,7 +41,7 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
     Raises `Refused` where it refused the only part, `PartlyDone` where the rest was cut off, and network errors; the
     journal says how far it came.
     """
-    summary = WriteSummary(writer.what, note=_said(writer))
+    summary = WriteSummary(writer.what if plan.undone is None else f"undone {plan.undone}", note=_said(writer))
     sending = _Sending(s, writer, entry, summary, plan)
     try:
         for _, parts in groupby(writer.parts(), key=lambda part: part.stage):
@@ -64,6 +66,8 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
             summary=summary,
             hint=f"{writer.again} finishes the rest; dhis2 journal show says how far it came",
         ) from error
+    if sending.refused is not None and not (entry.counts()["done"] or entry.counts()["sent"]):
+        raise sending.refused  # nothing at all was taken back: in the server's own words
     await writer.finish(s, summary, cut_off=False)
     summary.note = "; ".join(part for part in (sending.of_itself(), summary.note) if part) or None
     return summary
@@ -100,6 +104,8 @@ class _Sending:
         self.steps = len(plan.steps)
         self._settled = 0
         self._also: Counter[str] = Counter()
+        self.refused: Dhis2Error | None = None
+        """The first refusal of a whole part in spite of which the others were sent."""
 
     def of_itself(self) -> str:
         """In words what the server has done by itself with the rest, which its own counts leave out."""
@@ -115,13 +121,27 @@ class _Sending:
             await self._look_back(part)
             error.hint = UNANSWERED
             raise
-        except Refused as error:
-            self.entry.refused(dict.fromkeys(part.numbers, str(error)))
-            raise
+        except (Refused, Forbidden, NotFound) as error:
+            if self.plan.undoes is None or self.steps == len(part.numbers) + len(part.also):
+                if isinstance(error, Refused):
+                    self.entry.refused(dict.fromkeys(part.numbers, str(error)))
+                raise
+            self.refused = self.refused or error
+            told = self._refused(part, error)
         self._take(told)
         self._settled += len(part.numbers)
         if self.steps > 1:
             self.s.person.progress(f"write {self.writer.what}", self._settled, self.steps)
+
+    def _refused(self, part: Part, error: Dhis2Error) -> PartDone:
+        """A part of an undo that was refused whole: the others do not build upon it, and go on."""
+        steps = [self.plan.steps[number] for number in part.numbers]
+        rows: list[Row] = [
+            {"type": step.type, "uid": step.uid, "name": step.name, "message": error.message, "code": error.code}
+            for step in steps
+        ]
+        envelope = error.envelope if isinstance(error, Refused) else None
+        return PartDone(refused=dict.fromkeys(part.numbers, str(error)), failures=rows, envelope=envelope)
 
     async def _look_back(self, part: Part) -> None:
         """A part was sent and no answer came: what the server has of it is done. The rest may still come: nobody knows."""

@@ -33,19 +33,23 @@ class PartOf(Part):
 
 @dataclass(slots=True)
 class Together(PlainWriter):
-    """Writers one after the other; where one is refused something, those behind it are not begun.
+    """Writers one after the other; where one is refused something, those behind it are not begun: they may build upon it.
+
+    On the way back nothing builds upon what is refused: everything else goes on.
 
     Who makes such a plan derives from this, with a name of its own and a way back under it.
 
     Parameters:
         writers: in their order, none of them a bulk writer.
         sizes: how many of the plan's steps are of each.
+        back: it takes back.
     """
 
     name: ClassVar[str] = NAME
 
     writers: Sequence[Writer]
     sizes: Sequence[int]
+    back: bool = False
     _stopped: bool = field(default=False, init=False)
 
     def parts(self) -> Iterator[Part]:
@@ -70,7 +74,7 @@ class Together(PlainWriter):
         """Send a part by its writer."""
         writer, inner, first = self._of(part)
         told = await writer.send(s, inner)
-        self._stopped = self._stopped or bool(told.refused or told.failures)
+        self._stopped = not self.back and (self._stopped or bool(told.refused or told.failures))
         return _numbered(told, first)
 
     async def look_back(self, s: Session, part: Part) -> PartDone:
@@ -124,12 +128,15 @@ def together(title: str, plans: Sequence[Plan], kind: type[Together], what: str)
     return Plan(
         title, steps, notes=notes, writer=writer, report=report, blocked=blocked, asks=any(plan.asks for plan in plans),
         names={uid: name for plan in plans for uid, name in plan.names.items()},
+        left_out=[row for plan in plans for row in plan.left_out],
     )  # fmt: skip
 
 
 def undone(entry: Entry, plans: Sequence[Plan], kind: type[Together]) -> Plan:
     """The way back of such a plan from those of its writers: what some of them cannot do stops nobody else."""
     made = together(entry.undo_title, plans, kind, "undone")
+    writer = cast("Together", made.writer)
+    writer.back, writer.again = True, f"dhis2 undo {entry.id}"
     made.blocked = None if made.steps else _first_refusal(plans)
     return made
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import NotFound, did_you_mean
+from dhis2sh.models import facts
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
@@ -14,11 +15,21 @@ if TYPE_CHECKING:
 ROLES = "userRoles"
 
 
+LISTS_ALL = 42
+"""From 2.42 on the list has those of types too; before, its types alone say them (recorded `users`: 40 of 187)."""
+
+
 async def descriptions(client: Client) -> dict[str, str]:
-    """Every authority of the server with its name, apps' too (`GET /api/authorities`)."""
+    """Every authority of the server with its name, apps' too (`GET /api/authorities`); of 2.41 some go by their code alone."""
     body = await client.get_object("authorities")
     rows = cast("list[JsonObject]", body.get("systemAuthorities") or [])
-    return {str(row["id"]): str(row.get("name") or row["id"]) for row in rows}
+    found = {str(row["id"]): str(row.get("name") or row["id"]) for row in rows}
+    version = await client.version()
+    if version.minor >= LISTS_ALL:
+        return found
+    schemas = cast("list[JsonObject]", facts.schemas(f"v{version.minor}", "")["schemas"])
+    kinds = [kind for one in schemas for kind in cast("list[JsonObject]", one.get("authorities") or [])]
+    return {str(code): str(code) for kind in kinds for code in cast("list[str]", kind["authorities"])} | found
 
 
 async def known(client: Client, texts: Iterable[str]) -> set[str]:

@@ -8,36 +8,25 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast
 from urllib.parse import urlencode
 
 from dhis2sh.client import bodies
-from dhis2sh.client.limits import gather_bounded
-from dhis2sh.client.messages import ConflictRow, ImportCount, WebMessage
 from dhis2sh.client.query import camel, refuse_unknown
 from dhis2sh.client.requests import encode_params
-from dhis2sh.client.sending import BulkResult, ImportStrategy, attempt, refusal, send
 from dhis2sh.client.streams import rows_of_csv, whole_json, whole_text
-from dhis2sh.errors import Dhis2Error, Refused, UsageError
+from dhis2sh.client.value_formats import CONTENT_TYPES, Format, format_of
+from dhis2sh.errors import Refused
 
 if TYPE_CHECKING:
     from dhis2sh.client.answers import AnswerStream
     from dhis2sh.client.bodies import Target
+    from dhis2sh.client.data_values_in import ImportOptions, Source
+    from dhis2sh.client.messages import WebMessage
     from dhis2sh.client.protocol import Requests
-    from dhis2sh.client.requests import Content, Param
+    from dhis2sh.client.requests import Param
+    from dhis2sh.client.sending import BulkResult
     from dhis2sh.types import JsonObject, Row
-
-type Format = Literal["json", "csv", "xml", "adx"]
-type Source = Path | str | bytes | Mapping[str, object] | Iterable[Row] | AsyncIterable[Row] | AsyncIterable[bytes]
-"""Data values: a file, bytes, one JSON envelope, rows from anywhere, or pieces of bytes as they come."""
-
-CONTENT_TYPES: dict[Format, str] = {
-    "json": "application/json",
-    "csv": "application/csv",
-    "xml": "application/xml",
-    "adx": "application/adx+xml",
-}
-_SUFFIXES: dict[str, Format] = {".json": "json", ".csv": "csv", ".xml": "xml", ".adx": "adx"}
 
 COLUMNS = (
     "dataElement", "period", "orgUnit", "categoryOptionCombo", "attributeOptionCombo", "value", "storedBy",
@@ -72,29 +61,6 @@ class DataValueQuery(TypedDict, total=False):
     category_option_combo_id_scheme: str
 
 
-class ImportOptions(TypedDict, total=False):
-    """How data values are imported; the names are DHIS2's own in snake case."""
-
-    import_strategy: ImportStrategy
-    dry_run: bool
-    data_set: str
-    id_scheme: str
-    data_element_id_scheme: str
-    org_unit_id_scheme: str
-    category_option_combo_id_scheme: str
-    skip_existing_check: bool
-    skip_audit: bool
-    force: bool
-    strict_periods: bool
-    strict_data_elements: bool
-    strict_category_option_combos: bool
-    strict_attribute_option_combos: bool
-    strict_organisation_units: bool
-    require_category_option_combo: bool
-    require_attribute_option_combo: bool
-    first_row_is_header: bool
-
-
 class DataValues:
     """`client.data_values`."""
 
@@ -114,7 +80,7 @@ class DataValues:
         Raises `Refused` (E2001, E2002, E2006, ...) when data, period or organisation unit is missing, and for ADX from
         a server that does not give it.
         """
-        chosen = format or (_format_of(Path(target)) if isinstance(target, (str, Path)) else None) or "json"
+        chosen = format or (format_of(Path(target)) if isinstance(target, (str, Path)) else None) or "json"
         params = _params(query) | ({"format": "adx+xml"} if chosen == "adx" else {})
 
         def checked(answer: AnswerStream) -> AsyncIterator[bytes]:
@@ -185,15 +151,9 @@ class DataValues:
 
         Raises `Refused` when the server could not read it at all, `UsageError` for an option that it does not have.
         """
-        content, media = await _content(source, format, head)
-        outcome = await attempt(
-            send(self._client, "POST", "dataValueSets", content, _options(options), content_type=media)
-        )
-        if isinstance(outcome, Dhis2Error):
-            raise outcome
-        if outcome.status == "ERROR":
-            raise refusal(outcome)
-        return outcome
+        from dhis2sh.client.data_values_in import stream_in  # start-up: most only read
+
+        return await stream_in(self._client, source, options, format=format, head=head)
 
     async def save_bulk(
         self,
@@ -212,41 +172,9 @@ class DataValues:
             concurrency: requests at a time.
             head, options: as of `stream_in`.
         """
-        result = BulkResult(dry_run=bool(options.get("dry_run")))
-        params = _options(options)
-        start = 0
-        batch: list[list[Row]] = []
+        from dhis2sh.client.data_values_in import save_bulk  # start-up: most only read
 
-        async def flush() -> None:
-            nonlocal start
-            work = (
-                attempt(send(self._client, "POST", "dataValueSets", {**(head or {}), "dataValues": [*chunk]}, params))
-                for chunk in batch
-            )
-            done = iter(batch)
-            async for outcome in gather_bounded(work, concurrency):
-                size = len(next(done))
-                _place(result, outcome, start, size)
-                start += size
-            batch.clear()
-
-        async for chunk in _chunks(rows, chunk_size):
-            batch.append(chunk)
-            if len(batch) >= concurrency:
-                await flush()
-        await flush()
-        return result
-
-
-async def _chunks(rows: Iterable[Row] | AsyncIterable[Row], size: int) -> AsyncGenerator[list[Row]]:
-    chunk: list[Row] = []
-    async for row in bodies.each(rows):
-        chunk.append(row)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
+        return await save_bulk(self._client, rows, options, chunk_size=chunk_size, concurrency=concurrency, head=head)
 
 
 _PATHS: dict[Format, str] = {
@@ -255,75 +183,6 @@ _PATHS: dict[Format, str] = {
     "xml": "dataValueSets.xml",
     "adx": "dataValueSets",  # no ending of its own: by its media type, and by `format`
 }
-
-
-def _place(result: BulkResult, outcome: WebMessage | Dhis2Error, start: int, size: int) -> None:
-    """Add a chunk's outcome; places in the chunk become places in the whole."""
-    before = len(result.failures)
-    if isinstance(outcome, Dhis2Error):
-        status = outcome.status if isinstance(outcome, Refused) else None
-        told = {"message": outcome.message, "code": outcome.code, "status": status, "type": "dataValue"}
-        result.failures.append(ConflictRow.model_validate(told))
-    else:
-        result.take(outcome, [], "dataValue")
-    whole = isinstance(outcome, Dhis2Error) or (outcome.status == "ERROR" and not outcome.conflicts)
-    if whole:
-        result.count += ImportCount(ignored=size)
-    for row in result.failures[before:]:
-        row.indexes = list(range(start, start + size)) if whole else [start + index for index in row.indexes]
-
-
-async def _content(source: Source, format: Format | None, head: JsonObject | None) -> tuple[Content, str]:
-    """The body of an import, and what it is."""
-    if isinstance(source, (str, Path)):
-        path = Path(source)
-        chosen = format or _format_of(path) or await _sniffed(path)
-        return bodies.pieces_of(path), CONTENT_TYPES[chosen]
-    if isinstance(source, bytes):
-        return source, CONTENT_TYPES[format or _looks_like(source)]
-    if isinstance(source, Mapping):
-        return {**cast("JsonObject", source), **(head or {})}, CONTENT_TYPES["json"]
-    if format is not None and format != "json":
-        return aiter(bodies.each(cast("Iterable[bytes]", source))), CONTENT_TYPES[format]
-    return await _rows_or_pieces(source, head), CONTENT_TYPES["json"]
-
-
-async def _rows_or_pieces(
-    source: Iterable[Row] | AsyncIterable[Row] | AsyncIterable[bytes], head: JsonObject | None
-) -> Content:
-    """Rows become JSON, pieces of bytes go as they are: the first item tells which."""
-    items = bodies.each(cast("AsyncIterable[Row | bytes]", source))
-    first = await anext(items, None)
-
-    async def all_of() -> AsyncGenerator[Row | bytes]:
-        if first is not None:
-            yield first
-        async for item in items:
-            yield item
-
-    if isinstance(first, bytes):
-        return cast("AsyncIterator[bytes]", all_of())
-    return bodies.json_rows({"dataValues": cast("AsyncIterable[Row]", all_of())}, head)
-
-
-def _format_of(path: Path) -> Format | None:
-    return _SUFFIXES.get(Path(path.stem).suffix if path.suffix == ".gz" else path.suffix)
-
-
-async def _sniffed(path: Path) -> Format:
-    return _looks_like(await bodies.sized(bodies.pieces_of(path), 1024))
-
-
-def _looks_like(data: bytes) -> Format:
-    """The format of bytes, by how they begin."""
-    text = data.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if text[:1] in {b"{", b"["}:
-        return "json"
-    if text[:1] == b"<":
-        return "adx" if b"<adx" in text[:500] else "xml"
-    if b"," in text[:500]:
-        return "csv"
-    raise UsageError("these bytes are no data values", hint="format= json, csv, xml or adx")
 
 
 def _params(query: DataValueQuery) -> dict[str, Param]:
@@ -348,8 +207,3 @@ def _short_enough(query: DataValueQuery) -> Iterator[DataValueQuery]:
     middle = len(lists[name]) // 2
     for half in (lists[name][:middle], lists[name][middle:]):
         yield from _short_enough(cast("DataValueQuery", {**query, name: half}))
-
-
-def _options(options: ImportOptions) -> dict[str, Param]:
-    refuse_unknown(options, ImportOptions, "an import of data values")
-    return {camel(name): cast("Param", value) for name, value in options.items()}

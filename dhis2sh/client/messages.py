@@ -439,11 +439,15 @@ class Grid(Answered):
         columns = [header.name for header in self.headers]
         numeric = [header.name for header in self.headers if header.value_type in _NUMERIC]
         named = [header.name for header in self.headers if header.meta] if names else []
+        known: dict[Any, JsonValue] = {}  # very many numbers are 1, 2 or 3
         for cells in self.rows:
             row: Row = dict(zip(columns, cells, strict=False))
             for name in numeric:
-                if name in row:
-                    row[name] = _number(row[name])
+                cell = row.get(name)
+                if isinstance(cell, str):
+                    if (number := known.get(cell)) is None:
+                        number = known[cell] = _number(cell)
+                    row[name] = number
             yield self._with_names(row, named) if named else row
 
     def _with_names(self, row: Row, columns: Collection[str]) -> Row:
@@ -460,9 +464,7 @@ _NUMERIC = {"NUMBER", "INTEGER", "PERCENTAGE", "UNIT_INTERVAL"}
 _WHOLE = re.compile(r"-?\d+(\.0)?")
 
 
-def _number(cell: Any) -> JsonValue:
-    if not isinstance(cell, str):
-        return cell
+def _number(cell: str) -> JsonValue:
     try:
         return int(float(cell)) if _WHOLE.fullmatch(cell) else float(cell)
     except ValueError:

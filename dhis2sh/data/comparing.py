@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dhis2sh import profiles
-from dhis2sh.data import asking, copying, loading
+from dhis2sh.data import asking, copying, files, loading
 from dhis2sh.data.cells import KEY
 from dhis2sh.data.checking import Checker, Problem
 from dhis2sh.data.target import Target
@@ -117,8 +117,6 @@ async def _of_profile(s: Session, name: str, asked: Asked) -> AsyncGenerator[lis
 
 
 async def _of_file(path: Path, target: Target) -> AsyncGenerator[list[Row]]:
-    from dhis2sh.data import files  # start-up: only files have layouts
-
     async with aclosing(_resolved(files.values_of(path, {}, [], []), target)) as batches:
         async for rows in batches:
             yield rows

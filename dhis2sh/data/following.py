@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from dhis2sh.changes.left_out import left_out
 from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import reading
@@ -117,7 +118,7 @@ async def plan(s: Session, rows: Sequence[Row], *, mark: bool, title: str | None
         raise NotFound(f"there is no value in {missing[0]}", hint="dhis2 data aggregate get  shows what there is")
     found = [now[cell_of(row, target.default)] for row in cells]
     needed = [row for row in found if (row.get("followup") is True) is not mark]
-    await target.meet([str(row["dataElement"]) for row in needed], [str(row["orgUnit"]) for row in needed], [])
+    await target.meet([str(row["dataElement"]) for row in found], [str(row["orgUnit"]) for row in found], [])
     word = "mark for follow-up" if mark else "take the mark away"
     steps = [
         PlanStep(
@@ -126,9 +127,11 @@ async def plan(s: Session, rows: Sequence[Row], *, mark: bool, title: str | None
         )
         for row in needed
     ]  # fmt: skip
-    notes = [f"{counted(len(found) - len(needed), 'value')} already right"] if len(needed) < len(found) else []
+    right = ((cell_of(row, target.default), target.words(row)) for row in found if row not in needed)
+    same = left_out(NAME, right, "marked already" if mark else "not marked")
+    notes = [f"{counted(len(same), 'value')} already right"] if same else []
     writer = FollowUps(needed, mark, target.default, await _attributes(s, needed, target.default), notes=notes)
-    return Plan(title or f"{word} {counted(len(needed), 'value')}", steps, notes=notes, writer=writer)
+    return Plan(title or f"{word} {counted(len(needed), 'value')}", steps, notes=notes, writer=writer, left_out=same)
 
 
 def _cell(row: Row) -> JsonObject:
@@ -156,5 +159,5 @@ async def marks(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
     changed = [change.before for change in journal.changes(entry.id) if change.written]
     before = [row for row in changed if row]
     if not before:
-        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing"))
     return await plan(s, [*before], mark=before[0].get("followup") is True, title=title)

@@ -13,7 +13,7 @@ from dhis2sh.changes.job_folders import to_mend
 from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.changes.refusals import named
 from dhis2sh.client.sending import attempt, send
-from dhis2sh.data import jobs
+from dhis2sh.data import jobs, layouts
 from dhis2sh.data.cells import ASIDE, DEFAULTED, NAMES, UNREAD, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
 from dhis2sh.data.jobs import Job, Preparing
@@ -446,7 +446,6 @@ class _Steps:
 
 async def of_rows(rows: Rows[Row], given: Row, unread: list[str]) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of rows that are in memory, as `layouts.values_of` gives them."""
-    from dhis2sh.data import layouts  # start-up: as above
 
     async def one() -> AsyncGenerator[list[Row]]:
         yield rows.plain()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 from dhis2sh.client import reading
 from dhis2sh.dhis2 import value_types
+from dhis2sh.verbs.declaration import Doc
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -18,6 +19,7 @@ TYPES = {
     "attributeOptionCombo": "categoryOptionCombos",
 }  # fmt: skip
 """The columns that hold UIDs, and of what."""
+Names = Annotated[bool, Doc("A column with the name beside each UID.")]
 
 
 def columns(names: Iterable[str]) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from dhis2sh.changes.left_out import left_out
 from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client.messages import WebMessage
@@ -141,10 +142,16 @@ async def plan(s: Session, rows: Sequence[JsonObject], title: str, *, opening: b
     """
     before = await _now(s, rows)
     needed = [row for row in rows if (cell_of(row) in before) == opening]
-    notes = [f"{counted(len(rows) - len(needed), 'registration')} already right"] if len(needed) < len(rows) else []
+    right = [row for row in rows if row not in needed]
+    reason = "not registered as complete" if opening else "registered as complete already"
+    units = (
+        (cell_of(row), f"{names.get(unit := str(row['organisationUnit']), unit)}, {row['period']}") for row in right
+    )
+    same = left_out(NAME, units, reason)
+    notes = [f"{counted(len(same), 'registration')} already right"] if same else []
     sent = [before[cell_of(row)] if opening else row for row in needed]
     steps = [_step(row, opening=opening, names=names) for row in sent]
-    return Plan(title, steps, notes=notes, writer=Registrations(sent, before, opening, notes=notes))
+    return Plan(title, steps, notes=notes, writer=Registrations(sent, before, opening, notes=notes), left_out=same)
 
 
 def _step(row: JsonObject, *, opening: bool, names: dict[str, str]) -> PlanStep:
@@ -164,7 +171,7 @@ async def registered(s: Session, journal: Journal, entry: Entry, *, force: bool)
     opened = [change.before for change in changes if change.action == "delete" and change.before]
     made = [change.after for change in changes if change.action == "create" and change.after]
     if not (opened or made):
-        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing"))
     return await plan(s, opened or made, title, opening=bool(made), names={})
 
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from dhis2sh.types import Row
 
 
-RECENT = 100
-"""Entries among which other parts of a load are looked for."""
 NAMED = 5
 """Cells that stay and are named before the rest is counted."""
 
@@ -41,14 +39,9 @@ async def values(s: Session, journal: Journal, entry: Entry, *, force: bool) -> 
     job = next((found for name, *_ in digests if (found := jobs.Job.find(s.profile.name, name))), None)
     if job is None or not job.has_before:
         why = "its folder is gone" if job is None else "the values before were not kept (--no-undo)"
-        blocked = Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list")
+        blocked = Refused(f"entry {entry.id} cannot be taken back: {why}")
         return Plan(title, blocked=blocked)
-    others = [
-        other.id
-        for other in journal.entries(limit=RECENT)
-        if other.id != entry.id and other.undone_by is None and other.writer == NAME
-        and any((part.digest or "").startswith(f"{job.name}/") for part in journal.parts(other.id))
-    ]  # fmt: skip
+    others = [other.id for other in journal.of_load(NAME, job.name) if other.id != entry.id]
     notes = [f"more of this load is in entry {other}: dhis2 undo {other}" for other in others]
     parts = sorted({int(number) for _, number, _ in digests})
     return await _plan(s, entry, job, parts, notes, force=force)

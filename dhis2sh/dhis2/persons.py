@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 TRACKER = frozenset({"trackedEntities", "enrollments", "events", "relationships", "tracker"})
 """What steps of plans and changes in the journal are of, where they hold what persons have."""
+OF_PERSONS = "tracker"
+"""Writers whose names begin so write what persons have."""
 _ADDRESSES = re.compile(
     r"(?:\d+/)?(?:"
     r"tracker(?:/|\.|$)|trackedEntityInstances|trackedEntities|enrollments|events|relationships|potentialDuplicates"

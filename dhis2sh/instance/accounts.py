@@ -82,7 +82,7 @@ def inviting(staff: Staff) -> Plan:
 
     return Plan(
         f"invite {counted(len(steps), 'person', 'people')}", steps, notes=[*staff.notes],
-        writer=ByRequest(USERS, requests, again="the same line", complete=finish),
+        writer=ByRequest(USERS, requests, again="the same line", complete=finish), left_out=staff.left_out,
     )  # fmt: skip
 
 

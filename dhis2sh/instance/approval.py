@@ -6,11 +6,11 @@ API source: `DataApprovalController.java` (api-facts h.4; recorded `data-approva
 from __future__ import annotations
 
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
+from dhis2sh.changes.left_out import left_out
 from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import reading
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 NAME = "dataApprovals"
+UNITS = "organisationUnits"
 ADDRESS = "dataApprovals"
 type Word = Literal["approve", "unapprove", "accept", "unaccept"]
 COLUMNS = ("period", "orgUnit", "orgUnitName", "level", "state", "meaning", "approvedBy", "approvedAt")
@@ -71,6 +72,7 @@ THERE: Mapping[Word, frozenset[str]] = {
     "unaccept": frozenset({"APPROVED_HERE"}),
 }
 """The states that each leads to: what is in one is so already."""
+UNKNOWN = "the server says nothing of it: the data set may not be assigned to it"
 PAST: Mapping[Word, str] = {
     "approve": "approved",
     "unapprove": "not approved",
@@ -151,7 +153,7 @@ async def units_of(s: Session, units: Sequence[str], level: int | None, flow: Wo
     Raises `UsageError` where nobody approves at that level.
     """
     if level is None:
-        rows = (await reading.by_uid(s.client, "organisationUnits", units, fields="id,displayName,level")).rows
+        rows = (await reading.by_uid(s.client, UNITS, units, fields="id,displayName,level")).rows
         return {str(row["id"]): row for row in rows}
     if level not in flow.levels:
         known = ", ".join(f"{number} ({name})" for number, name in sorted(flow.levels.items()))
@@ -159,7 +161,7 @@ async def units_of(s: Session, units: Sequence[str], level: int | None, flow: Wo
     found: dict[str, JsonObject] = {}
     for unit in units:
         filters = [f"path:like:{unit}", f"level:eq:{level}"]
-        rows = await reading.all_of(s.client, "organisationUnits", filters, fields="id,displayName,level")
+        rows = await reading.all_of(s.client, UNITS, filters, fields="id,displayName,level")
         found |= {str(row["id"]): row for row in rows}
     return found
 
@@ -289,22 +291,40 @@ class Approvals(PlainWriter):
 
 
 def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str, line: str = "") -> Plan:
-    """The plan of approving cells, or of the other three; what is so already, and what cannot be, is counted by its reason.
+    """The plan of approving cells, or of the other three; what is so already, and what cannot be, is named with its reason.
 
     Parameters:
         named: units by UID.
+        title: what is done; without one of an undo, how many units it is done to follows.
         line: what lists the states of units that are named behind it; empty for an undo.
 
     It is blocked where nothing can be done and nothing is so already: the same line once more is none the worse.
     """
     chosen = [cell for cell in found if cell.state in FROM[word] and cell.permissions.get(ALLOWED[word])]
-    already = sum(1 for cell in found if cell.state in THERE[word] and cell not in chosen)
+    several = len({cell.period for cell in found}) > 1
+
+    def called(cell: Cell) -> str:
+        name = named.get(cell.unit, cell.unit)
+        return f"{name}, {cell.period}" if several else name
+
+    already = [cell for cell in found if cell.state in THERE[word] and cell not in chosen]
     rest = [cell for cell in found if cell not in chosen and cell.state not in THERE[word]]
-    why = Counter(_reason(word, cell) for cell in rest)
-    notes = [f"{already:,} already {PAST[word]}"] if already else []
-    notes += [f"{counted(number, 'unit')} left out: {reason}" for reason, number in why.most_common()]
+    reasons = {f"already {PAST[word]}": already} if already else {}
+    for cell in rest:
+        reasons.setdefault(_reason(word, cell), []).append(cell)
+    notes: list[str] = []
+    rows: list[Row] = []
+    for reason, some in sorted(reasons.items(), key=lambda pair: (pair[1] is not already, -len(pair[1]))):
+        same = left_out(UNITS, ((cell.unit, called(cell)) for cell in some), reason)
+        units = counted(len({cell.unit for cell in some}), "unit")
+        notes.append(f"{len(some):,} {reason}" if some is already else f"{units} left out: {reason}")
+        rows += same
+    silent = _silent(found, named)
+    if silent:
+        notes.append(f"{counted(len({str(row['uid']) for row in silent}), 'unit')} left out: {UNKNOWN}")
+        rows += silent
     blocked = None
-    if not chosen and rest and not already:
+    if not chosen and (rest or silent) and not already:
         blocked = Refused(
             f"nothing can be done: {'; '.join(notes)}",
             hint=_to_see(line, rest, named) if line else "dhis2 journal list",
@@ -315,7 +335,25 @@ def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str
                  detail=word, before=_kept(cell, word), after={"state": PAST[word]})
         for cell in chosen
     ]  # fmt: skip
-    return Plan(title, steps, notes=notes, writer=Approvals(word, chosen, notes=notes), blocked=blocked)
+    if line:
+        title = f"{title}: {_counted(chosen or found)}"
+    writer = Approvals(word, chosen, notes=notes)
+    return Plan(title, steps, notes=notes, writer=writer, blocked=blocked, left_out=rows)
+
+
+def _silent(found: Sequence[Cell], named: Mapping[str, str]) -> list[Row]:
+    """The units of which the server has said nothing; of several periods those of which it left out one."""
+    there = {(cell.unit, cell.period) for cell in found}
+    periods = list(dict.fromkeys(cell.period for cell in found)) or [""]
+    missing = [(unit, period) for period in periods for unit in named if (unit, period) not in there]
+    several = len(periods) > 1
+    return left_out(UNITS, ((u, f"{named[u]}, {period}" if several else named[u]) for u, period in missing), UNKNOWN)
+
+
+def _counted(some: Sequence[Cell]) -> str:
+    """How many units, and how often where each is done more than once."""
+    units = counted(len({cell.unit for cell in some}), "unit")
+    return f"{units}, {counted(len(some), 'time')}" if len({cell.unit for cell in some}) < len(some) else units
 
 
 def _to_see(line: str, rest: Sequence[Cell], named: Mapping[str, str]) -> str:
@@ -348,7 +386,7 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
     title = entry.undo_title
     kept = [change.before for change in journal.changes(entry.id) if change.written and change.before]
     if not kept:
-        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing"))
     changes = [change for change in journal.changes(entry.id) if change.before]
     named = {str((one.before or {})["unit"]): one.name.rpartition(", ")[0] for one in changes if one.name}
     found: list[Cell] = []

@@ -310,5 +310,5 @@ async def stays(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
         hint="dhis2 data history  shows what a value was before",
     )
     if not journal.changes(entry.id):
-        why_not = NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
+        why_not = NotFound(f"entry {entry.id} changed nothing")
     return Plan(entry.undo_title, blocked=why_not)

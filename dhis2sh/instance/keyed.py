@@ -208,9 +208,7 @@ async def set_back_of(s: Session, entry: Entry, all_: Sequence[Change]) -> Plan:
         changes.append(Keyed(place, change.uid, await held(s, place, change.uid), before))
     notes = [f"not brought back, for secrets are not kept: {', '.join(lost)}"] if lost else []
     if not changes:
-        return Plan(
-            title, blocked=Refused(f"entry {entry.id} has nothing to take back", hint="dhis2 journal list"), notes=notes
-        )
+        return Plan(title, blocked=Refused(f"entry {entry.id} has nothing to take back"), notes=notes)
     return plan(changes, title, "undone", notes)
 
 

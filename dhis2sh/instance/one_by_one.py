@@ -95,5 +95,5 @@ def written(journal: Journal, entry: Entry) -> list[Change]:
 
 def nothing(entry: Entry, notes: Sequence[str] = ()) -> Plan:
     """The plan of an undo that finds nothing to do."""
-    why = Refused(f"entry {entry.id} has nothing to take back", hint="dhis2 journal list")
+    why = Refused(f"entry {entry.id} has nothing to take back")
     return Plan(entry.undo_title, blocked=why, notes=[*notes])

@@ -12,9 +12,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.left_out import left_out
 from dhis2sh.client import reading
 from dhis2sh.dhis2.uids import generate_uid
-from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.instance.people import GROUPS, ROLES, UNITS, USERS, account
 from dhis2sh.verbs import names
 from dhis2sh.words import listed
@@ -46,6 +47,10 @@ _USERNAME = re.compile(r"(?=.{4,255}$)(?![-_.@])(?!.*[-_.@]{2})[-a-zA-Z0-9_.@]+(
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _LENGTH = 16
 MARKS = "-_.!"
+ALONE = 0
+"""In place of the number of a first row: one account, of no sheet."""
+MOST, MOST_LOOKED_FOR = 30, 100
+"""Faults that are told, and unknown names of a type of which it is looked what was meant."""
 
 
 @dataclass(slots=True)
@@ -54,12 +59,13 @@ class Staff:
 
     Parameters:
         accounts: as they are sent.
-        notes: who is left out, and why.
+        notes: who is left out, and why; `left_out` the same as rows.
         made: passwords that were made up, by username; kept by nobody else.
     """
 
     accounts: list[JsonObject]
     notes: list[str] = field(default_factory=list[str])
+    left_out: list[Row] = field(default_factory=lambda: [])
     made: dict[str, str] = field(default_factory=dict[str, str])
 
 
@@ -97,26 +103,19 @@ async def read(
         template: UID of an account whose roles, groups and units hold for what the sheet does not say.
         passwords: make one up for who has none.
         invited: everybody chooses a password of their own.
-        first: the number of the first row as its sheet shows it.
+        first: the number of the first row as its sheet shows it, `ALONE` for no sheet.
 
-    Raises `UsageError` that tells every wrong row, and `NotFound` that tells every unknown name with what was meant.
+    Raises `UsageError` that tells all that is wrong, each with its rows, and of an unknown name what was meant.
     """
     columns = columns_of(rows)
     people = [{columns[key]: value for key, value in row.items() if value not in (None, "")} for row in rows]
     like = await _template(s, template) if template else {}
-    taken = await _taken(s, [str(one.get("username") or "") for one in people])
-    problems = list(_wrong(people, like, first, taken, invited=invited))
-    uids, unknown = await _named(s, people, first)
-    if unknown and not problems and len(unknown) == 1:
-        raise unknown[0]
-    problems += [
-        str(error) + (f" ({error.hint})" if (error.hint or "").startswith("did you") else "") for error in unknown
-    ]
-    if problems:
-        rest = f", and {len(problems) - 10:,} more" if len(problems) > 10 else ""
-        raise UsageError(
-            f"the sheet is wrong: {'; '.join(problems[:10])}{rest}", hint="mend the sheet; nothing was sent"
-        )
+    taken, codes = await _taken(s, [str(one.get("username") or "") for one in people])
+    faults = _Faults(first)
+    _check(people, like, faults, taken, invited=invited)
+    _check_codes(people, faults, taken, codes)
+    uids = await _named(s, people, faults)
+    faults.raise_()
     new = [one for one in people if str(one["username"]).lower() not in taken]
     without = [str(one["username"]) for one in new if not one.get("password")]
     if without and not (invited or passwords):
@@ -124,11 +123,10 @@ async def read(
             f"no password for {listed(without)}",
             hint="--passwords FILE makes them up; dhis2 user invite lets people choose",
         )
-    notes: list[str] = []
-    if taken:
-        verb = "username is" if len(taken) == 1 else "usernames are"
-        notes.append(f"{len(taken):,} {verb} taken and left out: {listed(sorted(taken), 10)}")
-    staff = Staff([], notes)
+    same = left_out(USERS, ((one, one) for one in sorted(taken)), "taken")
+    verb = "username is" if len(taken) == 1 else "usernames are"
+    notes = [f"{len(taken):,} {verb} taken and left out: {listed(sorted(taken), 10)}"] if same else []
+    staff = Staff([], notes, left_out=same)
     for one in new:
         username = str(one["username"])
         body = _body(one, like, uids)
@@ -164,35 +162,93 @@ async def _template(s: Session, uid: str) -> JsonObject:
     return {name: found[name] for name in REFERRED if found.get(name)}
 
 
-async def _taken(s: Session, usernames: Iterable[str]) -> set[str]:
-    """Usernames that are there already, in small letters: a server holds `Anna` and `anna` for the same."""
+async def _taken(s: Session, usernames: Iterable[str]) -> tuple[set[str], dict[str, str]]:
+    """Usernames that are there already, in small letters, as a server holds `Anna` and `anna` for the same; and whose code is which."""
     wanted = {name.lower() for name in usernames if name}
-    rows = await reading.all_of(s.client, USERS, fields="id,username")
-    return {name for row in rows if (name := str(row.get("username")).lower()) in wanted}
+    rows = await reading.all_of(s.client, USERS, fields="id,username,code")
+    there = {name for row in rows if (name := str(row.get("username")).lower()) in wanted}
+    return there, {str(row["code"]): str(row.get("username")) for row in rows if row.get("code")}
 
 
-def _wrong(
-    people: Sequence[Mapping[str, object]], like: JsonObject, first: int, taken: Container[str], *, invited: bool
-) -> Iterable[str]:
+@dataclass(slots=True)
+class _Faults:
+    """What is wrong with a sheet, each kind once, with its rows.
+
+    Parameters:
+        first: the number of the first row as its sheet shows it.
+    """
+
+    first: int
+    rows: dict[str, list[int]] = field(default_factory=dict[str, list[int]])
+
+    def add(self, at: int, why: str) -> None:
+        """Something that is wrong with a row, counted from 0."""
+        numbers = self.rows.setdefault(why, [])
+        if (number := at + self.first) not in numbers:
+            numbers.append(number)
+
+    def raise_(self) -> None:
+        """Raise `UsageError` where anything is wrong."""
+        if not self.rows:
+            return
+        if self.first == ALONE:
+            raise UsageError("; ".join(self.rows), hint="nothing was sent")
+        ordered = sorted(self.rows.items(), key=lambda fault: fault[1])
+        told = [f"row {rows[0]}{_others(rows[1:])}: {why}" for why, rows in ordered]
+        rest = f"; and {len(told) - MOST:,} more faults" if len(told) > MOST else ""
+        raise UsageError(
+            f"the sheet is wrong: {'; '.join(told[:MOST])}{rest}",
+            hint="mend the sheet, then the same line; nothing was sent",
+        )
+
+
+def _others(rows: Sequence[int]) -> str:
+    return f" (and {listed(map(str, rows), 5)})" if rows else ""
+
+
+def _check(
+    people: Sequence[Mapping[str, object]],
+    like: JsonObject,
+    faults: _Faults,
+    taken: Container[str],
+    *,
+    invited: bool,
+) -> None:
     seen: dict[str, int] = {}
-    for number, one in enumerate(people, start=first):
+    for at, one in enumerate(people):
         username = str(one.get("username") or "")
-        if (before := seen.setdefault(username.lower(), number)) != number and username:
-            yield f"row {number}: {username} is in row {before} too"
+        if username and (before := seen.setdefault(username.lower(), at)) != at:
+            faults.add(at, f"{username} is in row {before + faults.first} too")
         for name in ("username", "firstName", "surname"):
             if not str(one.get(name) or "").strip():
-                yield f"row {number}: no {name}"
+                faults.add(at, f"no {name}")
         if username and username.lower() not in taken and not _valid(username):
-            yield f"row {number}: '{username}' is no username (4 to 255 letters and digits, single . _ - @ between them)"
+            why = "is no username (4 to 255 letters and digits, single . _ - @ between them)"
+            faults.add(at, f"'{username}' {why}")
         email = one.get("email")
         if email is not None and not _EMAIL.fullmatch(str(email).strip()):
-            yield f"row {number}: '{email}' is no e-mail address"
+            faults.add(at, f"'{email}' is no e-mail address")
         if invited and email is None:
-            yield f"row {number}: {username} has no e-mail address to be invited by"
+            faults.add(at, "no e-mail address to be invited by")
         if not (one.get(ROLES) or like.get(ROLES)):
-            yield f"row {number}: {username} has no role"
+            faults.add(at, "no role")
         if (password := one.get("password")) and (why := weak(str(password))):
-            yield f"row {number}: the password {why}"
+            faults.add(at, f"the password {why}")
+
+
+def _check_codes(
+    people: Sequence[Mapping[str, object]], faults: _Faults, taken: Container[str], codes: Mapping[str, str]
+) -> None:
+    """No two accounts have one code (E5003)."""
+    seen: dict[str, int] = {}
+    for at, one in enumerate(people):
+        code = str(one.get("code") or "").strip()
+        if not code or str(one.get("username") or "").lower() in taken:
+            continue
+        if (before := seen.setdefault(code, at)) != at:
+            faults.add(at, f"the code {code} is in row {before + faults.first} too")
+        if code in codes:
+            faults.add(at, f"the code {code} is that of {codes[code]}")
 
 
 def _valid(username: str) -> bool:
@@ -223,20 +279,18 @@ def made_up() -> str:
             return found
 
 
-async def _named(
-    s: Session, people: Sequence[Mapping[str, object]], first: int
-) -> tuple[dict[str, dict[str, str]], list[NotFound | UsageError]]:
-    """The UIDs of all that the sheet names, by type and text; and what is unknown or ambiguous, with its rows."""
-    texts: dict[str, dict[str, str]] = {}
-    for number, one in enumerate(people, start=first):
+async def _named(s: Session, people: Sequence[Mapping[str, object]], faults: _Faults) -> dict[str, dict[str, str]]:
+    """The UIDs of all that the sheet names, by type and text; what is unknown or ambiguous is a fault of each of its rows."""
+    texts: dict[str, dict[str, list[int]]] = {}
+    for at, one in enumerate(people):
         for name, plural in REFERRED.items():
             for text in _split(one[name]) if name in one else ():
-                texts.setdefault(plural, {}).setdefault(text, f"row {number}")
+                texts.setdefault(plural, {}).setdefault(text, []).append(at)
     found: dict[str, dict[str, str]] = {}
-    unknown: list[NotFound | UsageError] = []
     for plural, places in texts.items():
-        try:
-            found[plural] = await names.resolve_all(s, plural, places, there=True, places=places)
-        except (NotFound, UsageError) as error:
-            unknown.append(error)
-    return found, unknown
+        found[plural], wrong = await names.resolve_each(s, plural, places, there=True, most=MOST_LOOKED_FOR)
+        for text, error in wrong.items():
+            near = f" ({error.hint})" if (error.hint or "").startswith("did you") else ""
+            for at in places[text]:
+                faults.add(at, f"{error.message}{near}")
+    return found

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from dhis2sh.changes.left_out import left_out
 from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import reading
@@ -112,15 +113,18 @@ async def state(s: Session, switch: Switch, uids: Sequence[str]) -> dict[str, bo
 
 
 async def plan(s: Session, switch: Switch, uids: Sequence[str], value: bool, *, title: str | None = None) -> Plan:
-    """The plan of switching objects; those that stand so already are counted and left alone. Raises `NotFound`.
+    """The plan of switching objects; those that stand so already are named and left alone, and those that are gone.
 
     Parameters:
         title: of an undo; made from the switch without it.
     """
     found = await reading.by_uid(s.client, switch.plural, uids, fields=f"id,{switch.name},{switch.property}")
     rows = [row for row in found.rows if bool(row.get(switch.property)) is not value]
-    same = len(found.rows) - len(rows)
-    notes = [f"{counted_objects(same, switch.plural)} already {switch.words[value]}d"] if same else []
+    there = [row for row in found.rows if bool(row.get(switch.property)) is value]
+    reason = f"already {switch.words[value]}d"
+    same = left_out(switch.plural, ((str(row["id"]), str(row.get(switch.name))) for row in there), reason)
+    gone = left_out(switch.plural, ((uid, None) for uid in found.missing), "gone")
+    notes = [f"{counted_objects(len(some), switch.plural)} {some[0]['reason']}" for some in (same, gone) if some]
     steps = [
         PlanStep(
             "update", switch.plural, uid=str(row["id"]), name=str(row.get(switch.name)),
@@ -131,7 +135,7 @@ async def plan(s: Session, switch: Switch, uids: Sequence[str], value: bool, *, 
     told = title or f"{switch.words[value]} {counted_objects(len(rows), switch.plural)}"
     what = "undone" if title else switch.plural
     writer = Switches(switch, [str(row["id"]) for row in rows], value, notes=notes, what=what)
-    return Plan(told, steps, notes=[*notes], writer=writer)
+    return Plan(told, steps, notes=[*notes], writer=writer, left_out=[*same, *gone])
 
 
 @takes_back(NAME)
@@ -155,7 +159,7 @@ async def switched_back(s: Session, entry: Entry, all_: Sequence[Change]) -> Pla
     title = entry.undo_title
     changes = [change for change in all_ if change.written and change.uid]
     if not changes:
-        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing", hint="dhis2 journal list"))
+        return Plan(title, blocked=Refused(f"entry {entry.id} changed nothing"))
     switch = _SWITCHES[changes[0].type]
     value = (changes[0].before or {}).get(switch.property)
     return await plan(s, switch, [str(change.uid) for change in changes], bool(value), title=title)

@@ -13,7 +13,7 @@ from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
 from dhis2sh.dhis2.properties import COUNTED, DEFAULT_OBJECTS, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
-from dhis2sh.errors import NotFound, Refused, UsageError
+from dhis2sh.errors import NotFound, Refused, ServerFault, UsageError
 from dhis2sh.metadata import looked, map_layers, writes
 from dhis2sh.metadata.built_upon import Staying, deletion_of_unused
 from dhis2sh.metadata.bundles.diff import differs, empty
@@ -21,6 +21,7 @@ from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import as_made, ids, same, same_property
 from dhis2sh.metadata.objects.deleting import Deletion, deletion
 from dhis2sh.metadata.owned import with_owners
+from dhis2sh.metadata.refused import failure_of
 from dhis2sh.metadata.write import Write
 from dhis2sh.metadata.writes import Objects
 from dhis2sh.redact import has_secret
@@ -74,8 +75,9 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
             notes.add(NO_WAY, f"{change.action} {change.type} {change.name or ''}".rstrip())
     pairs: list[Write] = []
     new = {cast("str", change.uid) for change in metadata if change.action == "create"}
+    earlier = [change for other in journal.undoing(entry) for change in journal.changes(other.id) if change.written]
     for plural, changes in _by_type(metadata):
-        pairs += await _taken_back(s, plural, changes, new, notes, force=force)
+        pairs += await _taken_back(s, plural, changes, new, earlier, notes, force=force)
     gone, staying = await _deleted(s, journal, entry, pairs, notes, force=force)
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
@@ -147,11 +149,7 @@ def _rest(entry: Entry, staying: Staying) -> str | None:
 
 def _what_then(journal: Journal, entry: Entry) -> str:
     """What to do where nothing could be taken back: with force, or the write before."""
-    before = (
-        f"; dhis2 undo {other.id}  takes back the write before"
-        for other in journal.entries()
-        if other.id < entry.id and other.undoable
-    )
+    before = (f"; dhis2 undo {other.id}  takes back the write before" for other in journal.before(entry))
     return f"dhis2 undo {entry.id} --force{next(before, '')}"
 
 
@@ -168,6 +166,32 @@ class TakingBack(Objects):
     staying: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def send(self, s: Session, part: Part) -> PartDone:
+        """A part; deletions that a server refuses together are halved until it is known which of them it refuses."""
+        try:
+            return await self._sent(s, part)
+        except ServerFault:
+            raise
+        except Refused:
+            some = part.numbers
+            if len(some) < 2 or any(self.writes[number].action != "delete" for number in some):
+                raise
+        middle = len(some) // 2
+        first, second = [
+            await self._apart(s, replace(part, numbers=half, also=())) for half in (some[:middle], some[middle:])
+        ]
+        return first.beside(second)
+
+    async def _apart(self, s: Session, part: Part) -> PartDone:
+        try:
+            return await self.send(s, part)
+        except ServerFault:
+            raise
+        except Refused as error:
+            number = part.numbers[0]
+            row = failure_of(self.writes[number], error)
+            return PartDone(refused={number: str(error)}, failures=[row], envelope=error.envelope)
+
+    async def _sent(self, s: Session, part: Part) -> PartDone:
         """A part; what is right already since others are there again (an option is in its set) is not sent once more."""
         updates = {number: self.writes[number] for number in part.numbers if self.writes[number].action == "update"}
         if self.alone or not updates or self.writes[part.numbers[0]].by_server:
@@ -188,7 +212,7 @@ class TakingBack(Objects):
         if not cut_off:
             refused = {str(row.get("uid")) for row in summary.failures}
             left = [row for row in await _not_as_before(s, self.changes) if str(row["uid"]) not in refused]
-            summary.left = [{**row, "message": self.staying.get(str(row["uid"]), row["message"])} for row in left]
+            summary.left += [{**row, "message": self.staying.get(str(row["uid"]), row["message"])} for row in left]
 
 
 def _is_as(types: Mapping[str, Resource], write: Write, now: JsonObject) -> bool:
@@ -262,7 +286,7 @@ async def nothing(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
 
 
 def _refusal(entry: Entry) -> Refused:
-    return Refused(f"entry {entry.id} cannot be taken back: {entry.title}", hint="dhis2 journal list")
+    return Refused(f"entry {entry.id} cannot be taken back: {entry.title}")
 
 
 class Notes:
@@ -313,13 +337,22 @@ def _by_type(changes: Sequence[Change]) -> Iterable[tuple[str, list[Change]]]:
 
 
 async def _taken_back(
-    s: Session, plural: str, changes: Sequence[Change], new: Collection[str], notes: Notes, *, force: bool
+    s: Session,
+    plural: str,
+    changes: Sequence[Change],
+    new: Collection[str],
+    earlier: Sequence[Change],
+    notes: Notes,
+    *,
+    force: bool,
 ) -> list[Write]:
     """The writes that take back changes of one type; what cannot be taken back goes into the notes.
 
     Parameters:
         new: the UIDs of all that was created in the same entry.
+        earlier: what was taken back of the entry already.
     """
+    gone = {change.uid for change in earlier if change.action.endswith("delete")}
     now = {str(item["id"]): item for item in await _present(s, plural, [cast("str", change.uid) for change in changes])}
     types = await schema.types_of(s.client)
     pairs: list[Write] = []
@@ -341,7 +374,8 @@ async def _taken_back(
                 stays=change.action != "create" and change.state == "done",
             )
         elif change.action == "create":
-            its_own, made = (_own(plural, types.get(plural), body) for body in (current, _as_left(change, changes)))
+            left = _without(_as_left(change, changes, earlier), gone)
+            its_own, made = (_own(plural, types.get(plural), body) for body in (current, left))
             changed = [] if force else _changed_since(_without_new(its_own, made, new), made)
             if changed:
                 notes.edited(uid, joined(changed), called)
@@ -402,14 +436,25 @@ def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
     return ["it"] if created is not None and saved is not None and saved - created > SETTLED else []
 
 
-def _as_left(made: Change, changes: Sequence[Change]) -> JsonObject:
-    """A created object as its entry left it: a later part of the entry may have changed it (its members)."""
+def _as_left(made: Change, changes: Sequence[Change], earlier: Sequence[Change] = ()) -> JsonObject:
+    """A created object as its entry left it: a later part may have changed it (its members), and what was taken back before."""
     found = dict(made.after or {})
-    for change in sorted(changes, key=lambda one: one.number):
-        if change.uid == made.uid and change.number > made.number and change.action.endswith("update"):
+    later = [change for change in sorted(changes, key=lambda one: one.number) if change.number > made.number]
+    for change in [*later, *earlier]:
+        if change.uid == made.uid and change.action.endswith("update"):
             after = change.after or {}
             found |= {name: after.get(name) for name in {**(change.before or {}), **after}}
     return found
+
+
+def _without(made: JsonObject, gone: Collection[str | None]) -> JsonObject:
+    """An object without its references to what is gone."""
+
+    def there(value: JsonValue) -> bool:
+        return not isinstance(value, dict) or value.get("id") not in gone
+
+    lists = {name: [*filter(there, value)] if isinstance(value, list) else value for name, value in made.items()}
+    return {name: value if there(value) else None for name, value in lists.items()}
 
 
 def _says(value: JsonValue) -> bool:

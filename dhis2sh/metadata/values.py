@@ -113,7 +113,7 @@ def refers_to_objects(prop: Property) -> bool:
     return prop.reference and prop.target is not None and prop.target in _with_endpoint()
 
 
-def _with_endpoint() -> Mapping[str, object]:
+def _with_endpoint() -> Mapping[str, Resource]:
     from dhis2sh.models import facts  # start-up: as above
 
     return facts.resources("v42")
@@ -121,9 +121,7 @@ def _with_endpoint() -> Mapping[str, object]:
 
 def importable() -> set[str]:
     """The types that a server imports and exports as metadata."""
-    from dhis2sh.models import facts  # start-up: as above
-
-    return {plural for plural, item in facts.resources("v42").items() if item.metadata}
+    return {plural for plural, item in _with_endpoint().items() if item.metadata}
 
 
 def collections_of(resource: Resource) -> dict[str, Property]:

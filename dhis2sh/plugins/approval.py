@@ -130,7 +130,7 @@ async def _plan(
 ) -> Plan:  # fmt: skip
     flow, units, found = await _read(s, data_set, period, org_units, level, combo)
     named = {uid: str(unit.get("displayName")) for uid, unit in units.items()}
-    title = f"{word} '{flow.data_set}' for {period}: {counted(len(units), 'unit')}"
+    title = f"{word} '{flow.data_set}' for {period}"
     return approval.plan(word, found, named, title, f"dhis2 approval status {shlex.quote(flow.data_set)} {period}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from dhis2sh.client.requests import Param
+from dhis2sh.data import named
 from dhis2sh.data.asking import Asked, periods_of
 from dhis2sh.errors import UsageError
 from dhis2sh.instance import audits
@@ -39,8 +40,8 @@ async def data_values(
 ) -> Stream[Row]:
     """List changes of data values, the newest first, as they come.
 
-    A server up to 2.42 keeps the value as it was before, and nothing of the first one; nothing at all of what was imported
-    without an audit.
+    A server up to 2.42 keeps the value before each change, and nothing of the first one; from 2.43 on the value after it. The
+    one that it does not keep is `?`. Nothing is kept of what was imported without an audit.
 
     API source: `GET /api/audits/dataValue`.
     """
@@ -48,11 +49,11 @@ async def data_values(
         raise UsageError(
             "of which values?", hint="--data-set NAME, --data-element NAME, --org-unit NAME or --period 202506"
         )
-    named = {"dataSets": data_set, "dataElements": data_element, "organisationUnits": org_unit}
-    await names.must_be_there(s, named)
+    given = {"dataSets": data_set, "dataElements": data_element, "organisationUnits": org_unit}
+    await names.must_be_there(s, given)
     times = await periods_of(s, Asked(data_set=data_set, data_element=data_element, period=period))
     params: dict[str, Param] = {"ds": data_set, "de": data_element, "pe": times, "ou": org_unit, "auditType": [*type]}
-    return Stream(audits.of_values(s, params), columns=audits.VALUE_COLUMNS)
+    return Stream(named.batches(s, audits.of_values(s, params)), columns=named.columns(audits.VALUE_COLUMNS))
 
 
 @verb("audit approvals", effect="read", examples=["dhis2 audit approvals --since 2026-01-01"])
@@ -64,13 +65,13 @@ async def approvals(
     since: Annotated[str | None, Doc("Not older than this day.")] = None,
     until: Annotated[str | None, Doc("Not younger than this day.")] = None,
 ) -> Stream[Row]:
-    """List who approved, accepted or took back what.
+    """List who approved, accepted or took back what, the newest first.
 
     API source: `GET /api/audits/dataApproval`.
     """
     first, last = [None if text is None else (await audits.since_on(s, text))[:10] for text in (since, until)]
     params: dict[str, Param] = {"wf": workflow, "ou": org_unit, "startDate": first, "endDate": last}
-    return Stream(audits.of_approvals(s, params), columns=audits.APPROVAL_COLUMNS)
+    return Stream(named.batches(s, audits.of_approvals(s, params)), columns=named.columns(audits.APPROVAL_COLUMNS))
 
 
 @verb(
@@ -97,7 +98,7 @@ async def changelog(
     examples=["dhis2 audit metadata 2026-11-01", "dhis2 audit metadata 2026-11-01 --type dataElements"],
 )
 async def metadata(s: Session, since: Since, *, type: Types = []) -> Stream[Row]:
-    """List objects whose last change is not older than a moment, with who made it.
+    """List objects whose last change is not older than a moment, with who made it, the newest first.
 
     A server has no audit of metadata that can be asked for: only the last change of each object is known, and nothing of
     what was deleted.

@@ -88,6 +88,7 @@ async def map_(
 @verb(
     "browser pat",
     effect="write",
+    journaled=False,
     examples=["dhis2 browser pat play --oidc google --days 90", "dhis2 browser pat play --window"],
     left_out={"mcp": "agents may read profiles, never change them"},
 )

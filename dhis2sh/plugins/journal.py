@@ -63,8 +63,8 @@ async def list_(s: Session, *, limit: Annotated[int, Bounds(1), Doc("At the most
             id=entry.id, at=entry.at, verb=entry.verb, outcome=entry.outcome,
             done=entry.states.get("done", 0), refused=entry.states.get("refused", 0),
             unknown=entry.states.get("sent", 0), undone_by=entry.undone_by, undoes=entry.undoes,
-            title=entry.title if s.persons or not entry.writer.startswith("tracker") else entry.verb,
-            reason=entry.reason if s.persons or not entry.writer.startswith("tracker") else None,
+            title=entry.title if s.persons or not entry.of_persons else entry.verb,
+            reason=entry.reason if s.persons or not entry.of_persons else None,
         )
         for entry in entries[:limit]
     ]  # fmt: skip
@@ -86,7 +86,7 @@ async def show(
         entry = newest[0]
     else:
         entry = journal.entry(id)
-    if entry.writer.startswith("tracker"):
+    if entry.of_persons:
         s.show_persons(f"entry {entry.id}")
     changes = journal.changes(entry.id)
     kept = {change.number for change in changes}
@@ -121,6 +121,7 @@ def _part(part: SentPart) -> ChangeRow:
 @verb(
     "journal prune",
     effect="destroy",
+    journaled=False,
     examples=["dhis2 journal prune --older-than 90 --dry-run", "dhis2 journal prune --keep 500 --yes"],
     left_out={"mcp": "agents never take away what undo knows"},
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel
 
@@ -17,6 +17,9 @@ from dhis2sh.project_files import ProfilesFile
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, applies, verb
+
+if TYPE_CHECKING:
+    from dhis2sh.sign_in import Bootstrap
 
 AGENTS = "agents may read profiles, never change them"
 Name = Annotated[str, Doc("The profile's name."), Complete("profiles")]
@@ -54,6 +57,12 @@ class Verified(BaseModel):
     version: str
     username: str
     sign_in: str
+
+
+def _signing():
+    from dhis2sh import sign_in  # start-up: it wants httpx, and most lines about profiles sign in nowhere
+
+    return sign_in
 
 
 def _row(profile: profiles.Profile, active: str | None) -> ProfileRow:
@@ -100,12 +109,10 @@ async def verify(
     name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
 ) -> Verified:
     """Try a profile: reach the server, sign in, read its version."""
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
     profile = profiles.get(name) if name else s.profile
     session = s if profile == s.profile else Session(name, person=s.person)
     try:
-        found = await signing.who(session.client)
+        found = await _signing().who(session.client)
         signed = session.client.transport.sign_in.describe()
     finally:
         if session is not s:
@@ -118,6 +125,7 @@ async def verify(
 @verb(
     "profile add",
     effect="write",
+    journaled=False,
     examples=["dhis2 profile add play --url https://play.example.org --username admin"],
     left_out={"mcp": AGENTS},
 )
@@ -202,14 +210,12 @@ def _method(auth: str) -> str:
 
 @applies(add)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
     profile, known, activate = plan.payload
     has_one = await asyncio.to_thread(profile.secrets.read) is not None
     secret, note = None, None
     if profile.auth in {"basic", "pat"}:
         try:
-            secret = profile.environment_secret() if has_one else await signing.wanted_secret(s, profile)
+            secret = profile.environment_secret() if has_one else await _signing().wanted_secret(s, profile)
         except NeedsSecret:
             note = f"no password yet: dhis2 profile login {profile.name}"
     elif profile.auth in {"oauth2", "session"} and not has_one:
@@ -230,7 +236,11 @@ def _simple(action: Literal["update", "delete"], title: str, name: str, payload:
 
 
 @verb(
-    "profile use", effect="write", examples=["dhis2 profile use sandbox", "%profile use play"], left_out={"mcp": AGENTS}
+    "profile use",
+    effect="write",
+    journaled=False,
+    examples=["dhis2 profile use sandbox", "%profile use play"],
+    left_out={"mcp": AGENTS},
 )
 async def use(
     s: Session,
@@ -260,7 +270,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     return WriteSummary(f"profile '{name}' is active in {path}", updated=1)
 
 
-@verb("profile trust", effect="write", examples=["dhis2 profile trust"], left_out={"mcp": AGENTS})
+@verb("profile trust", effect="write", journaled=False, examples=["dhis2 profile trust"], left_out={"mcp": AGENTS})
 async def trust(s: Session) -> Plan:
     """Show the profiles that this folder brings along (.dhis2/profiles.toml), and use them once you agree.
 
@@ -277,7 +287,13 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     return WriteSummary(f"{file.path} is trusted", updated=1)
 
 
-@verb("profile rename", effect="write", examples=["dhis2 profile rename play demo"], left_out={"mcp": AGENTS})
+@verb(
+    "profile rename",
+    effect="write",
+    journaled=False,
+    examples=["dhis2 profile rename play demo"],
+    left_out={"mcp": AGENTS},
+)
 async def rename(s: Session, name: Name, new_name: Annotated[str, Doc("The new name.")]) -> Plan:
     """Give a profile another name."""
     profiles.get(name)
@@ -292,7 +308,13 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     return WriteSummary(f"profile '{old}' is now '{new}'", updated=1)
 
 
-@verb("profile remove", effect="destroy", examples=["dhis2 profile remove play"], left_out={"mcp": AGENTS})
+@verb(
+    "profile remove",
+    effect="destroy",
+    journaled=False,
+    examples=["dhis2 profile remove play"],
+    left_out={"mcp": AGENTS},
+)
 async def remove(s: Session, name: Name) -> Plan:
     """Take a profile and its secret away."""
     if profiles.is_sandbox(name):
@@ -321,7 +343,7 @@ def _named(s: Session, name: str | None) -> profiles.Profile:
     return profile
 
 
-@verb("profile login", effect="write", examples=["dhis2 profile login play"], left_out={"mcp": AGENTS})
+@verb("profile login", effect="write", journaled=False, examples=["dhis2 profile login play"], left_out={"mcp": AGENTS})
 async def login(
     s: Session,
     name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
@@ -342,10 +364,8 @@ async def login(
 
 @applies(login)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
     profile, no_browser, code, timeout = plan.payload
-    found = await signing.log_in(s, profile, code=code, browser=not no_browser, timeout=float(timeout))
+    found = await _signing().log_in(s, profile, code=code, browser=not no_browser, timeout=float(timeout))
     await _bind_again(s, profile)
     return WriteSummary(f"signed in to '{profile.name}' as {found.username}, DHIS2 {found.version}", updated=1)
 
@@ -356,7 +376,9 @@ async def _bind_again(s: Session, profile: profiles.Profile) -> None:
         await s.use(profile.name)
 
 
-@verb("profile logout", effect="write", examples=["dhis2 profile logout play"], left_out={"mcp": AGENTS})
+@verb(
+    "profile logout", effect="write", journaled=False, examples=["dhis2 profile logout play"], left_out={"mcp": AGENTS}
+)
 async def logout(
     s: Session,
     name: Annotated[str | None, Doc("The profile's name; the active one without it."), Complete("profiles")] = None,
@@ -369,9 +391,7 @@ async def logout(
 
 @applies(logout)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
-    note = await signing.log_out(s, plan.payload)
+    note = await _signing().log_out(s, plan.payload)
     await _bind_again(s, plan.payload)
     return WriteSummary(f"sign-in of '{plan.payload.name}'", deleted=1, note=note or None)
 
@@ -379,6 +399,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
 @verb(
     "profile bootstrap",
     effect="write",
+    journaled=False,
     examples=["dhis2 profile bootstrap play --url https://play.example.org --username admin"],
     left_out={"mcp": AGENTS},
 )
@@ -398,15 +419,13 @@ async def bootstrap(
 
     API source: `POST /api/apiToken`, `POST /api/oAuth2Clients`.
     """
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
     profiles.checked_name(name)
     known = profiles.all_profiles().get(name)
     if known is None and url is None:
         raise UsageError(f"there is no profile '{name}' yet", hint=f"dhis2 profile bootstrap {name} --url URL")
     base = known or profiles.Profile(name, "")
     base = replace(base, url=base_address(url or base.url), username=username or base.username)
-    wanted = await signing.prepare(s, base, known=known is not None, days=days, oauth2=oauth2, client_id=client_id)
+    wanted = await _signing().prepare(s, base, known=known is not None, days=days, oauth2=oauth2, client_id=client_id)
     who = f"for {wanted.username} on {base.url}"
     made = (
         PlanStep("create", "OAuth2 client", name=client_id, detail=who)
@@ -421,10 +440,8 @@ async def bootstrap(
 
 @applies(bootstrap)
 async def _(s: Session, plan: Plan) -> WriteSummary:
-    from dhis2sh import sign_in as signing  # start-up: it wants httpx, and most lines about profiles sign in nowhere
-
-    wanted: signing.Bootstrap = plan.payload
-    uid = await signing.make(s, wanted)
+    wanted: Bootstrap = plan.payload
+    uid = await _signing().make(s, wanted)
     await _bind_again(s, wanted.profile)
     what = "personal access token" if wanted.client is None else f"OAuth2 client '{wanted.profile.client_id}'"
     name = wanted.profile.name

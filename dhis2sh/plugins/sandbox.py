@@ -74,7 +74,9 @@ async def status(s: Session, *, db: Database = None) -> SandboxStatus:
             store.close()
 
 
-@verb("sandbox load", effect="write", examples=["dhis2 sandbox load metadata.json.gz dataValues.json.gz"])
+@verb(
+    "sandbox load", effect="write", journaled=False, examples=["dhis2 sandbox load metadata.json.gz dataValues.json.gz"]
+)
 async def load(s: Session, files: Files, *, db: Database = None) -> Plan:
     """Load real exports into the sandbox; what is there already is updated."""
     missing = [str(path) for path in files if not path.is_file()]
@@ -115,7 +117,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     return summary
 
 
-@verb("sandbox seed", effect="write", examples=["dhis2 sandbox seed --size small"])
+@verb("sandbox seed", effect="write", journaled=False, examples=["dhis2 sandbox seed --size small"])
 async def seed(
     s: Session,
     *,
@@ -149,7 +151,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     )
 
 
-@verb("sandbox reset", effect="destroy", examples=["dhis2 sandbox reset --yes"])
+@verb("sandbox reset", effect="destroy", journaled=False, examples=["dhis2 sandbox reset --yes"])
 async def reset(s: Session, *, db: Database = None) -> Plan:
     """Empty the sandbox: everything in it is gone, and with it the journal of what was written there."""
     if db is not None:

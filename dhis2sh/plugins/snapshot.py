@@ -40,6 +40,8 @@ async def take(
 ) -> SnapshotRow:
     """Keep on this machine how the server's metadata, settings and data store are now. No accounts, no secrets.
 
+    Who belongs to groups, who has which role and what single people may do are in it by username, unless --without members.
+
     API source: as of `instance pull`.
     """
     return await snapshots.take(s, name, types, without)

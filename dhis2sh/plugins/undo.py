@@ -18,11 +18,7 @@ if TYPE_CHECKING:
     from dhis2sh.changes.way_back import TakesBack
 
 
-NOTHING_TO_DO = "dhis2 journal list"
-"""The hint of what can be taken back in no way."""
-
-
-@verb("undo", effect="destroy", examples=["dhis2 undo --dry-run", "dhis2 undo 12 --yes"])
+@verb("undo", effect="destroy", journaled=False, examples=["dhis2 undo --dry-run", "dhis2 undo 12 --yes"])
 async def undo(
     s: Session,
     id: Annotated[int | None, Doc("The journal's entry; the newest that can be taken back without it.")] = None,
@@ -46,23 +42,19 @@ async def undo(
         if other.id < entry.id and other.undone_by is None and other.undoes is None:
             s.person.note(f"entry {entry.id} has nothing to take back: {'; '.join(plan.notes) or entry.title}")
             entry, plan = other, await _plan(s, journal, other, force=force)
-    if plan.blocked is not None and plan.blocked.hint == NOTHING_TO_DO:
-        plan.blocked.hint = _earlier(journal, entry) or plan.blocked.hint
+    if plan.blocked is not None and plan.blocked.hint is None:  # it can be taken back in no way
+        plan.blocked.hint = _earlier(journal, entry) or "dhis2 journal list"
     return plan
 
 
 def _earlier(journal: Journal, entry: Entry) -> str | None:
     """The command that takes back the write before one that cannot be; None where there is none."""
-    for other in journal.entries():
-        earlier = other.id < entry.id and other.undoable and other.url == entry.url
-        if earlier and (way_back(other) or _installed(other)) is not undoing.nothing:
-            return _way_of(other)
-    return None
+    others = (other for other in journal.before(entry) if (way_back(other) or _installed(other)) is not undoing.nothing)
+    return next(map(_way_of, others), None)
 
 
 def _way_of(entry: Entry) -> str:
-    at = entry.at[:16].replace("T", " ")
-    return f"dhis2 undo {entry.id}  takes back the write before it: {entry.title} ({at} UTC)"
+    return f"dhis2 undo {entry.id}  takes back the write before it: {entry.title} ({entry.when})"
 
 
 def _check_meant(journal: Journal, entry: Entry) -> None:
@@ -70,7 +62,8 @@ def _check_meant(journal: Journal, entry: Entry) -> None:
     newest = journal.entries(limit=1)[0]
     if newest.id == entry.id or newest.undoes is not None or newest.undone_by is not None:
         return  # who goes back step by step has just taken something back
-    why = f" ({newest.reason})" if newest.reason and not newest.writer.startswith("tracker") else ""
+    told = f"{newest.title}: {newest.reason}" if newest.reason else newest.title
+    why = f" ({newest.verb if newest.of_persons else told})"
     raise Refused(
         f"the last attempt, entry {newest.id}, wrote nothing{why}: there is nothing of it to take back",
         hint=_way_of(entry),
@@ -85,11 +78,13 @@ async def _plan(s: Session, journal: Journal, entry: Entry, *, force: bool) -> P
         )
     if entry.url != s.profile.url:
         raise UsageError(f"entry {entry.id} was written to {entry.url}, and this profile is {s.profile.url} now")
-    if entry.writer.startswith("tracker"):
+    if entry.of_persons:
         s.show_persons(f"entry {entry.id}")
     back = way_back(entry) or _installed(entry)
     plan = await back(s, journal, entry, force=force)
-    plan.undoes = entry.id
+    plan.undoes, plan.undone = entry.id, entry.told
+    if entry.told not in plan.title:
+        plan.notes.insert(0, f"takes back {entry.told}")
     return plan
 
 

@@ -174,6 +174,7 @@ async def create(
         template=template,
         passwords=passwords is not None,
         invited=False,
+        first=staff.ALONE,
     )
     return await _create(s, made, passwords)
 
@@ -215,12 +216,15 @@ async def _staff(s: Session, file: Source, template: str | None, *, passwords: b
 async def _create(s: Session, made: staff.Staff, passwords: Path | None) -> Plan:
     """The plan of creating accounts; made-up passwords are in their file before the first is sent."""
     if not made.accounts:
-        return writes.plan("create 0 users", [], what=people.USERS, notes=made.notes)
+        nobody = writes.plan("create 0 users", [], what=people.USERS, notes=made.notes)
+        nobody.left_out = made.left_out
+        return nobody
     plan = await plan_create(s, people.USERS, {}, from_=Rows(accounts.without_groups(made)))
     plan = await with_groups(
         s, plan, made.accounts, again="the same line with another --passwords FILE" if passwords else AGAIN
     )
     plan.notes = [*made.notes, *plan.notes]
+    plan.left_out = made.left_out
     if passwords is not None:
         plan = accounts.with_passwords(plan, passwords, made.made)
     return plan

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
@@ -81,6 +82,12 @@ class Tabular(Writer):
 
     def values(self, rows: Sequence[Row]) -> Iterable[Sequence[JsonValue]]:
         """The values of rows by column. Raises `PipelineError` for a field that has no column."""
+        if self._known is None and self._full is not None:
+            with suppress(KeyError):  # many rows have all fields
+                return list(map(self._full, rows))
+        return self._one_by_one(rows)
+
+    def _one_by_one(self, rows: Sequence[Row]) -> Iterator[Sequence[JsonValue]]:
         for row in rows:
             self._written += 1
             if self._known is not None and not row.keys() <= self._known:
@@ -91,7 +98,7 @@ class Tabular(Writer):
                 )
             try:
                 yield self._full(row) if self._full is not None else [row.get(name) for name in self.columns]
-            except KeyError:  # many rows have all fields
+            except KeyError:
                 yield [row.get(name) for name in self.columns]
 
 

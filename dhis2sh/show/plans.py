@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html as html_module
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.changes.plan import Plan, StepsInBulk, WriteSummary
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ACTIONS: Mapping[str, str] = {"delete": RED, "update": YELLOW, "create": GREEN}
 """How the word of an action stands out."""
 _ACTION = re.compile(rf"^(  (?:also )?)({'|'.join(ACTIONS)})(?= )", re.MULTILINE)
+MOST_LEFT_OUT = 20
 MOST_STEPS, FEW_STEPS = 50, 10
 """So many steps of a plan are drawn; few where a report has said what they come to."""
 
@@ -30,9 +31,17 @@ def _summary(summary: WriteSummary, width: int | None, colour: bool) -> str:
         lines.append(f"  {plural}: {', '.join(f'{count:,} {word}' for word, count in counts.items())}")
     lines += [f"  refused: {_refused(failure)}" for failure in summary.failures[:20]]
     lines += [f"  not as before: {_left(row)}" for row in summary.left[:20]]
+    lines += _left_out(summary.left_out)
     if summary.report is not None and (told := summary.report.afterwards()):
         lines += [f"  {safe(line)}" for line in told.split("\n")]
     return "\n".join(lines)
+
+
+def _left_out(rows: Sequence[Row]) -> list[str]:
+    """What a write of many leaves out, and why."""
+    named = [safe(f"  left out: {row['name']}: {row['reason']}") for row in rows[:MOST_LEFT_OUT]]
+    more = [f"  ... and {len(rows) - MOST_LEFT_OUT:,} more left out (-o json names all)"]
+    return [*named, *(more if len(rows) > MOST_LEFT_OUT else [])]
 
 
 def _left(row: Row) -> str:
@@ -52,11 +61,10 @@ def _plan(plan: Plan, width: int | None, colour: bool) -> str:
     if plan.report is not None:
         lines += [f"  {safe(line)}" for line in plan.report.line().split("\n")]
     shown = _steps_shown(plan)
-    for step in shown:
-        parts = [step.action, step.type, step.name or "", f"[{step.uid}]" if step.uid else "", step.words(plan.names)]
-        lines.append("  " + safe(" ".join(part for part in parts if part)))
+    lines += [safe(f"  {step.line(plan.names)}") for step in shown]
     if len(plan.steps) > len(shown):
         lines.append(f"  ... and {len(plan.steps) - len(shown):,} more")
+    lines += _left_out(plan.left_out)
     text = wrapped("\n".join([*lines, *(f"  note: {safe(note)}" for note in _plan_notes(plan))]), width)
     return _painted(text) if colour else text
 
@@ -100,7 +108,8 @@ def _html_plan(plan: Plan) -> str:
     table = f'<table class="dhis2sh"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>' if rows else ""
     report = f"<pre>{'\n'.join(map(escaped, plan.report.line().split('\n')))}</pre>" if plan.report else ""
     more = [f"... and {len(plan.steps) - len(shown):,} more"] if len(plan.steps) > len(shown) else []
-    notes = "".join(f'<div class="dhis2sh-note">{escaped(note)}</div>' for note in [*more, *_plan_notes(plan)])
+    told = [*more, *(line.strip() for line in _left_out(plan.left_out)), *_plan_notes(plan)]
+    notes = "".join(f'<div class="dhis2sh-note">{escaped(note)}</div>' for note in told)
     return f"{STYLE}<div><b>plan: {escaped(plan.title)}</b></div>{report}{table}{notes}"
 
 

@@ -16,7 +16,7 @@ from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.client.sending import attempt
 from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.errors import Dhis2Error, Forbidden, NotFound, Refused, UsageError
-from dhis2sh.files import parse_json
+from dhis2sh.files import open_packed, parse_json
 from dhis2sh.rows.tables import read_text, stream_rows
 from dhis2sh.tracker import comparing, jobs, payloads, sending
 from dhis2sh.tracker.checking import Checker, Known
@@ -174,8 +174,6 @@ def of_file(path: Path, load: Load) -> tuple[Source, AsyncGenerator[list[Entry]]
 
 
 def _text(path: Path) -> str:
-    from dhis2sh.files import open_packed  # start-up: only packed files
-
     if path.suffix.lower() != ".gz":
         return read_text(path)
     with open_packed(path) as file:

@@ -182,10 +182,6 @@ async def ownership(s: Session, journal: Journal, entry: Entry, *, force: bool) 
     return plan
 
 
-RECENT = 100
-"""Entries among which other parts of a push are looked for."""
-
-
 @takes_back(sending.NAME)
 async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said.
@@ -199,7 +195,7 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     job = next((found for name, *_ in digests if (found := jobs.Job.find(s.profile.name, name))), None)
     if job is None or job.head.strategy == "DELETE":
         why = "its folder is gone" if job is None else NOT_COME_BACK
-        return Plan(title, blocked=Refused(f"entry {entry.id} cannot be taken back: {why}", hint="dhis2 journal list"))
+        return Plan(title, blocked=Refused(f"entry {entry.id} cannot be taken back: {why}"))
     notes: list[str] = []
     back: list[Change] = []
     for part in sorted({int(number) for _, number, _ in digests}):
@@ -212,12 +208,7 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
         notes += told
     if len(notes) > NAMED:
         notes = [*notes[:NAMED], f"and {len(notes) - NAMED:,} more stay"]
-    others = [
-        other.id
-        for other in journal.entries(limit=RECENT)
-        if other.id != entry.id and other.undone_by is None and other.writer == sending.NAME
-        and any((part.digest or "").startswith(f"{job.name}/") for part in journal.parts(other.id))
-    ]  # fmt: skip
+    others = [other.id for other in journal.of_load(sending.NAME, job.name) if other.id != entry.id]
     notes += [f"more of this push is in entry {other}: dhis2 undo {other}" for other in others]
     plan = changing.plan(
         title, _without_children(back), job.head.names, notes=notes, again=f"dhis2 undo {entry.id}", asks=True
@@ -225,7 +216,7 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     if not plan.steps and any("gone already" not in note for note in notes):
         plan.blocked = Refused(
             f"entry {entry.id} cannot be taken back: {'; '.join(notes)}",
-            hint=f"dhis2 undo {entry.id} --force" if any(STAYS in note for note in notes) else "dhis2 journal list",
+            hint=f"dhis2 undo {entry.id} --force" if any(STAYS in note for note in notes) else None,
         )
     elif not plan.steps and not notes:
         same = _written_by(journal, entry, job)
@@ -236,14 +227,8 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
 
 def _written_by(journal: Journal, entry: Entry, job: jobs.Job) -> int | None:
     """The newest entry before this one that has written the same objects, and can be taken back still."""
-    names = tuple(f"{one.name}/" for one in jobs.earlier(job))
-    older = (
-        other.id
-        for other in journal.entries(limit=RECENT)
-        if other.id < entry.id and other.undone_by is None and other.writer == sending.NAME
-        and any((part.digest or "").startswith(names) and part.done for part in journal.parts(other.id))
-    )  # fmt: skip
-    return next(older, None) if names else None
+    others = journal.of_load(sending.NAME, *(one.name for one in jobs.earlier(job)))
+    return next((other.id for other in others if other.id < entry.id), None)
 
 
 async def _part_back(

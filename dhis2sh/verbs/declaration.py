@@ -247,6 +247,7 @@ class Verb:
         left_out: the reason for each surface where it is not offered.
         pinned: agents see it at once, without a search.
         persons: it shows rows of persons, which agents see only where whoever started their server allows it.
+        journaled: what it writes is kept in the journal of the session's profile.
     """
 
     path: str
@@ -263,6 +264,7 @@ class Verb:
     module: str | None = None
     pinned: bool = False
     persons: bool = False
+    journaled: bool = True
     head: Callable[[Session, Mapping[str, object], Wants], Awaitable[Head]] | None = None
 
     @property
@@ -347,6 +349,7 @@ def verb(
     left_out: Mapping[str, str] | None = None,
     pinned: bool = False,
     persons: bool = False,
+    journaled: bool = True,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Verb]:
     """Declare a verb. The function's first parameter is the session; its docstring's first line is the summary.
 
@@ -357,6 +360,8 @@ def verb(
         left_out: surfaces on which it is not offered, each with the reason.
         pinned: list it to agents at once; for a dozen readers, since a long listing is read by nobody.
         persons: it shows rows of persons: entities, events, what they held.
+        journaled: False for what writes on this machine or to another profile, and for what takes back: where it is
+            refused, `undo` does not count it as the last write.
     """
 
     def declare(function: Callable[..., Awaitable[Any]]) -> Verb:
@@ -377,6 +382,7 @@ def verb(
                 left_out=dict(left_out or {}),
                 pinned=pinned,
                 persons=persons,
+                journaled=journaled,
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -277,17 +277,40 @@ def _one_verb(words: Sequence[str], leading: Sequence[str]) -> Invocation | None
     None where the whole domain must be asked: for help, for plugins that are broken, and for words in another order.
     """
     section, rest = manifest.section_of(words)
-    paths = {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}
-    for size in range(min(len(rest), 3), -1, -1):
-        path = " ".join([section, *rest[:size]])
-        if path in paths and not {"-h", "--help"} & {*rest, *leading}:
-            verb = load_verb(path, paths[path])
-            return None if verb is None or "cli" in verb.left_out else _invoked(verb, section, [*leading, *rest[size:]])
+    paths = _paths(section)
+    if (said := _longest(section, rest, paths)) is not None and not {"-h", "--help"} & {*rest, *leading}:
+        path, size = said
+        verb = load_verb(path, paths[path])
+        return None if verb is None or "cli" in verb.left_out else _invoked(verb, section, [*leading, *rest[size:]])
     bare = manifest.bare(section)  # `doctor` alone, or with options
     if bare is not None and not {"-h", "--help"} & {*rest, *leading} and not (rest and not rest[0].startswith("-")):
         verb = load_verb(bare, paths[bare])
         return None if verb is None else _invoked(verb, section, [*leading, *rest])
     return None
+
+
+def _paths(section: str) -> dict[str, str]:
+    """The verbs of a section in the catalogue: their modules by path."""
+    return {str(verb["path"]): str(verb["module"]) for verb in manifest.verbs(section)}
+
+
+def _longest(section: str, words: Sequence[str], paths: Collection[str]) -> tuple[str, int] | None:
+    """The longest path of a verb that words behind a section say, and how many of them it takes."""
+    sizes = range(min(len(words), 3), -1, -1)
+    said = ((" ".join([section, *words[:size]]), size) for size in sizes)
+    return next((one for one in said if one[0] in paths), None)
+
+
+def verb_at(words: Sequence[str]) -> Verb | None:
+    """The verb that a line begins with, whether or not the rest of the line is understood; None where it says none."""
+    _, rest = manifest.options_apart(words)
+    rest = nouns.meant(rest) if rest else rest
+    if not rest or rest[0] not in installed.domains():
+        return None
+    section, rest = manifest.section_of(rest)
+    paths = _paths(section)
+    said = _longest(section, rest, paths)
+    return None if said is None else load_verb(said[0], paths[said[0]])
 
 
 def _invoked(verb: Verb, section: str, arguments: list[str]) -> Invocation:

@@ -84,10 +84,32 @@ async def resolve_all(
         places: where each text stands (`row 3`), for the error.
     """
     texts = list(dict.fromkeys(texts))
+    if plural == "*":
+        sure = {text: text for text in texts if certain(text) and not there}
+        open_ = [text for text in texts if text not in sure]
+        return sure | {text: there.uid for text, there in (await among(s, (), open_)).items()}
+    found, wrong = await resolve_each(s, plural, texts, there=there, most=MOST_MISSING)
+    if ambiguous := next((error for error in wrong.values() if not isinstance(error, NotFound)), None):
+        raise ambiguous
+    if missing := {text: error for text, error in wrong.items() if isinstance(error, NotFound)}:
+        told = dict([*missing.items()][:MOST_MISSING])
+        raise _unknown(plural, told, places or {}, len(missing) - len(told))
+    return found
+
+
+async def resolve_each(
+    s: Session, plural: str, texts: Iterable[str], *, there: bool = False, most: int
+) -> tuple[dict[str, str], dict[str, NotFound | UsageError]]:
+    """The UIDs of many objects of one type, and why the others have none, each with what comes nearest.
+
+    Parameters:
+        s, plural, texts, there: as of `resolve_all`.
+        most: for so many at most that nothing is called exactly it is looked what comes near.
+    """
+    texts = list(dict.fromkeys(texts))
     found = {text: text for text in texts if certain(text) and not there}
     open_ = [text for text in texts if text not in found]
-    if plural == "*":
-        return found | {text: there.uid for text, there in (await among(s, (), open_)).items()}
+    wrong: dict[str, NotFound | UsageError] = {}
     keys = ("id", *keys_of(plural)) if any(is_uid(text) for text in open_) else keys_of(plural)
     for key in keys:
         if not open_:
@@ -95,21 +117,21 @@ async def resolve_all(
         hits = await by_key(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
         for text, rows in hits.items():
             if len(rows) > 1:
-                raise await _ambiguous(s, plural, text, rows)
-            found[text] = str(rows[0]["id"])
-        open_ = [text for text in open_ if text not in found]
-    missing: dict[str, NotFound] = {}
+                wrong[text] = await _ambiguous(s, plural, text, rows)
+            else:
+                found[text] = str(rows[0]["id"])
+        open_ = [text for text in open_ if text not in found and text not in wrong]
     for text in open_:
+        if sum(isinstance(error, NotFound) for error in wrong.values()) >= most:
+            wrong[text] = NotFound(
+                f"none of the {plural} has the UID, code or name '{text}'", hint=f"dhis2 metadata list {plural}"
+            )
+            continue
         try:
             found[text] = str((await _alike(s, (plural,), text))["id"])
-        except NotFound as error:
-            missing[text] = error
-        if len(missing) == MOST_MISSING:
-            break
-    if missing:
-        rest = len(open_) - open_.index(next(reversed(missing))) - 1
-        raise _unknown(plural, missing, places or {}, rest)
-    return found
+        except (NotFound, UsageError) as error:
+            wrong[text] = error
+    return found, wrong
 
 
 async def must_be_there(s: Session, wanted: Mapping[str, Sequence[str]]) -> None:

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.apply import apply_plan, nothing_written, refusals_kept
-from dhis2sh.changes.consent import Consent, must_ask
+from dhis2sh.changes.attempts import attempt
+from dhis2sh.changes.consent import Consent, is_shown
 from dhis2sh.changes.own_account import look_for_own_account
 from dhis2sh.changes.trusting import trusting
 from dhis2sh.client.requests import effect_scope
@@ -42,14 +43,14 @@ async def run(session: Session, verb: Verb, arguments: Mapping[str, object], con
     Raises `UsageError` for bad arguments, `NeedsConfirmation` when a plan waits for a yes, and whatever the verb raises.
     """
     with _in_two_lines(verb), refusals_kept(session):
-        bound, agreed = verb.bind(arguments), consent or Consent()
+        agreed = consent or Consent()
         try:
-            return await _run(session, verb, bound, agreed)
+            return await _run(session, verb, arguments, agreed)
         except UntrustedFile as error:  # nothing has been sent: nobody has found out where to
             if not await session.person.ask(trusting(error.file)):
                 raise
             error.file.trust()
-        return await _run(session, verb, bound, agreed)
+        return await _run(session, verb, arguments, agreed)
 
 
 @contextmanager
@@ -93,20 +94,27 @@ def _reading(stream: Stream[object], session: Session, verb: Verb) -> Stream[obj
     return stream.within(scope).with_provenance(verb=verb.path, profile=session.bound or "", at=at)
 
 
-async def _run(session: Session, verb: Verb, bound: Mapping[str, object], consent: Consent) -> object:
-    if any(param.refers for param in verb.params):
-        with effect_scope("read"):
-            bound = await names.resolve_arguments(session, verb, bound)
+async def _bound(session: Session, verb: Verb, arguments: Mapping[str, object]) -> Mapping[str, object]:
+    """Arguments as the verb takes them, names of objects as UIDs."""
+    bound = verb.bind(arguments)
+    if not any(param.refers for param in verb.params):
+        return bound
+    with effect_scope("read"):
+        return await names.resolve_arguments(session, verb, bound)
+
+
+async def _run(session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent) -> object:
     if verb.effect == "read":
+        bound = await _bound(session, verb, arguments)
         with effect_scope("read"):
             result = await verb.function(session, **bound)
         if isinstance(result, Stream):
             return _reading(cast("Stream[object]", result), session, verb)
         return stamped(result, verb=verb.path, profile=session.bound or "")
-    with nothing_written(session), effect_scope("read"):
-        plan = cast("Plan", await verb.function(session, **bound))
+    with nothing_written(session), attempt(session, verb, consent), effect_scope("read"):
+        plan = cast("Plan", await verb.function(session, **await _bound(session, verb, arguments)))
         await look_for_own_account(session, plan)
-        if not plan.local and (consent.dry_run or must_ask(verb, plan, consent)):
+        if not plan.local and is_shown(session, verb, plan, consent):
             await names.tell(session, plan)
     plan.verb = verb.path
     plan.journal = plan.journal and consent.journal

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.changes.journal import journal_of
 from dhis2sh.client.requests import effect_scope
-from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, UsageError
+from dhis2sh.errors import CheckFailed, Dhis2Error, NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.metadata.bundles.report import ImportReport
 from dhis2sh.session import Session
 from tests.as_code.directory import D, edit, files, first, of, pull, rows
@@ -379,3 +380,31 @@ async def test_a_read_only_profile_is_not_written(small: Session, monkeypatch: p
     monkeypatch.setattr(type(small.profile), "read_only", True, raising=False)
     with pytest.raises(Dhis2Error, match="read-only"):
         await do(small, "instance apply", directory=D)
+
+
+async def test_undo_does_what_the_server_lets_it_and_names_the_rest(small: Session, copy: Session):
+    """A level that approvals name stays on a server, for ever: nothing else waits for it."""
+    await do(small, "system settings set", values=["applicationTitle=Ministry"])
+    await do(small, "datastore set", namespace="looks", key="theme", value="1")
+    await pull(small)
+    await do(copy, "instance apply", directory=D)
+    levels = {row["name"]: row["id"] async for row in copy.client.iter("dataApprovalLevels", {"fields": "id,name"})}
+    store = copy.sandbox_store()
+    with store.connection as connection:
+        connection.execute(
+            "INSERT INTO approval_audit (workflow, period, org_unit, attribute_option_combo, level, action, created, creator) "
+            "VALUES ('w', '202501', 'o', 'c', ?, 'APPROVE', '2025-01-01', 'u')",
+            (levels["Country"],),
+        )
+    for _ in range(2):  # the same line again finds the same, and says so
+        with pytest.raises((PartlyDone, Refused), match="violates foreign key constraint") as told:
+            await do(copy, "undo")
+        assert "finishes the rest" not in f"{told.value} {told.value.hint}"
+        assert "--force" not in str(told.value.hint)
+        left = [row["name"] async for row in copy.client.iter("dataApprovalLevels", {"fields": "name"})]
+        assert left == ["Country"]
+        held = {row["type"] for row in await rows(copy) if row["change"] != "added"}
+        assert held == {"settings", "dataApprovalWorkflows"}, "a workflow stays as long as it has a level (E4030)"
+        assert (await call(copy, "datastore list")).plain() == []
+    entry = journal_of(copy).entry(1)
+    assert entry.undone_by is None

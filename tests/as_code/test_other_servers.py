@@ -180,6 +180,67 @@ async def test_two_files_that_stand_for_one_object_are_refused(small: Session, c
         await rows(copy, by=["code"])
 
 
+async def group(s: Session, *more: str) -> str:
+    return (await do(s, "metadata create", type="userGroups", set=["name=Clerks", *more])).uids[0]
+
+
+async def test_a_group_of_the_same_name_is_the_same_with_by_name_and_told_without(small: Session, copy: Session):
+    """A server lets several groups have one name (recorded `people-groups-roles` 4), and makes a second one without a word."""
+    here, there = await group(small, "code=A"), await group(copy)
+    await pull(small, types=["userGroups"])
+    second = (
+        f"userGroups 'Clerks' [{here}] is a second one of that name: [{there}] is there; --by name takes them for one"
+    )
+    for by in ([], ["code"]):
+        assert second in (await planned(copy, "instance apply", directory=D, by=by)).notes
+    plan = await planned(copy, "instance apply", directory=D, by=["code", "name"])
+    assert "under the UID that the server has: 1 userGroups, found by name" in plan.notes
+    await do(copy, "instance apply", directory=D, by=["code", "name"])
+    assert await rows(copy, by=["code", "name"]) == []
+    groups = (await call(copy, "metadata list", type="userGroups", fields="id,code")).plain()
+    assert groups == [{"id": there, "code": "A"}]
+
+
+@pytest.mark.parametrize(("mine", "theirs"), [(1, 2), (2, 1)])
+async def test_several_groups_of_one_name_are_refused_with_all_of_them(
+    small: Session, copy: Session, mine: int, theirs: int
+):
+    here, there = [await group(small) for _ in range(mine)], [await group(copy) for _ in range(theirs)]
+    await pull(small, types=["userGroups"])
+    with pytest.raises(UsageError) as error:
+        await rows(copy, by=["code", "name"])
+    assert str(error.value) == (
+        f"userGroups: 'Clerks' [{', '.join(sorted(here))}] and [{', '.join(sorted(there))}] of that name on the server: "
+        "which is which?"
+    )
+    assert len(await rows(copy)) == mine + theirs
+
+
+async def test_groups_of_one_name_with_two_codes_are_not_taken_for_one(small: Session, copy: Session):
+    here, there = await group(small, "code=A"), await group(copy, "code=B")
+    await pull(small, types=["userGroups"])
+    with pytest.raises(UsageError) as error:
+        await rows(copy, by=["code", "name"])
+    assert str(error.value) == (
+        f"userGroups: 'Clerks' [{here}] has the code A, and [{there}] of that name on the server B: the same, or two?"
+    )
+    changed = await rows(copy, by=["name"])
+    assert [(row["id"], row["property"], row["before"], row["after"]) for row in changed] == [(there, "code", "B", "A")]
+
+
+async def test_a_name_finds_the_program_and_what_is_part_of_it(small: Session, copy: Session):
+    """Names of programs may be shared; those of their stages are found within the program that the name has found."""
+    program = ["name=Visits", "shortName=Visits", "programType=WITHOUT_REGISTRATION"]
+    uids: list[list[str]] = []
+    for s in (small, copy):
+        uid = (await do(s, "metadata create", type="programs", set=program)).uids[0]
+        stage = (await do(s, "metadata create", type="programStages", set=["name=Visit", f"program={uid}"])).uids[0]
+        uids.append([uid, stage])
+    assert uids[0] != uids[1]
+    await pull(small, types=["programs", "programStages"])
+    assert await rows(copy, by=["name"]) == []
+
+
 ELEMENT = [
     "name=Twice", "shortName=Twice", "code=TWICE", "valueType=NUMBER", "domainType=AGGREGATE", "aggregationType=SUM",
 ]  # fmt: skip

@@ -124,6 +124,7 @@ async def test_completing_is_planned_looked_back_at_and_taken_back(s: Session):
     assert (await do(s, "data complete", **arguments)).created == 3
     again = await planned(s, "data complete", **arguments)
     assert (list(again.steps), again.notes) == ([], ["3 registrations already right"])
+    assert [row["name"] for row in again.left_out] == ["Clinic A, 202501", "Clinic B, 202501", "Clinic C, 202501"]
     await do(s, "undo")
     assert (await told(s))[0]["received"] == 0
 

@@ -105,6 +105,17 @@ def test_pieces_are_the_whole_and_each_within_the_limit(limit: int, monkeypatch:
     assert max(len(piece.data) * len(piece.periods) * len(piece.units) for piece in found) <= limit
 
 
+@pytest.mark.parametrize(
+    ("data", "periods", "requests"), [(10, 12, 4), (10, 13, 4), (10, 24, 8), (1, 1, 1), (100, 12, 36)]
+)
+def test_as_many_requests_as_are_under_way_at_once_make_a_year(data: int, periods: int, requests: int):
+    """Over a slow link each round of requests costs its latency again: no round has but one of them."""
+    whole = Piece(uids(data, "d"), uids(periods, "p"), uids(1_166, "u"))
+    pieces = planning.cut(whole, data * periods * 1_166, 100_000, Piece(whole.data, whole.periods, ("LEVEL-4",)))
+    assert len(pieces) == requests
+    assert max(len(piece.data) * len(piece.periods) for piece in pieces) * 1_166 <= planning.CELLS
+
+
 def uids(count: int, head: str) -> tuple[str, ...]:
     return tuple(f"{head}{at:010}" for at in range(count))
 
@@ -293,9 +304,9 @@ async def test_a_piece_that_is_too_large_is_cut_once_and_for_all(built: Session,
 
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A request for each period."""
+    """A request for each item of each period."""
     monkeypatch.setattr(planning, "FEW", 1)
-    monkeypatch.setattr(planning, "CELLS", 9)
+    monkeypatch.setattr(planning, "CELLS", 3)
 
 
 @pytest.mark.usefixtures("small_pieces", "of_unknown_age")
@@ -323,7 +334,7 @@ async def test_what_fails_half_way_leaves_no_file_and_the_same_line_goes_on(
     done = await call(s, "pull", dimensions=ASKED, out=str(out))
     assert isinstance(done, Pulled)
     plan = await call(s, "pull", dimensions=ASKED, explain=True)
-    assert done.kept + (sent - before) == plan.requests == 6
+    assert done.kept + (sent - before) == plan.requests == 9
     assert done.kept > 0
     assert done.rows == len(whole) == len(out.read_text().splitlines()) - 1
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from dhis2sh.changes.journal import journal_of
 from dhis2sh.errors import CheckFailed, Refused, UsageError
+from dhis2sh.instance import approval
 from dhis2sh.session import Session
 from tests.metadata.calls import call, do, planned
 
@@ -59,6 +61,30 @@ async def test_approving_twice_changes_nothing_and_says_so(flow: Session):
     await do(flow, "approval approve", **MONTH, org_units=["Clinic A"])
     again = await planned(flow, "approval approve", **MONTH, org_units=["Clinic A"])
     assert (list(again.steps), again.notes) == ([], ["1 already approved"])
+    assert [(row["name"], row["reason"]) for row in again.left_out] == [("Clinic A", "already approved")]
+
+
+async def test_who_is_left_out_is_named_and_the_counts_are_those_of_what_was_done(
+    flow: Session, monkeypatch: pytest.MonkeyPatch
+):
+    await do(flow, "approval approve", **MONTH, org_units=["Clinic A"])
+    asked = approval.cells
+
+    async def silent(s: Session, flow: str, periods: list[str], units: list[str], combo: str | None = None) -> list:
+        return [cell for cell in await asked(s, flow, periods, units, combo) if cell.unit != "ouSouth0001"]
+
+    monkeypatch.setattr(approval, "cells", silent)
+    arguments = {**MONTH, "org_units": ["Clinic A", "Clinic B", "South", "Nation"]}
+    plan = await planned(flow, "approval approve", **arguments)
+    left = {"Clinic A": "already approved", "South": approval.UNKNOWN, "Nation": "waits: a unit below is not approved"}
+    assert {row["name"]: row["reason"] for row in plan.left_out} == left
+    assert plan.title == "approve 'Monthly' for 202501: 1 unit"
+    assert f"left out: South: {approval.UNKNOWN}" in repr(plan)
+    done = await do(flow, "approval approve", **arguments)
+    assert (done.updated, {row["name"] for row in done.left_out}) == (1, {*left})
+    entry = journal_of(flow).entries()[0]
+    assert (entry.title, entry.states) == (plan.title, {"done": 1})
+    assert (await do(flow, "undo")).updated == 1
 
 
 async def test_an_approval_from_above_is_not_taken_back_from_below(flow: Session):

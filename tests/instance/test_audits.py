@@ -7,6 +7,7 @@ import pytest
 
 from dhis2sh.client import reading
 from dhis2sh.client.protocol import Requests
+from dhis2sh.client.requests import effect_scope
 from dhis2sh.dhis2.intervals import iso_in
 from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.sandbox.areas import open_store
@@ -24,8 +25,37 @@ async def test_changes_of_values_with_what_they_were_before(s: Session):
     cell = {"element": "Stock", "period": "202501", "org_unit": "Clinic A"}
     await do(s, "data aggregate set", **cell, value="101")
     found = await rows(s, "audit data-values", data_element=["Stock"])
-    assert [(row["auditType"], row["value"], row["modifiedBy"]) for row in found] == [("UPDATE", "100", "admin")]
+    told = [(row["auditType"], row["before"], row["after"], row["modifiedBy"]) for row in found]
+    assert told == [("UPDATE", "100", "?", "admin")]
+    assert (found[0]["dataElementName"], found[0]["orgUnitName"]) == ("Stock", "Clinic A")
+    assert "value" not in found[0]
     assert await rows(s, "audit data-values", data_element=["Stock"], type=["DELETE"]) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        ("2.41", [("2", None), ("1", "?")]), ("2.42", [("2", None), ("1", "?")]),
+        ("2.43", [("?", None), ("?", "2"), (None, "1")]), ("2.44", [("?", None), ("?", "2"), (None, "1")]),
+    ],
+)  # fmt: skip
+async def test_a_value_before_and_after_means_the_same_on_every_version(nation_home: Path, version: str, told: list):
+    """Recorded (audit-data-values): up to 2.42 `value` is the one before, and from 2.43 on the one after."""
+    open_store(nation_home / "data" / "sandbox.db", version=version).close()
+    s, notes = Session("sandbox"), list[str]()
+    s.person.note = notes.append  # type: ignore[method-assign]
+    cell = {"element": "Stock", "period": "202302", "org_unit": "Clinic A"}
+    (unit,) = await call(s, "metadata list", type="organisationUnits", filter=["name:eq:Clinic A"], fields="id")
+    for value in ("1", "2"):
+        await do(s, "data aggregate set", **cell, value=value)
+    with effect_scope("write"):
+        await s.client.delete("dataValues", {"de": "deStock0001", "pe": "202302", "ou": unit["id"]})
+    found = await rows(s, "audit data-values", data_element=["Stock"], period=["202302"])
+    assert [(row["before"], row["after"]) for row in found] == told
+    assert [row["created"] for row in found] == sorted((row["created"] for row in found), reverse=True)
+    kept = "after" if version >= "2.43" else "before"
+    assert any(note.startswith(f"this server writes down the value {kept} each change") for note in notes)
+    await s.aclose()
 
 
 async def test_values_of_everything_are_not_asked_for(s: Session):
@@ -43,6 +73,8 @@ async def test_who_changed_which_objects_last(s: Session):
     await do(s, "metadata rename", type="dataElements", objects=["Stock"], prefix="X ")
     found = await rows(s, "audit who", user="admin", since="2026-01-01", type=["dataElements"])
     assert "X Stock" in {row["name"] for row in found}
+    times = [row["lastUpdated"] for row in await rows(s, "audit metadata", since="2020-01-01")]
+    assert times == sorted(times, reverse=True)
     assert await rows(s, "audit metadata", since="2099-01-01", type=["dataElements"]) == []
 
 
@@ -64,7 +96,9 @@ async def test_approvals_say_who(s: Session):
     store.put_objects({"dataSets": [{**monthly, "workflow": {"id": "dawMonthly1"}}]})
     await do(s, "approval approve", data_set="Monthly", period="202501", org_units=["Clinic A"])
     (row,) = await rows(s, "audit approvals")
-    assert (row["action"], row["period"]) == ("APPROVE", "202501")
+    assert (row["action"], row["period"], row["orgUnitName"]) == ("APPROVE", "202501", "Clinic A")
+    await do(s, "approval unapprove", data_set="Monthly", period="202501", org_units=["Clinic A"])
+    assert [row["action"] for row in await rows(s, "audit approvals")] == ["UNAPPROVE", "APPROVE"]
 
 
 async def test_audits_of_2_43_say_their_period(s: Session, monkeypatch: pytest.MonkeyPatch):

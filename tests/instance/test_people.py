@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
+from dhis2sh.changes.consent import Consent
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.dhis2 import dates
-from dhis2sh.errors import Forbidden, NeedsSecret, NotFound, PartlyDone, ServerFault, UsageError
+from dhis2sh.errors import Forbidden, NeedsSecret, NotFound, PartlyDone, Refused, ServerFault, UsageError
 from dhis2sh.instance import people, staff
 from dhis2sh.instance.accounts import outside_groups
 from dhis2sh.metadata import writes
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
-from tests.metadata.calls import call, do, planned
+from tests.metadata.calls import DRY, YES, call, do, planned
 
 HEAD = ("Username", "First name", "Surname", "E-mail", "Role", "Facility")
 
@@ -67,7 +68,7 @@ async def test_a_sheet_becomes_accounts_whose_passwords_are_in_one_file_and_undo
         (("has space", "X", "Y", "", "Superuser", "Clinic A"), "row 2: 'has space' is no username"),
         (("xavier", "", "Y", "", "Superuser", "Clinic A"), "row 2: no firstName"),
         (("xavier", "X", "Y", "not an email", "Superuser", "Clinic A"), "'not an email' is no e-mail address"),
-        (("xavier", "X", "Y", "", "", "Clinic A"), "row 2: xavier has no role"),
+        (("xavier", "X", "Y", "", "", "Clinic A"), "row 2: no role"),
     ],
 )
 async def test_what_a_server_would_refuse_is_told_for_every_row(s: Session, row: tuple[str, ...], why: str):
@@ -76,18 +77,68 @@ async def test_what_a_server_would_refuse_is_told_for_every_row(s: Session, row:
         await planned(s, "user import", file=sheet(row), passwords=Path("new.csv"))
 
 
-async def test_an_unknown_unit_is_told_with_its_row_and_what_was_meant(s: Session):
-    with pytest.raises(NotFound, match=r"row 3: none of the organisationUnits has .* 'Clinic AA'") as missing:
-        await planned(s, "user import", file=sheet(BEN, (*ANNA[:5], "Clinic AA")), passwords=Path("new.csv"))
-    assert "Clinic A" in (missing.value.hint or "")
+async def test_an_unknown_unit_is_told_with_its_rows_and_what_was_meant(s: Session):
+    file = sheet(BEN, (*ANNA[:5], "Clinic AA"), ("carl", *ANNA[1:5], "Clinic AA; Clinic B"))
+    with pytest.raises(UsageError) as told:
+        await planned(s, "user import", file=file, passwords=Path("new.csv"))
+    assert str(told.value).startswith("the sheet is wrong: row 3 (and 4): none of the organisationUnits has")
+    assert "'Clinic AA' (did you mean" in str(told.value)
+    assert told.value.hint == "mend the sheet, then the same line; nothing was sent"
 
 
-async def test_everything_that_is_wrong_is_told_at_once(s: Session):
-    wrong = ("carl", "Carl", "Cole", "no mail", "Data Clark", "Kenemaa")
-    with pytest.raises(UsageError, match="'no mail' is no e-mail address") as told:
-        await planned(s, "user import", file=sheet(ANNA, wrong), passwords=Path("new.csv"))
+@pytest.mark.parametrize("consent", [DRY, YES])
+async def test_every_fault_of_every_row_is_told_once_in_the_same_words(s: Session, consent: Consent):
+    """Unknown names alone, and beside other faults; a dry run and the line itself."""
+    rows = [
+        ("anna", "Anna", "Kamara", "anna@example.org", "Data Clark", "Clinic A"),
+        ("benk", "Ben", "Koroma", "no mail", "Data Clark", "Kenemaa"),
+        ("benk", "Ben", "Koroma", "", "Data Clark", "Clinic B"),
+    ]
+    with pytest.raises(UsageError) as told:
+        await call(s, "user import", consent, file=sheet(*rows), passwords=Path("new.csv"))
+    first, *rest = str(told.value).removeprefix("the sheet is wrong: ").split("; ")
+    assert first.startswith("row 2 (and 3, 4): none of the userRoles has the UID, code or name 'Data Clark'")
+    assert rest[0] == "row 3: 'no mail' is no e-mail address"
+    assert rest[1].startswith("row 3: none of the organisationUnits has the UID, code or name 'Kenemaa'")
+    assert rest[2:] == ["row 4: benk is in row 3 too"]
+    with pytest.raises(UsageError) as told:
+        await call(s, "user import", consent, file=sheet(rows[0]), passwords=Path("new.csv"))
+    assert str(told.value) == f"the sheet is wrong: {first.replace(' (and 3, 4)', '')}"
+    assert not Path("new.csv").exists()
+
+
+async def test_a_code_twice_or_taken_is_a_fault(s: Session):
+    (admin,) = await call(s, "metadata list", type="users", filter=["username:eq:admin"], fields="id")
+    await do(s, "metadata update", type="users", uid=admin["id"], set=["code=C1"])
+    rows = [
+        ("anna", "Anna", "K", "Superuser", "C1"),
+        ("benk", "Ben", "K", "Superuser", "C2"),
+        ("carl", "C", "K", "Superuser", "C2"),
+    ]
+    file = sheet(*rows, head=("Username", "First name", "Surname", "Role", "Code"))
+    with pytest.raises(UsageError) as told:
+        await planned(s, "user import", file=file, passwords=Path("new.csv"))
+    assert (
+        str(told.value) == "the sheet is wrong: row 2: the code C1 is that of admin; row 4: the code C2 is in row 3 too"
+    )
+
+
+async def test_one_account_has_no_rows(s: Session):
+    with pytest.raises(UsageError) as told:
+        await planned(s, "user create", username="-x", first_name="C", surname="D", passwords=Path("new.csv"))
+    assert str(told.value).startswith("'-x' is no username (4 to 255")
+    assert str(told.value).endswith("; no role")
+
+
+async def test_a_name_that_several_units_have_is_a_fault_beside_the_others(s: Session):
+    (unit,) = await call(s, "metadata list", type="organisationUnits", filter=["name:eq:Clinic A"], fields="parent")
+    parent = unit["parent"]["id"]
+    twin = ["name=Clinic A", "shortName=Clinic A", "openingDate=2020-01-01", f"parent={parent}"]
+    await do(s, "metadata create", type="organisationUnits", set=twin)
+    with pytest.raises(UsageError) as told:
+        await planned(s, "user import", file=sheet((*ANNA[:4], "Data Clark", "Clinic A")), passwords=Path("new.csv"))
     assert "'Data Clark'" in str(told.value)
-    assert "'Kenemaa'" in str(told.value)
+    assert "'Clinic A'" in str(told.value)
 
 
 async def test_a_name_twice_and_a_column_nobody_knows_are_refused(s: Session):
@@ -132,7 +183,9 @@ async def test_nobody_locks_themselves_or_everybody_out(s: Session):
 async def test_disabling_is_taken_back_and_what_is_so_already_is_said(s: Session):
     await do(s, "user import", file=sheet(ANNA, BEN), passwords=Path("new.csv"))
     assert (await do(s, "user disable", users=["anna", "benk"])).updated == 2
-    assert (await planned(s, "user disable", users=["anna"])).notes == ["1 user already disabled"]
+    again = await planned(s, "user disable", users=["anna"])
+    assert again.notes == ["1 user already disabled"]
+    assert [(row["name"], row["reason"]) for row in again.left_out] == [("anna", "already disabled")]
     await do(s, "undo")
     assert [row["disabled"] for row in (await accounts(s)).values()] == [False, False, False]
 
@@ -368,3 +421,32 @@ async def test_a_short_username_that_is_there_from_before_is_left_out_as_any_oth
     await s.client.post("metadata", {"users": [{**body, "id": "usShort0001", "userRoles": roles[:1]}]})
     plan = await planned(s, "user import", file=sheet(("bo", *ANNA[1:])), passwords=Path("new.csv"))
     assert plan.notes == ["1 username is taken and left out: bo"]
+
+
+async def test_undo_goes_on_past_who_a_server_refuses_and_names_them(s: Session, monkeypatch: pytest.MonkeyPatch):
+    await do(s, "user import", file=sheet(ANNA, BEN), passwords=Path("new.csv"))
+    await do(s, "user disable", users=["anna", "benk"])
+    sent = s.client.write
+    uids = {row["username"]: row["id"] async for row in s.client.iter("users", {"fields": "id,username"})}
+
+    async def refusing(method: str, address: str, *more: object, **how: object) -> object:
+        if uids["anna"] in address:
+            raise Refused("not this one", code="E9999")
+        return await sent(method, address, *more, **how)  # type: ignore[arg-type]
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(PartlyDone, match=r"1 updated.*1 refused: anna: not this one") as told,
+    ):
+        patch.setattr(s.client, "write", refusing)
+        await do(s, "undo")
+    assert "--force" not in str(told.value.hint)
+    assert (journal_of(s).entries()[0].states, journal_of(s).entries()[1].undone_by) == (
+        {"done": 1, "refused": 1},
+        None,
+    )
+    again = await planned(s, "undo")
+    assert [step.name for step in again.steps] == ["anna"]
+    assert [(row["name"], row["reason"]) for row in again.left_out] == [("benk", "already enabled")]
+    await do(s, "undo")
+    assert journal_of(s).entries()[2].undone_by is not None

@@ -32,6 +32,23 @@ async def test_counterparts_by_name_take_over_and_the_rest_is_created(staging: S
     assert to_json(again)["steps"] == []
 
 
+async def test_one_of_several_of_its_name_is_not_guessed_and_no_further_one_is_made(staging: Store, session: Session):
+    """Names of user groups may be shared (recorded `people-groups-roles` 4)."""
+    staging.put_objects({"userGroups": [{"id": "ugForeign01", "name": "Clerks"}]})
+    uids = [
+        (await call(session, "metadata create", YES, type="userGroups", set=["name=Clerks"])).uids[0] for _ in range(2)
+    ]
+    options = {"source": "staging", "types": ["userGroups"], "by": ["uid", "name"]}
+    with pytest.raises(UsageError) as error:
+        await call(session, "metadata merge", DRY, **options)
+    assert str(error.value) == (
+        f"userGroups 'Clerks' [ugForeign01]: several there have its name or code: [{', '.join(sorted(uids))}]"
+    )
+    assert error.value.hint == f"--map ugForeign01={min(uids)} says which"
+    plan = await call(session, "metadata merge", DRY, **options, map=[f"ugForeign01={uids[0]}"])
+    assert [(row.id, row.to) for row in plan.report.mapped] == [("ugForeign01", uids[0])]
+
+
 async def test_the_report_says_what_was_mapped_and_how(staging: Store, session: Session):
     plan = to_json(await call(session, "metadata merge", DRY, source="staging", types=["dataElements"], by=["uid", "name"],
                               on_conflict="skip"))  # fmt: skip

@@ -38,7 +38,8 @@ def test_a_raw_write_is_shown_asked_for_written_down_and_never_taken_back(line) 
     assert (code, out.startswith("PATCH /api/dataElements/deNumber001: 1 sent")) == (0, True)
     assert json.loads(line("raw", "get", "dataElements/deNumber001?fields=code")[1]) == {"code": "RAW"}
 
-    [entry] = json.loads(line("journal", "list", "-o", "json")[1])
+    entry, tried = json.loads(line("journal", "list", "-o", "json")[1])
+    assert (tried["outcome"], tried["done"], tried["refused"]) == ("refused", 0, 0)
     assert (entry["title"], entry["outcome"], entry["done"]) == ("PATCH /api/dataElements/deNumber001", "done", 1)
     for how in ("--yes", "--dry-run"):
         code, _, err = line("undo", how)
@@ -58,7 +59,8 @@ def test_a_body_is_checked_before_anything_is_sent_and_its_secrets_stay_out_of_t
 ) -> None:
     for words in (["--body", '{"a":'], ["--body", "{}", "--from", "x.json"], ["--from", "gone.json"]):
         assert line("raw", "post", "options", *words, "--yes")[0] in {2, 3}
-    assert line("journal", "list", "-o", "json")[1].strip() == "[]"
+    tried = json.loads(line("journal", "list", "-o", "json")[1])
+    assert [(one["title"], one["outcome"], one["done"]) for one in tried] == [("raw post", "refused", 0)] * 3
 
     secret = '{"username": "eve", "password": "S3cret-word-1"}'
     code, out, _ = line("raw", "post", "users?token=S3cret-word-1", "--body", secret, "--dry-run", "-o", "json")
@@ -78,7 +80,9 @@ async def test_a_read_only_profile_and_production_are_guarded_as_by_any_verb(
         plan.target = profiles.Profile("sandbox", session.profile.url, **setting)
         with pytest.raises(error):
             await apply_plan(session, verb, plan, Consent(yes=True))
-    assert journal_of(session).entries() == []
+    assert [entry.reason for entry in journal_of(session).entries()] == [
+        "'sandbox' is a production profile: nothing was written"
+    ]
     assert await session.client.get_object("dataElements/deText00001")
 
 

@@ -120,6 +120,18 @@ def test_a_list_is_understood_without_pydantic() -> None:
     assert done.stdout == "False\n"
 
 
+@pytest.mark.parametrize("verb", ["get", "export values.json"])
+def test_values_are_read_without_what_loads_them(verb: str) -> None:
+    """Checks, jobs and reports of an import are half of the start of `data aggregate`, and pydantic is the other half."""
+    words = [*f"data aggregate {verb}".split(), "--data-set", "X", "--period", "2025", "--org-unit", "Y"]
+    code = (
+        f"import sys; from dhis2sh.verbs import grammar; grammar.parse({words!r}); import dhis2sh.client.data_values;"
+        "print(*({'pydantic', 'dhis2sh.data.loading', 'dhis2sh.client.messages'} & sys.modules.keys()), 'asked')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "asked\n"
+
+
 def test_no_surface_knows_a_verb_by_name() -> None:
     """What it says to people may name one, and so may the workflows for agents; what it does may not depend on one."""
     paths = {str(verb["path"]) for verb in manifest.all_verbs() if " " in str(verb["path"])}

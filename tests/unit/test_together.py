@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
+from dhis2sh.changes.journal import Entry
 from dhis2sh.changes.plan import Part, PartDone, Plan, PlanStep
-from dhis2sh.changes.together import PartOf, Together, together
+from dhis2sh.changes.together import PartOf, Together, together, undone
 
 S: Any = SimpleNamespace()
 
@@ -74,3 +75,14 @@ async def test_what_stands_behind_a_refusal_is_not_begun():
     await writer.finish(S, None, cut_off=False)
     assert first.finished
     assert second.finished
+
+
+async def test_on_the_way_back_nothing_builds_upon_what_is_refused():
+    first, second = Told(2, frozenset({0})), Told(1)
+    entry = Entry(7, "2026-11-30T08:00:00+00:00", "v", "some", "u", "done", None, None, None)
+    plan = undone(entry, [plan_of(first), plan_of(second)], Together)
+    writer: Any = plan.writer
+    for part in writer.parts():
+        await writer.send(S, part)
+    assert (first.sent, second.sent) == ([0, 1], [0])
+    assert writer.again == "dhis2 undo 7"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NOBODYS = SET_BY_SERVER | OF_READER
 """What a server writes itself and what people did with an object: no part of a package."""
+NOT_HAD = "is left out: this version does not have it"
 WORKED_OUT = frozenset({"displayName", "displayFormName", "displayShortName", "displayDescription", "dimensionItem",
                         "dimensionItemType", "optionSetValue", "parentGraphMap", "metaData"})  # fmt: skip
 """What a server works out of any object."""
@@ -159,7 +160,7 @@ class _Adapting:
                 self.note(resource, name, f"is called {path} by now")
             return path
         if not empty and not self.newer:
-            self.note(resource, name, "is left out: this version does not have it")
+            self.note(resource, name, NOT_HAD)
         return None
 
     def leads(self, resource: Resource, path: str) -> bool:
@@ -182,9 +183,7 @@ class _Adapting:
                     self.note(resource, f"{name}.{path.rpartition('.')[2]}", f"is called {path} by now")
                     _put(found, path, item)
                 else:
-                    self.note(
-                        resource, f"{name}.{path.rpartition('.')[2]}", "is left out: this version does not have it"
-                    )
+                    self.note(resource, f"{name}.{path.rpartition('.')[2]}", NOT_HAD)
             if not value:
                 del found[name]
 

@@ -71,6 +71,25 @@ class Match:
     by: Key | Literal["given", "choice"]
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An object of the bundle that one of several there may be: they all have its name or code.
+
+    Parameters:
+        type, uid, name: the object of the bundle; `others` those of the target.
+    """
+
+    type: str
+    uid: str
+    name: str
+    others: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{self.type} '{self.name}' [{self.uid}]: several there have its name or code: [{', '.join(self.others)}]"
+        )
+
+
 @dataclass(slots=True)
 class Mapped:
     """A bundle that fits the target.
@@ -78,11 +97,12 @@ class Mapped:
     Parameters:
         bundle: the objects under the UIDs of the target.
         matches: what was mapped to another UID, objects of the bundle and such as it only refers to.
-        clashes: what has to be resolved first; skipped: objects that were left out; renamed: those that got another name.
+        doubts: what may be one of several; clashes: what has to be resolved first; skipped: objects that were left out; renamed: those that got another name.
     """
 
     bundle: Bundle
     matches: list[Match] = field(default_factory=lambda: [])
+    doubts: list[Doubt] = field(default_factory=lambda: [])
     clashes: list[Clash] = field(default_factory=lambda: [])
     skipped: list[Clash] = field(default_factory=lambda: [])
     renamed: list[Clash] = field(default_factory=lambda: [])
@@ -136,6 +156,7 @@ class _Fitting:
     ) -> None:  # fmt: skip
         self._source, self._types, self._by = source, types, by
         self._choose, self._given = choose, given
+        self._several: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._taken = {plural: self._lookup(plural, objects.values()) for plural, objects in target.objects.items()}
         self._there = {
             plural: self._lookup(plural, objects.values(), PART_OF[plural])
@@ -150,15 +171,17 @@ class _Fitting:
     def _lookup(self, plural: str, objects: Iterable[Row], whole: str | None = None) -> dict[tuple[str, str], str]:
         """UIDs by UID, code, names and what else is unique; what two objects share names neither."""
         found: dict[tuple[str, str], str] = {}
-        doubled: set[tuple[str, str]] = set()
+        doubled: dict[tuple[str, str], list[str]] = {}
         for body in objects:
             found["uid", str(body["id"])] = str(body["id"])
             for key in dict.fromkeys((*NAMES, *unique_of(self._types.get(plural)))):
                 if value := body.get(key):
                     place = (key, f"{_whole(body, whole) if whole else ''}{value}")
                     if place in found:
-                        doubled.add(place)
+                        doubled.setdefault(place, [found[place]]).append(str(body["id"]))
                     found[place] = str(body["id"])
+        if whole or plural not in PART_OF:
+            self._several |= {(plural, *place): tuple(uids) for place, uids in doubled.items()}
         return {place: uid for place, uid in found.items() if place not in doubled}
 
     def done(self) -> Mapped:
@@ -201,6 +224,7 @@ class _Fitting:
             self._mapped.matches.append(Match(plural, uid, name, self._given[uid], "given"))
             self._uids[uid] = self._given[uid]
             return
+        several: tuple[str, ...] = ()
         for key in self._by if uid not in self.apart else ():
             if key == "name" and self.unique_names and not self._told_apart(plural):
                 continue
@@ -210,6 +234,10 @@ class _Fitting:
                     self._mapped.matches.append(Match(plural, uid, name, other, key))
                     self._uids[uid] = other
                 return
+            if place and not several:
+                several = self._several.get((plural, *place), ())
+        if several and ("uid", uid) not in known:
+            self._mapped.doubts.append(Doubt(plural, uid, name, several))
 
     def _told_apart(self, plural: str) -> bool:
         """Is the name of an object its own, within its whole or among all of its type?"""

@@ -104,6 +104,12 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     given = await given_of(s, chosen, options.map, known)
     told = told_of(options.resolve)
     mapped = await settled(s, told, options.on_conflict, partial(fit, chosen, there, known, options.by, given=given))
+    if doubts := [doubt for doubt in mapped.doubts if doubt.uid in chosen.objects.get(doubt.type, {})]:
+        more = f" (and {len(doubts) - SHOWN:,} more)" if len(doubts) > SHOWN else ""
+        raise UsageError(
+            f"{'; '.join(map(str, doubts[:SHOWN]))}{more}",
+            hint=f"--map {doubts[0].uid}={doubts[0].others[0]} says which",
+        )
     if mapped.clashes:
         raise _open(mapped.clashes)
     plan = await importing.plan(s, mapped.bundle, f"merge {origin_of(found)}", options.settings())

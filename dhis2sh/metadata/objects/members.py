@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from dhis2sh.changes.left_out import left_out
 from dhis2sh.changes.plan import Plan
-from dhis2sh.client import schema
+from dhis2sh.client import reading, schema
 from dhis2sh.errors import Forbidden, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.collections import references_of
@@ -47,9 +48,11 @@ async def with_members(
     have = list(cast("list[JsonObject]", before.get(prop.name) or []))
     after = _with(have, wanted) if adding else _without(have, wanted)
     count = abs(len(after) - len(have))
-    right = len(wanted) - count
-    there = "there already" if adding else "not there"
-    notes = [f"{right:,} {'is' if right == 1 else 'are'} {there}"] if right else []
+    inside = {str(item.get("id")) for item in have}
+    right = [member for member in wanted if (member in inside) is adding]
+    named = await _named(s, cast("str", prop.target), right)
+    same = left_out(cast("str", prop.target), named, "there already" if adding else "not there")
+    notes = [f"{len(same):,} {'is' if len(same) == 1 else 'are'} {same[0]['reason']}"] if same else []
     where = f"{'to' if adding else 'from'} {prop.name} of {resource.singular} {called(before)}"
     changed = [Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)})] if count else []
     title = f"{word} {count:,} {where}" if count else f"nothing to {word} {where}"
@@ -57,7 +60,9 @@ async def with_members(
     owned = prop.name in owned_by_one(resource)
     if owned and count:
         notes += words_of(whole) or ([] if adding else [f"they belong to no {resource.singular} then"])
-    return writes.plan(title, whole, what=resource.plural, notes=notes, asks=owned and (not adding or len(whole) > 1))
+    made = writes.plan(title, whole, what=resource.plural, notes=notes, asks=owned and (not adding or len(whole) > 1))
+    made.left_out = same
+    return made
 
 
 async def plan_members(s: Session, type: str, file: Source, property: str | None) -> Plan:
@@ -97,15 +102,22 @@ async def plan_members(s: Session, type: str, file: Source, property: str | None
     for owner, one in pairs:
         wanted.setdefault(owners[owner], {})[members[one]] = None
     changes: list[Write] = []
-    new = 0
+    new, told = 0, {members[one]: one for _, one in pairs}
+    same: list[Row] = []
     for before in await writes.read_objects(s, resource.plural, [*wanted]):
         have = list(cast("list[JsonObject]", before.get(prop.name) or []))
         after = _with(have, list(wanted[str(before["id"])]))
+        inside = {str(item.get("id")) for item in have}
+        there = ((uid, told[uid]) for uid in wanted[str(before["id"])] if uid in inside)
+        same += left_out(target, there, f"there already: {called(before)}")
         new += len(after) - len(have)
         words = f"{prop.name}: {len(have):,} -> {len(after):,}"
         changes.append(Write(resource.plural, before, {**before, prop.name: cast("JsonValue", after)}, detail=words))
     title = f"add {counted(new, 'member')} to {prop.name} of {counted_objects(len(changes), resource.plural)}"
-    return writes.plan(title, changes, what=resource.plural)
+    notes = [f"{len(same):,} {'is' if len(same) == 1 else 'are'} there already"] if same else []
+    made = writes.plan(title, changes, what=resource.plural, notes=notes)
+    made.left_out = same
+    return made
 
 
 async def with_groups(s: Session, planned: Plan, accounts: Sequence[JsonObject], *, again: str) -> Plan:
@@ -133,6 +145,7 @@ async def with_groups(s: Session, planned: Plan, accounts: Sequence[JsonObject],
     if wanted:  # the same line leaves out who is there, and would put nobody into a group
         again = f"dhis2 undo, and {again}"
     made = writes.plan(planned.title, changes, what="users", atomic=True, again=again, notes=planned.notes)
+    made.left_out = planned.left_out
     if barred:
         made.blocked = Forbidden(f"you may not put accounts into {listed(barred)}", hint="leave the group out")
     return made
@@ -152,6 +165,13 @@ def _columns(headers: Sequence[str], plural: str, target: str, where: str) -> tu
             hint=f"two columns: group or {nouns(plural)[0]}, and member or {nouns(target)[0]}",
         )
     return found["group"], found["member"]
+
+
+async def _named(s: Session, plural: str, uids: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Objects by their UIDs and names; each has one, and of what the signed-in user may not see its UID stands for it."""
+    rows = (await reading.by_uid(s.client, plural, uids, fields="id,name,displayName")).rows if uids else []
+    known = {str(row["id"]): str(row.get("displayName") or row.get("name") or row["id"]) for row in rows}
+    return [(uid, known.get(uid)) for uid in uids]
 
 
 async def _resolved(s: Session, plural: str, items: Rows[Row]) -> list[str]:

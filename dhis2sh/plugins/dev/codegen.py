@@ -54,7 +54,9 @@ class DriftRow(BaseModel):
     server: str
 
 
-@verb("dev codegen fetch", effect="write", examples=["dhis2 dev codegen fetch --dry-run"], left_out=LOCAL)
+@verb(
+    "dev codegen fetch", effect="write", journaled=False, examples=["dhis2 dev codegen fetch --dry-run"], left_out=LOCAL
+)
 async def fetch(s: Session) -> Plan:
     """Make the manifests of the server's version from what it says of itself: /api/schemas and its OpenAPI description."""
     build = _generator("build")
@@ -78,7 +80,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     return WriteSummary("manifests", created=new, updated=old, ignored=len(texts) - new - old)
 
 
-@verb("dev codegen build", effect="write", examples=["dhis2 dev codegen build --all"], left_out=LOCAL)
+@verb("dev codegen build", effect="write", journaled=False, examples=["dhis2 dev codegen build --all"], left_out=LOCAL)
 async def build(s: Session, *, version: Version = None, all: All = False) -> Plan:
     """Write the package `dhis2_models` from the manifests; the log names each patch and each discriminator."""
     built = _built(version, all)

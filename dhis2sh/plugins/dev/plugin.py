@@ -60,6 +60,7 @@ async def list_(
 @verb(
     "dev plugin new",
     effect="write",
+    journaled=False,
     examples=["dhis2 dev plugin new stock --dry-run", "dhis2 dev plugin new stock --folder work/dhis2-stock --yes"],
     left_out={"mcp": "it writes source files that are run later, as whoever installs them"},
 )

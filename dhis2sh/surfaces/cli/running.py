@@ -20,6 +20,7 @@ from dhis2sh.rows.rows import objects_of
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.surfaces import commands, output
+from dhis2sh.surfaces.attempts import attempted_line
 from dhis2sh.surfaces.terminal import Terminal, interactive, pick_missing, report
 from dhis2sh.verbs import grammar
 from dhis2sh.verbs.options import Options
@@ -61,14 +62,15 @@ def _run(words: list[str], *, debug: bool) -> int:
 
 
 def _invoke(words: list[str]) -> int:
-    invocation = grammar.parse(words)
-    if isinstance(invocation, grammar.HelpText):
-        print(invocation.text)
-        return 0
-    if interactive():
-        pick_missing(invocation)
-    output.check(invocation.options)
-    _read_stdin(invocation)
+    with attempted_line(words):
+        invocation = grammar.parse(words)
+        if isinstance(invocation, grammar.HelpText):
+            print(invocation.text)
+            return 0
+        if interactive():
+            pick_missing(invocation)
+        output.check(invocation.options)
+        _read_stdin(invocation)
     if not gc.isenabled():  # `main` has switched it off
         gc.freeze()
         gc.enable()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh.changes.attempts import attempt
+from dhis2sh.changes.consent import Consent
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.rows.pipeline import Pipeline, Split, split
 from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import Rows, Text
 from dhis2sh.rows.stream import MANY, Stream, rows_of
 from dhis2sh.surfaces import commands, output
+from dhis2sh.surfaces.attempts import attempted_line
 from dhis2sh.surfaces.ipython import display, variables
 from dhis2sh.surfaces.ipython.lines import OF_VALUE
 from dhis2sh.surfaces.ipython.record import shown
@@ -102,7 +106,8 @@ class Lines:
         first, _, rest = text.strip().partition(" ")
         if first == "explain" and not _OF_EXPLAIN.match(rest.strip()):
             return self._explained(rest.strip())
-        understood = self._understood(text)
+        with attempted_line(*_words(text), self._session):
+            understood = self._understood(text)
         if isinstance(understood, Text):
             return understood
         parts, invocation, pipeline = understood
@@ -316,8 +321,18 @@ async def _called(
     session: Session, name: str, rows: Rows[Any], args: tuple[Any, ...], options: dict[str, Any]
 ) -> object:
     """A verb that stands as a stage."""
-    verb, arguments, common = piped(name, rows, args, options)
+    with attempt(session, find(name.replace(".", " ")), Consent(dry_run=options.get("dry_run") is True)):
+        verb, arguments, common = piped(name, rows, args, options)
     return await run(session, verb, arguments, common.consent())
+
+
+def _words(text: str) -> tuple[list[str], str]:
+    """The words of a line before its tail, as far as they can be told apart, and its tail."""
+    parts = split(text)
+    try:
+        return shlex.split(parts.head), parts.tail or ""
+    except ValueError:
+        return parts.head.split(), parts.tail or ""
 
 
 OVERVIEW = """\

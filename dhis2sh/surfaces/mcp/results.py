@@ -113,6 +113,10 @@ def of_plan(plan: Plan, *, skip: int = 0, plan_id: str | None = None, apply: str
         shown["counts"]["others"] = sum(count for _, count in counts[MOST_COUNTS:])
     steps = _steps(plan, skip)
     shown["steps"] = [*steps]
+    if plan.left_out and not skip:
+        shown["left_out"] = [*plan.left_out[:MOST_FAILURES]]
+        if len(plan.left_out) > MOST_FAILURES:
+            shown["more_left_out"] = len(plan.left_out) - MOST_FAILURES
     if notes := _notes(plan, skip, plan_id):
         shown["notes"] = [*notes]
     left = len(plan.steps) - skip - len(steps)
@@ -130,7 +134,8 @@ def _notes(plan: Plan, skip: int, plan_id: str | None) -> list[str]:
     notes = plan.notes[first:][: MOST_NOTES_ALONE if skip or not plan.steps else MOST_NOTES]
     unsaid = len(plan.notes) - first - len(notes)
     how = f": the same call with plan_id and skip={len(plan.steps)}" if plan_id is not None and not skip else ""
-    return [*(_cut(note) for note in notes), *([f"... and {unsaid:,} more notes{how}"] if unsaid > 0 else [])]
+    room = max(WIDEST, WIDEST * MOST_NOTES // max(1, len(notes)))  # few notes may be long: what is left out, by name
+    return [*(_cut(note, room) for note in notes), *([f"... and {unsaid:,} more notes{how}"] if unsaid > 0 else [])]
 
 
 def _steps(plan: Plan, skip: int) -> list[JsonObject]:
@@ -168,7 +173,7 @@ def of_write(result: object) -> JsonObject:
     if len(result.uids) > MOST_UIDS:
         shown["more_uids"] = len(result.uids) - MOST_UIDS
     shown |= {"types": to_plain(result.types)} if result.types else {}
-    for word, rows in (("refused", result.failures), ("not_as_before", result.left)):
+    for word, rows in (("refused", result.failures), ("not_as_before", result.left), ("left_out", result.left_out)):
         shown |= {word: [*rows[:MOST_FAILURES]]} if rows else {}
         if len(rows) > MOST_FAILURES:
             shown[f"more_{word}"] = len(rows) - MOST_FAILURES

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dhis2sh import index
 from dhis2sh.changes.apply import apply_plan
+from dhis2sh.changes.attempts import attempt
 from dhis2sh.changes.consent import Consent, production_of
 from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import Dhis2Error, NeedsConfirmation, OutOfDate, UsageError
@@ -86,28 +86,18 @@ class Runner:
         consent: Mapping[str, object],
     ) -> JsonObject:
         """Run a verb, as `Tools.run` says. Raises our errors, with what the verb warned of as their notes."""
-        verb = find(path)
+        verb, agent = find(path), Agent()
         if "mcp" in verb.left_out:
             raise UsageError(f"{verb.path} is not offered to agents: {verb.left_out['mcp']}")
-        if verb.effect != effect:
-            raise UsageError(f"{verb.path} has the effect '{verb.effect}'", hint=f"call {verb.effect} instead")
-        if self._read_only and effect != "read":
-            raise UsageError("this server is read-only: nothing was written")
-        options = for_agents(effect)
-        if unknown := next((name for name in consent if name not in options), None):
-            raise UsageError(f"{effect} has no parameter '{unknown}'", hint=f"it takes: {', '.join(options)}")
-        said = Options({name: options[name].checked(value) for name, value in consent.items()})
-        for param in (param for param in verb.params if not param.for_agents):
-            if param.name in arguments or param.name.rstrip("_") in arguments:
-                raise UsageError(f"{param.name} of {verb.path} is not for agents", hint="leave it out")
-        call = Call(verb, self._folders.checked(verb, arguments), cast("str | None", Options.profile.checked(profile)))
-        agent = Agent()
-        session = Session(call.profile, person=agent)
+        if self._read_only and verb.effect != "read":
+            told = f"{verb.path} has the effect '{verb.effect}', and this server is read-only: nothing was written"
+            raise UsageError(told, hint="whoever starts it leaves --read-only out: dhis2-mcp")
+        session = Session(cast("str | None", Options.profile.checked(profile)), person=agent)
         session.on_written, session.persons = index.follow, self._persons
-        if verb.persons:
-            session.show_persons(verb.path)
-        with commands.of_profile(call.profile):
+        with commands.of_profile(session.chosen):
             try:
+                with attempt(session, verb, Consent(dry_run=consent.get("dry_run") is True)):
+                    call, said = self._understood(session, verb, arguments, effect, consent)
                 answer = await self._answer(session, call, said)
             except Dhis2Error as error:
                 commands.carry(error)
@@ -119,6 +109,28 @@ class Runner:
             if told := agent.told():
                 answer["warnings"] = [*told]
             return answer if effect == "read" else cast("JsonObject", commands.carried_in(answer))
+
+    def _understood(
+        self, session: Session, verb: Verb, arguments: Mapping[str, object], effect: str, consent: Mapping[str, object]
+    ) -> tuple[Call, Options]:
+        """What an agent asked for, as far as it may. Raises our errors."""
+        if verb.effect != effect:
+            raise UsageError(f"{verb.path} has the effect '{verb.effect}'", hint=f"call {verb.effect} instead")
+        options = for_agents(effect)
+        if unknown := next((name for name in consent if name not in options), None):
+            raise UsageError(f"{effect} has no parameter '{unknown}'", hint=f"it takes: {', '.join(options)}")
+        said = Options({name: options[name].checked(value) for name, value in consent.items()})
+        for param in (param for param in verb.params if not param.for_agents):
+            if param.name in arguments or param.name.rstrip("_") in arguments:
+                raise UsageError(f"{param.name} of {verb.path} is not for agents", hint="leave it out")
+        call = Call(verb, self._folders.checked(verb, arguments), session.chosen)
+        if verb.persons:
+            session.show_persons(verb.path)
+        if said.plan_id is not None:
+            kept = self._kept(call, said.plan_id)
+            if said.skip is None:  # a file that it writes may have come meanwhile
+                self._folders.checked(verb, kept.call.arguments)
+        return call, said
 
     async def proxied(
         self,
@@ -152,10 +164,13 @@ class Runner:
 
         So a single object is written at once, but not on a production profile: `confirm` counts only beside a plan's id.
         """
-        plan = cast("Plan", await run(session, call.verb, call.arguments, Consent(dry_run=True)))
-        if not dry_run:
-            with suppress(NeedsConfirmation):
-                return results.of_write(await apply_plan(session, call.verb, plan, Consent()))
+        try:
+            done = await run(session, call.verb, call.arguments, Consent(dry_run=dry_run, later=True))
+        except NeedsConfirmation as waiting:
+            done = waiting.plan
+        if not isinstance(done, Plan):
+            return results.of_write(done)
+        plan = done
         if plan.blocked is not None or not plan.steps:
             return results.of_plan(plan)
         plan_id = secrets.token_hex(8)
@@ -182,10 +197,9 @@ class Runner:
 
     async def _apply(self, session: Session, call: Call, plan_id: str, confirm: str | None) -> JsonObject:
         kept = self._kept(call, plan_id)
-        self._folders.checked(call.verb, kept.call.arguments)  # a file that it writes may have come meanwhile
         del self._plans[plan_id]
         try:
-            done = await apply_plan(session, call.verb, kept.plan, Consent(yes=True, confirm=confirm))
+            done = await apply_plan(session, call.verb, kept.plan, Consent(yes=True, confirm=confirm, later=True))
         except NeedsConfirmation:
             self._plans[plan_id] = kept  # it waits for the call that names the profile
             name = production_of(session, kept.plan)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dhis2sh.sandbox.facts import fact
+from dhis2sh.sandbox.facts import fact_of
 from dhis2sh.sandbox.http.answers import answer, done, empty
 from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.http.routing import Route
@@ -91,7 +91,7 @@ class Api:
 
     def job_types(self, request: Request) -> Response:
         """`GET /api/jobConfigurations/jobTypes`."""
-        known = cast("dict[str, JsonObject]", fact("job_types"))
+        known = cast("dict[str, JsonObject]", fact_of("job_types", self.server.store.version.minor))
         rows: list[JsonValue] = [
             {"name": row["name"], "jobType": job_type, "schedulingType": row["schedulingType"],
              "jobParameters": list(_parameters(row).values())}
@@ -101,7 +101,7 @@ class Api:
 
     def job_types_extended(self, request: Request) -> Response:
         """`GET /api/jobConfigurations/jobTypesExtended`."""
-        known = cast("dict[str, JsonObject]", fact("job_types"))
+        known = cast("dict[str, JsonObject]", fact_of("job_types", self.server.store.version.minor))
         return answer({job_type: _parameters(row) for job_type, row in known.items()})
 
     def due(self, request: Request) -> Response:

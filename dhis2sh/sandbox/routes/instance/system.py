@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.models import facts
-from dhis2sh.sandbox.facts import fact
+from dhis2sh.sandbox.facts import fact, fact_of
 from dhis2sh.sandbox.http.answers import answer, base_of
 from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.instance.settings import Settings
@@ -210,8 +210,8 @@ class Api:
         return answer({"periodTypes": shown})
 
     def authorities(self, request: Request) -> Response:
-        """`GET /api/authorities`."""
-        found = cast("dict[str, str]", fact("authorities"))
+        """`GET /api/authorities`; up to 2.41 without those that types declare."""
+        found = fact_of("authorities", self.server.store.version.minor)
         return answer({"systemAuthorities": [{"id": key, "name": name} for key, name in found.items()]})
 
     def system_id(self, request: Request) -> Response:
