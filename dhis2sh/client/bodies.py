@@ -121,7 +121,7 @@ async def save(
                 return await write_to(target, check(answer), as_is=as_is)
         except (BrokenAnswer, TimedOut, Unreachable) as error:
             again = begun and isinstance(target, (str, Path)) and not isinstance(error, Garbage)
-            wait = client.retry.wait(attempt, None) if again else None
+            wait = client.retry.wait(attempt, broken=isinstance(error, BrokenAnswer)) if again else None
             if wait is None:
                 raise
         await asyncio.sleep(wait)

@@ -102,8 +102,10 @@ def _empty(answer: Answer) -> JsonValue:
 def _json(answer: Answer) -> JsonValue:
     import orjson  # start-up: 2 x faster than json on a whole metadata export, and not needed for a refusal
 
+    from dhis2sh.client.parsing import parsed  # start-up: as above
+
     try:
-        return orjson.loads(answer.body)
+        return parsed(answer.body)
     except orjson.JSONDecodeError as error:
         text = answer.body.strip()
         if text == b"pong":  # /api/system/ping says JSON and is not

@@ -1,6 +1,6 @@
 """When to send a request again, and how long to wait first.
 
-Exponential backoff with full jitter; a `Retry-After` of the server wins over it. Only idempotent requests are repeated,
+Exponential backoff with full jitter; a `Retry-After` of the server wins over it. What broke off is asked again at once, once. Only idempotent requests are repeated,
 unless a call opts in, since a write that timed out may have happened.
 """
 
@@ -33,10 +33,18 @@ class RetryRule:
     longest: float = LONGEST_WAIT
     draw: Callable[[], float] = random.random
 
-    def wait(self, attempt: int, retry_after: str | None) -> float | None:
-        """Seconds to wait before repetition number `attempt` (from 1), or None to give up."""
+    def wait(self, attempt: int, retry_after: str | None = None, *, broken: bool = False) -> float | None:
+        """Seconds to wait before repetition number `attempt` (from 1), or None to give up.
+
+        Parameters:
+            retry_after: the header of that name.
+            broken: the answer broke off, or the connection had been closed meanwhile. That says nothing of what the server
+                has to do: the first repetition follows at once.
+        """
         if attempt > self.attempts:
             return None
+        if broken and attempt == 1:
+            return 0.0
         asked = retry_after_seconds(retry_after)
         if asked is not None:
             return asked if asked <= self.longest else None

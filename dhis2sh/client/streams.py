@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import orjson
 
 from dhis2sh.client.answers import PIECE, Garbage
+from dhis2sh.client.parsing import parsed
 from dhis2sh.errors import BrokenAnswer, NotDhis2, NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -255,7 +256,7 @@ class _Reader:
         for cut in self._cuts():
             found = True
             try:
-                rows = orjson.loads(b"[" + self._buffer[:cut] + b"]")
+                rows = parsed(b"[" + self._buffer[:cut] + b"]")
             except orjson.JSONDecodeError as error:
                 if (ended := self._ended_before(error)) is not None:
                     return ended
@@ -269,7 +270,7 @@ class _Reader:
     def _last_ones(self) -> list[Row] | None:
         """The rows up to the end of the array, where that has come."""
         try:
-            rows = orjson.loads(b"[" + self._buffer)
+            rows = parsed(b"[" + self._buffer)
         except orjson.JSONDecodeError as error:
             return self._ended_before(error)
         return self._last(rows, len(self._buffer))
@@ -295,7 +296,7 @@ class _Reader:
             return None
         data = array.encode()
         try:
-            rows = orjson.loads(data)
+            rows = parsed(data)
         except orjson.JSONDecodeError:
             return None
         return self._last(rows, len(data) - 1)
@@ -360,7 +361,7 @@ class _Reader:
 
     def _parsed(self, data: bytes) -> list[JsonValue]:
         try:
-            return orjson.loads(b"[" + data + b"]")
+            return parsed(b"[" + data + b"]")
         except orjson.JSONDecodeError as error:
             raise self._not_json(str(error)) from error
 
@@ -452,7 +453,7 @@ class _Checker(_Reader):
         if not self._whole and self._around.lstrip()[:1] in {b"{", b"["}:
             raise self._broken("the answer was cut off")
         try:
-            around = orjson.loads(self._around)
+            around = parsed(self._around)
         except orjson.JSONDecodeError as error:
             raise Garbage(f"{self._where}: not JSON ({error})", hint="dhis2 profile verify") from error
         if not isinstance(around, dict):

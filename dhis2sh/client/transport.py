@@ -50,6 +50,8 @@ if not _had_main:
 _LOGIN_PAGE = re.compile(r"/dhis-web-login|/security/login|/login(\.html)?/?$")
 _REDIRECTS = 5
 _REMEMBERED = 200
+_READ = 256 * 1024
+"""Bytes of an answer that are taken at a time: as many as asyncio reads. httpcore takes a quarter of it, four times as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +242,8 @@ class Transport:
             try:
                 stream, content = await self._once(call, signed, whole=whole, deadline=deadline)
             except (Unreachable, TimedOut, BrokenAnswer) as error:
-                wait = self.retry.wait(attempt, None) if repeat and _may_pass(error) else None
+                broken = isinstance(error, BrokenAnswer)
+                wait = self.retry.wait(attempt, broken=broken) if repeat and _may_pass(error) else None
                 if wait is None:
                     if attempt > 1:
                         error.message += f"; it was asked {attempt} times"
@@ -398,6 +401,9 @@ class Transport:
         return await asyncio.shield(self._opening)
 
     async def _pool(self) -> httpx.AsyncClient:
+        import httpcore  # start-up: httpx imports it with its first client too
+
+        cast("Any", httpcore.AsyncHTTP11Connection).READ_NUM_BYTES = _READ
         settings = self.settings
         wants_tls = settings.url.startswith("https:") and settings.verify_tls
         verify: ssl.SSLContext | bool = await asyncio.to_thread(ssl.create_default_context) if wants_tls else False

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
+from dhis2sh.client.limits import meanwhile
 from dhis2sh.dhis2.dates import day
 from dhis2sh.dhis2.periods import Period, PeriodType, period_type
 from dhis2sh.errors import UsageError
@@ -75,7 +76,6 @@ async def query_of(s: Session, asked: Asked) -> DataValueQuery:
     Raises `UsageError` where data, time or place is missing, and for what is no period; `NotFound` for what is not there.
     """
     _complete(asked)
-    await names.must_be_there(s, _named(asked))
     query: DataValueQuery = {}
     named = {
         "data_set": asked.data_set, "data_element": asked.data_element, "data_element_group": asked.data_element_group,
@@ -83,8 +83,11 @@ async def query_of(s: Session, asked: Asked) -> DataValueQuery:
         "attribute_option_combo": asked.attribute_option_combo,
     }  # fmt: skip
     query.update(cast("DataValueQuery", {name: values for name, values in named.items() if values}))
+    async with meanwhile(names.must_be_there(s, _named(asked))) as there:
+        kinds = await kinds_of(s, asked) if asked.period else []
+        await there
     if asked.period:
-        query["period"] = await periods_of(s, asked)
+        query["period"] = await _periods(s, asked, kinds)
     if asked.start_date is not None and asked.end_date is not None:
         query |= {"start_date": day(asked.start_date), "end_date": day(asked.end_date)}
     if asked.children:
@@ -118,8 +121,12 @@ def _complete(asked: Asked) -> None:
 
 async def periods_of(s: Session, asked: Asked) -> list[str]:
     """The periods of a question, those of the data sets in place of longer ones; each once, in order. Errors as `query_of`."""
+    return await _periods(s, asked, await kinds_of(s, asked))
+
+
+async def _periods(s: Session, asked: Asked, kinds: Sequence[PeriodType]) -> list[str]:
+    """The periods of a question about data of these types."""
     given = [period for text in asked.period for period in await periods.meant(s, text)]
-    kinds = await kinds_of(s, asked)
     found: dict[str, None] = {}
     for period in given:
         inside = _inside(period, kinds)

@@ -156,7 +156,7 @@ async def test_the_total_limit_counts_waiting_for_the_server_not_for_the_reader(
         await writer.drain()
         await reader.read()
 
-    async with wire(drip) as url, client_at(url, total_timeout=0.1) as client, client.stream("GET", "x") as answer:
+    async with wire(drip) as url, client_at(url, total_timeout=1.0) as client, client.stream("GET", "x") as answer:
         pieces = aiter(answer)
         assert await anext(pieces) == b"x"
         with pytest.raises(TimedOut, match="total time limit"):

@@ -1,6 +1,9 @@
 import asyncio
+import importlib
+import inspect
 import io
 
+import httpcore
 import pytest
 
 from dhis2sh.client.auth import Basic
@@ -56,6 +59,38 @@ async def test_a_read_that_breaks_is_asked_again_and_says_how_often_a_write_is_n
             await client.get("me")
     server.close()
     await server.wait_closed()
+
+
+async def test_what_broke_off_is_asked_again_at_once_and_what_broke_twice_waits():
+    """A connection that was closed meanwhile, a proxy that was started anew: the server is not busier for it."""
+    rule = RetryRule(attempts=3, base=0.5, draw=lambda: 1.0)
+    assert [rule.wait(attempt, broken=True) for attempt in (1, 2, 3, 4)] == [0.0, 1.0, 2.0, None]
+    assert [rule.wait(attempt) for attempt in (1, 2, 3, 4)] == [0.5, 1.0, 2.0, None]
+    lines: list[str] = []
+
+    async def second_time(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        lines.append((await reader.readuntil(b"\r\n\r\n")).decode().partition("\r\n")[0])
+        if len(lines) == 2:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(second_time, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    patient = RetryRule(base=3600.0, longest=3600.0, draw=lambda: 1.0)
+    async with server, Client(ConnectionSettings(url), Basic("u", "p"), retry=patient) as client:
+        assert await client.get("me") == {}
+    assert lines == ["GET /api/me HTTP/1.1"] * 2
+
+
+async def test_as_much_is_read_at_a_time_as_has_come():
+    """httpcore says by a constant of its own how much it reads; a release without it would be four times as many pieces again."""
+    server = await asyncio.start_server(cut, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, Client(ConnectionSettings(url), Basic("u", "p"), retry=RetryRule(attempts=0)) as client:
+        with pytest.raises(BrokenAnswer):
+            await client.get("me")
+    assert httpcore.AsyncHTTP11Connection.READ_NUM_BYTES == 256 * 1024
+    assert "self.READ_NUM_BYTES" in inspect.getsource(importlib.import_module("httpcore._async.http11"))
 
 
 async def test_a_cancelled_request_gives_its_place_back():
