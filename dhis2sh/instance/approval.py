@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 NAME = "dataApprovals"
+UNITS = "organisationUnits"
 ADDRESS = "dataApprovals"
 type Word = Literal["approve", "unapprove", "accept", "unaccept"]
 COLUMNS = ("period", "orgUnit", "orgUnitName", "level", "state", "meaning", "approvedBy", "approvedAt")
@@ -152,7 +153,7 @@ async def units_of(s: Session, units: Sequence[str], level: int | None, flow: Wo
     Raises `UsageError` where nobody approves at that level.
     """
     if level is None:
-        rows = (await reading.by_uid(s.client, "organisationUnits", units, fields="id,displayName,level")).rows
+        rows = (await reading.by_uid(s.client, UNITS, units, fields="id,displayName,level")).rows
         return {str(row["id"]): row for row in rows}
     if level not in flow.levels:
         known = ", ".join(f"{number} ({name})" for number, name in sorted(flow.levels.items()))
@@ -160,7 +161,7 @@ async def units_of(s: Session, units: Sequence[str], level: int | None, flow: Wo
     found: dict[str, JsonObject] = {}
     for unit in units:
         filters = [f"path:like:{unit}", f"level:eq:{level}"]
-        rows = await reading.all_of(s.client, "organisationUnits", filters, fields="id,displayName,level")
+        rows = await reading.all_of(s.client, UNITS, filters, fields="id,displayName,level")
         found |= {str(row["id"]): row for row in rows}
     return found
 
@@ -314,7 +315,7 @@ def plan(word: Word, found: Sequence[Cell], named: Mapping[str, str], title: str
     notes: list[str] = []
     rows: list[Row] = []
     for reason, some in sorted(reasons.items(), key=lambda pair: (pair[1] is not already, -len(pair[1]))):
-        same = left_out(NAME, ((cell.key, called(cell)) for cell in some), reason)
+        same = left_out(UNITS, ((cell.unit, called(cell)) for cell in some), reason)
         units = counted(len({cell.unit for cell in some}), "unit")
         notes.append(f"{len(some):,} {reason}" if some is already else f"{units} left out: {reason}")
         rows += same
@@ -346,7 +347,7 @@ def _silent(found: Sequence[Cell], named: Mapping[str, str]) -> list[Row]:
     periods = list(dict.fromkeys(cell.period for cell in found)) or [""]
     missing = [(unit, period) for period in periods for unit in named if (unit, period) not in there]
     several = len(periods) > 1
-    return left_out(NAME, ((u, f"{named[u]}, {period}" if several else named[u]) for u, period in missing), UNKNOWN)
+    return left_out(UNITS, ((u, f"{named[u]}, {period}" if several else named[u]) for u, period in missing), UNKNOWN)
 
 
 def _counted(some: Sequence[Cell]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.client.requests import effect_scope
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Refused, UsageError
 from dhis2sh.profiles import sandbox_file
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
@@ -82,6 +82,16 @@ async def test_a_setting_that_no_version_has_is_a_slip(copy: Session, line: str,
     with pytest.raises(UsageError, match=r"settings\.yaml:2: there is no setting '\w+' in any version") as error:
         await rows(copy)
     assert error.value.hint == hint
+
+
+async def test_a_server_of_2_41_does_not_take_a_setting_of_2_42():
+    """Recorded (inst-settings): 409 for a setting that there is not."""
+    async with server("2.41") as old:
+        for name in ("globalShellEnabled", "noSuchSetting"):
+            with effect_scope("write"), pytest.raises(Refused, match=f"Key is not supported: {name}"):
+                await old.client.post(f"systemSettings/{name}", params={"value": "true"})
+        with effect_scope("write"):
+            await old.client.post("systemSettings/keyFlagImage", params={"value": "ghana"})
 
 
 async def instance_of_42(source: Session) -> None:

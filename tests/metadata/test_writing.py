@@ -199,6 +199,7 @@ async def test_a_second_run_of_a_file_finishes_the_first(session: Session, tmp_p
     plan = await do(session, "metadata create", DRY, **more, skip_existing=True)
     assert [step.name for step in plan.steps] == ["C"]
     assert plan.notes == ["2 are there already and are left out"]
+    assert [row["name"] for row in plan.left_out] == ["A", "B"]
 
     nameless = {"type": "dataElementGroups", "from_": sheet(tmp_path / "n.csv", "name,shortName", "A,A", "D,D")}
     plan = await do(session, "metadata create", DRY, **nameless, skip_existing=True)
@@ -251,6 +252,7 @@ async def test_members_come_and_go_and_a_second_time_changes_nothing(session: Se
     again = await do(session, "metadata add", DRY, **group, items=["Remark"])
     assert again.steps == []
     assert again.notes == ["1 is there already"]
+    assert [(row["name"], row["reason"]) for row in again.left_out] == [("Remark", "there already")]
     assert again.title.startswith("nothing to add to dataElements of dataElementGroup 'Vaccines'")
     await do(session, "metadata remove", **group, items=["deText00001", "DE_1"])
 

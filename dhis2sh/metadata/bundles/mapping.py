@@ -234,7 +234,8 @@ class _Fitting:
                     self._mapped.matches.append(Match(plural, uid, name, other, key))
                     self._uids[uid] = other
                 return
-            several = several or (self._several.get((plural, *place), ()) if place else ())
+            if place and not several:
+                several = self._several.get((plural, *place), ())
         if several and ("uid", uid) not in known:
             self._mapped.doubts.append(Doubt(plural, uid, name, several))
 

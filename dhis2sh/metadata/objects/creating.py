@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from dhis2sh.changes.left_out import left_out
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.client.authorities import check_roles
@@ -20,7 +21,7 @@ from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import STANDARD_INPUT, name_of, read_rows
 from dhis2sh.session import Session
-from dhis2sh.types import JsonObject, JsonValue
+from dhis2sh.types import JsonObject, JsonValue, Row
 from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ async def plan_create(
         from_ = Rows(rows) if str(from_) == STANDARD_INPUT else from_  # what is read from there is gone
     reader = await values.reader_of(s, resource)
     notes: list[str] = []
+    skipped: list[Row] = []
     rows = rows_of(resource, from_, reader.version, s.person.read, notes)
     labels = [f"row {number}" if from_ is not None else "" for number, _ in rows]
     objects = [read_row(reader, row, given, set, where) for where, (_, row) in zip(labels, rows, strict=True)]
@@ -78,17 +80,20 @@ async def plan_create(
     objects = [expressions.with_defaults(resource.plural, item) for item in objects]
     _check_whole(resource, reader, objects, labels)
     if from_ is not None:
-        objects = await _new_ones(s, resource, reader, objects, labels, notes, skip=skip_existing)
+        objects, skipped = await _new_ones(s, resource, reader, objects, labels, skip=skip_existing)
+        notes += [f"{len(skipped):,} are there already and are left out"] if skipped else []
     reader.check()
     objects = parents_first(resource, objects)
     notes += await expressions.prepared(s, resource.plural, objects)
     loose = schedules.unscheduled(resource.plural, objects)
     notes += loose.notes
     what = f"{len(objects):,} {resource.plural}" if len(objects) != 1 else f"{resource.singular} {called(objects[0])}"
-    return writes.plan(
+    made = writes.plan(
         f"create {what}", [Write(resource.plural, None, item) for item in objects], what=resource.plural, atomic=True,
         again="the same line with --skip-existing", notes=notes, asks=edit or loose.asks,
     )  # fmt: skip
+    made.left_out = skipped
+    return made
 
 
 async def _with_options(
@@ -178,11 +183,10 @@ async def _new_ones(
     reader: values.Reader,
     objects: Sequence[JsonObject],
     labels: Sequence[str],
-    notes: list[str],
     *,
     skip: bool,
-) -> list[JsonObject]:
-    """A file's objects without those that the server has; each of these is a problem, unless they are to be skipped."""
+) -> tuple[list[JsonObject], list[Row]]:
+    """A file's objects without those that the server has; each of these is a problem, or to be skipped one left out."""
     there: dict[str, str] = {}
     keys = [key for key in ("id", *names.keys_of(resource.plural)) if key == "code" or key in {"id", *resource.unique}]
     for key in keys:
@@ -190,12 +194,14 @@ async def _new_ones(
         for text, rows in (await names.by_key(s, resource.plural, key, texts)).items():
             there[f"{key} {text}"] = f"{rows[0].get('displayName')} [{rows[0]['id']}]"
     kept: list[JsonObject] = []
+    skipped: list[Row] = []
     for item, label in zip(objects, labels, strict=True):
         known = next((f"{key} {item[key]}" for key in keys if f"{key} {item.get(key)}" in there), None)
         if known is None:
             kept.append(item)
-        elif not skip:
+        elif skip:
+            name = str(item.get("name") or item.get("username") or there[known])
+            skipped += left_out(resource.plural, [(str(item["id"]), name)], f"there already: {known} is {there[known]}")
+        else:
             reader.problems.append(f"{label}: {known} is {there[known]} already (--skip-existing leaves it out)")
-    if len(kept) < len(objects) and skip:
-        notes.append(f"{len(objects) - len(kept):,} are there already and are left out")
-    return kept
+    return kept, skipped

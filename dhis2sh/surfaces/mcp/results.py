@@ -134,7 +134,8 @@ def _notes(plan: Plan, skip: int, plan_id: str | None) -> list[str]:
     notes = plan.notes[first:][: MOST_NOTES_ALONE if skip or not plan.steps else MOST_NOTES]
     unsaid = len(plan.notes) - first - len(notes)
     how = f": the same call with plan_id and skip={len(plan.steps)}" if plan_id is not None and not skip else ""
-    return [*(_cut(note) for note in notes), *([f"... and {unsaid:,} more notes{how}"] if unsaid > 0 else [])]
+    room = max(WIDEST, WIDEST * MOST_NOTES // max(1, len(notes)))  # few notes may be long: what is left out, by name
+    return [*(_cut(note, room) for note in notes), *([f"... and {unsaid:,} more notes{how}"] if unsaid > 0 else [])]
 
 
 def _steps(plan: Plan, skip: int) -> list[JsonObject]:
