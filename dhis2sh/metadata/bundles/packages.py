@@ -25,10 +25,11 @@ from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.adapting import Adapted, adapt
 from dhis2sh.metadata.bundles.bundle import Bundle, server_bundle
 from dhis2sh.metadata.bundles.checking import Dangling, check, require_metadata, without
-from dhis2sh.metadata.bundles.mapping import Mapped, fields_for, fit
-from dhis2sh.metadata.bundles.merging import Map, given_of, settled, told_of
+from dhis2sh.metadata.bundles.mapping import Choice, Mapped, fields_for, fit
+from dhis2sh.metadata.bundles.merging import Map, settled
 from dhis2sh.metadata.bundles.report import Decision, MappedObject, PackageReport
 from dhis2sh.metadata.bundles.still_to_do import still_to_do
+from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
 from dhis2sh.verbs.declaration import Doc
 from dhis2sh.words import counted, listed
 
@@ -60,7 +61,10 @@ class PackageOptions:
     ] = None
     resolve: Annotated[
         list[str],
-        Doc("UID=map, UID=rename or UID=skip for a single object; skip leaves out any object of the package."),
+        Doc(
+            "UID=map, UID=rename or UID=skip for a single object, by code or name as well; skip leaves out any object "
+            "of the package."
+        ),
     ] = field(default_factory=lambda: [])
     drop_dangling: Annotated[bool, Doc("Leave out references to what is neither in the package nor on the server.")] = (
         False
@@ -84,7 +88,7 @@ class _Install:
 
     def __init__(self, s: Session, source: Bundle, file: Path, options: PackageOptions) -> None:
         self._s, self._source, self._options = s, source, options
-        self._told = told_of(options.resolve)
+        self._told = told_of(source, options.resolve)
         self._command = _command(file, options)
         self._types: Mapping[str, Resource] = {}
         self._there = Bundle()
@@ -238,13 +242,27 @@ class _Install:
             fit, bundle, self._there, self._types, BY, given=given, unique_names=True,
             kept=not self._options.update, apart=apart,
         )  # fmt: skip
+        told = dict(self._told)
         mapped = await settled(self._s, self._told, self._options.on_conflict, fitted)
+        self._require_conflicts(told, mapped, fitted)
         self._report.mapped = [MappedObject.of(match) for match in mapped.matches]
         self._report.skipped += [str(clash) for clash in mapped.skipped if clash.property != "counterpart"]
         self._report.renamed = [str(clash) for clash in mapped.renamed]
         for clash in mapped.clashes:
             self._decide(str(clash), "no two may share it", [f"--resolve {clash.uid}={way}" for way in clash.ways()])
         return mapped
+
+    def _require_conflicts(self, told: Mapping[str, Choice], mapped: Mapped, fitted: Callable[..., Mapped]) -> None:
+        """Refuse what was said of an object that nothing is in the way of."""
+        decided = settled_by(mapped)
+        for uid in [uid for uid, choice in told.items() if choice == "skip"]:  # any object may be left out
+            decided[uid] = frozenset({"skip"})
+        if any(choice == "rename" and "rename" not in decided.get(uid, ()) for uid, choice in told.items()):
+            there = {uid for objects in self._there.objects.values() for uid in objects}  # it has its new name already
+            there |= {match.uid for match in fitted(apart=()).matches if match.by in {"code", "name"}}
+            for uid in there & told.keys():
+                decided[uid] = decided.get(uid, frozenset()) | {"rename"}
+        require_conflicts(told, self._source, decided)
 
     def _with_groups(self, bundle: Bundle) -> Bundle:
         """The bundle with sharing for the groups that come with it or are there."""
