@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from dhis2sh.client.schema import types_of
 from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, HOLD_EXPRESSIONS
 from dhis2sh.dhis2.references import INSTANCE, label, references
-from dhis2sh.errors import Refused
+from dhis2sh.errors import Refused, UsageError
 from dhis2sh.metadata import other_side
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.adapting import Adapted, adapt
@@ -70,6 +70,9 @@ class PackageOptions:
         False
     )
     update: Annotated[bool, Doc("Write what differs in objects that are there too; without it they stay.")] = False
+    include_sharing: Annotated[
+        bool, Doc("With --update, share what is there as the package does; without it, it stays shared as it is.")
+    ] = False
 
 
 async def plan_package(s: Session, source: Bundle, file: Path, options: PackageOptions) -> Plan:
@@ -98,6 +101,8 @@ class _Install:
 
     async def plan(self) -> Plan:
         """Adapt, fit, look through, compare."""
+        if self._options.include_sharing and not self._options.update:
+            raise UsageError("--include-sharing goes with --update: what is there stays as it is", hint="--update")
         self._types = await types_of(self._s.client)
         require_metadata(self._source, self._types)
         brought = self._people()
@@ -112,7 +117,8 @@ class _Install:
         bundle = await self._whole(self._with_groups(mapped.bundle))
         settings = importing.Settings(
             strategy="create-and-update" if self._options.update else "create",
-            include_sharing=True, drop_dangling=self._options.drop_dangling, decided=True,
+            sharing="all" if self._options.include_sharing else "new", drop_dangling=self._options.drop_dangling,
+            package=True,
         )  # fmt: skip
         plan = await importing.plan(self._s, bundle, f"install {self._report.name}", settings, self._report)
         plan.notes += other_side.notes_of(lost, self._types)
@@ -368,6 +374,7 @@ def _command(file: Path, options: PackageOptions) -> str:
     words += [f"--on-conflict {options.on_conflict}"] if options.on_conflict else []
     words += ["--drop-dangling"] if options.drop_dangling else []
     words += ["--update"] if options.update else []
+    words += ["--include-sharing"] if options.include_sharing else []
     return " ".join(words)
 
 
