@@ -121,8 +121,8 @@ class _Install:
             package=True,
         )  # fmt: skip
         plan = await importing.plan(self._s, bundle, f"install {self._report.name}", settings, self._report)
-        plan.notes += other_side.notes_of(lost, self._types)
         cast("importing.BundleImport", plan.writer).report = self._report
+        self._report.lost = other_side.notes_of(lost, self._types)
         self._judge(mapped)
         self._report.to_do += await still_to_do(self._s, plan, self._types)
         if self._report.decide:

@@ -364,6 +364,8 @@ class PackageReport(ImportReport):
         skipped, renamed: objects that do not come, or under another name; groups_left_out: UIDs of groups that sharing
             names and that are nowhere.
         formulas: by UID of what is missing, the objects whose expressions name it.
+        lost: what the package says of objects and others keep, with the command that brings it about.
+        notes: what else is to be said of a plan that is only looked at.
     """
 
     name: str = ""
@@ -373,6 +375,8 @@ class PackageReport(ImportReport):
     renamed: list[str] = []
     groups_left_out: list[str] = []
     formulas: dict[str, list[str]] = {}
+    lost: list[str] = []
+    notes: list[str] = []
     decide: list[Decision] = []
     to_do: list[ToDo] = []
 
@@ -382,7 +386,7 @@ class PackageReport(ImportReport):
             *_table(self.types), *self.apart_lines(),
             *_some("adapted", self.adapted_lines()),
             *[f"left out: {what} ({count:,})" for what, count in self.left_out.items()],
-            *self.sharing_lines(),
+            *self.sharing_lines(), *self.lost, *self.notes,
             *_some("mapped", [f"{one.type} '{one.name}' [{one.id}] is [{one.to}] there, by {one.by}" for one in self.mapped]),
             *_some("renamed", self.renamed), *_some("skipped", self.skipped),
             *self.formula_lines(), *self.decision_lines(), *self.to_do_lines(),
@@ -391,7 +395,7 @@ class PackageReport(ImportReport):
     def afterwards(self) -> str:
         """What still holds when it is written: what stays and differs, members that are apart, what formulas miss, what is left to do."""
         return "\n".join([
-            *self.apart_lines(), *self.formula_lines(), *self.to_do_lines(),
+            *self.apart_lines(), *self.lost, *self.formula_lines(), *self.to_do_lines(),
         ])  # fmt: skip
 
     def adapted_lines(self) -> list[str]:
