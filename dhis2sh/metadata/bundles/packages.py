@@ -27,9 +27,11 @@ from dhis2sh.metadata.bundles.bundle import Bundle, server_bundle
 from dhis2sh.metadata.bundles.checking import Dangling, check, require_metadata, without
 from dhis2sh.metadata.bundles.mapping import Choice, Mapped, fields_for, fit
 from dhis2sh.metadata.bundles.merging import Map, settled
+from dhis2sh.metadata.bundles.needing import needing, parts_of
 from dhis2sh.metadata.bundles.report import Decision, MappedObject, PackageReport
 from dhis2sh.metadata.bundles.still_to_do import still_to_do
 from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
+from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.verbs.declaration import Doc
 from dhis2sh.words import counted, listed
 
@@ -109,7 +111,7 @@ class _Install:
         lost = await other_side.dropped(self._s.client, brought, self._types)  # adapting takes it out
         adapted = adapt(brought, self._types, newer=(await self._s.client.version()).newer_than_known)
         self._adapted(adapted)
-        bundle = self._skipped(self._combinations(adapted.bundle))
+        bundle = await self._skipped(self._combinations(adapted.bundle))
         self._there = await self._on_server(bundle)
         given = await given_of(self._s, bundle, self._options.map, self._types)
         given |= await self._asked(bundle, given)
@@ -173,22 +175,42 @@ class _Install:
                 rest.add(plural, body)
         return rest
 
-    def _skipped(self, bundle: Bundle) -> Bundle:
-        """The bundle without what the user skips, and without the references to it."""
-        gone = {uid for uid, choice in self._told.items() if choice == "skip"}
+    async def _skipped(self, bundle: Bundle) -> Bundle:
+        """The bundle without what the user skips, and without the references to it, unless the server has it."""
+        told = {uid for uid, choice in self._told.items() if choice == "skip"}
+        missing = told - (await known(self._s.client, sorted(told))).keys() if told else told
+        parts = parts_of(bundle, missing)
+        needed = needing(bundle, missing | parts, self._types)
+        if needed:
+            self._need(bundle, missing, needed)
+        gone = told | parts | needed.keys()
         rest, arrows = bundle.like(), list[Dangling]()
         for plural, body in bundle:
             uid = str(body["id"])
             if uid in gone:
-                self._report.skipped.append(f"{plural} '{label(body)}' [{uid}]")
+                if uid not in needed:
+                    part = "" if uid in told else ", with its whole"
+                    self._report.skipped.append(f"{plural} '{label(body)}' [{uid}]{part}")
                 continue
             rest.add(plural, body)
             arrows += [
                 Dangling(plural, uid, label(body), ref)
                 for ref in references(self._types[plural], body, self._types)
-                if ref.uid in gone and _last(ref.path) not in HOLD_EXPRESSIONS
+                if ref.uid in gone - (told - missing) and _last(ref.path) not in HOLD_EXPRESSIONS
             ]
         return without(rest, arrows) if arrows else rest
+
+    def _need(self, bundle: Bundle, told: set[str], needed: Mapping[str, str]) -> None:
+        """Ask whether what cannot be without a skipped object is skipped too, all of it by one command."""
+        skipped = listed(f"'{label(body)}' [{body['id']}]" for _, body in bundle if body["id"] in told)
+        holders = [
+            f"{plural} '{label(body)}' {needed[uid]}" for plural, body in bundle if (uid := str(body["id"])) in needed
+        ]
+        self._decide(
+            f"{skipped}: {counted(len(holders), 'object')} of the package cannot be without what is skipped: {listed(holders)}",
+            "a server refuses them",
+            [" ".join(f"--resolve {uid}=skip" for uid in needed)],
+        )
 
     # What is there ----------------------------------------------------------------------------------------------------
 
@@ -349,7 +371,7 @@ class _Install:
 
     def _decide(self, about: str, why: str, ways: Sequence[str]) -> None:
         self._report.decide.append(
-            Decision(about=about, why=why, way=ways[0], commands=[f"{self._command} {way}" for way in ways])
+            Decision(about=about, why=why, ways=[*ways], commands=[f"{self._command} {way}" for way in ways])
         )
 
     def _refusal(self, blocked: Exception | None) -> Refused:

@@ -331,21 +331,16 @@ SAFEST = ("=rename", "--drop-dangling", "=skip")
 
 
 class Decision(BaseModel):
-    """What only a person can decide: what it is about, why, and the commands that decide it, one for each way."""
+    """What only a person can decide: what it is about, why, and what decides it: options, and the whole commands with them."""
 
     about: str
     why: str
-    way: str
+    ways: list[str]
     commands: list[str]
 
     def safest(self) -> str:
         """The way that changes least: another name, which breaks no reference, else the reference or object is left out."""
-        ways = (text for end in SAFEST for text in self.commands if text.endswith(end))
-        return next((self._end(text) for text in ways), self.way)
-
-    @staticmethod
-    def _end(text: str) -> str:
-        return "--drop-dangling" if text.endswith("--drop-dangling") else f"--resolve {text.rpartition(' ')[2]}"
+        return next((text for end in SAFEST for text in self.ways if text.endswith(end)), self.ways[0])
 
 
 class ToDo(BaseModel):
