@@ -60,7 +60,7 @@ class ImportOptions:
     def settings(self) -> importing.Settings:
         """The same for the service."""
         return importing.Settings(
-            strategy=self.strategy, atomic=self.atomic == "all", include_sharing=self.include_sharing,
+            strategy=self.strategy, atomic=self.atomic == "all", sharing="all" if self.include_sharing else "none",
             drop_dangling=self.drop_dangling, rejected=self.rejected,
         )  # fmt: skip
 

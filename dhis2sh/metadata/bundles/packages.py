@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from dhis2sh.client.schema import types_of
 from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, HOLD_EXPRESSIONS
 from dhis2sh.dhis2.references import INSTANCE, label, references
-from dhis2sh.errors import Refused
+from dhis2sh.errors import Refused, UsageError
 from dhis2sh.metadata import other_side
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.adapting import Adapted, adapt
@@ -27,9 +27,11 @@ from dhis2sh.metadata.bundles.bundle import Bundle, server_bundle
 from dhis2sh.metadata.bundles.checking import Dangling, check, require_metadata, without
 from dhis2sh.metadata.bundles.mapping import Choice, Mapped, fields_for, fit
 from dhis2sh.metadata.bundles.merging import Map, settled
+from dhis2sh.metadata.bundles.needing import needing, parts_of
 from dhis2sh.metadata.bundles.report import Decision, MappedObject, PackageReport
 from dhis2sh.metadata.bundles.still_to_do import still_to_do
 from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
+from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.verbs.declaration import Doc
 from dhis2sh.words import counted, listed
 
@@ -70,6 +72,9 @@ class PackageOptions:
         False
     )
     update: Annotated[bool, Doc("Write what differs in objects that are there too; without it they stay.")] = False
+    include_sharing: Annotated[
+        bool, Doc("With --update, share what is there as the package does; without it, it stays shared as it is.")
+    ] = False
 
 
 async def plan_package(s: Session, source: Bundle, file: Path, options: PackageOptions) -> Plan:
@@ -98,13 +103,15 @@ class _Install:
 
     async def plan(self) -> Plan:
         """Adapt, fit, look through, compare."""
+        if self._options.include_sharing and not self._options.update:
+            raise UsageError("--include-sharing goes with --update: what is there stays as it is", hint="--update")
         self._types = await types_of(self._s.client)
         require_metadata(self._source, self._types)
         brought = self._people()
         lost = await other_side.dropped(self._s.client, brought, self._types)  # adapting takes it out
         adapted = adapt(brought, self._types, newer=(await self._s.client.version()).newer_than_known)
         self._adapted(adapted)
-        bundle = self._skipped(self._combinations(adapted.bundle))
+        bundle = await self._skipped(self._combinations(adapted.bundle))
         self._there = await self._on_server(bundle)
         given = await given_of(self._s, bundle, self._options.map, self._types)
         given |= await self._asked(bundle, given)
@@ -112,11 +119,12 @@ class _Install:
         bundle = await self._whole(self._with_groups(mapped.bundle))
         settings = importing.Settings(
             strategy="create-and-update" if self._options.update else "create",
-            include_sharing=True, drop_dangling=self._options.drop_dangling, decided=True,
+            sharing="all" if self._options.include_sharing else "new", drop_dangling=self._options.drop_dangling,
+            package=True,
         )  # fmt: skip
         plan = await importing.plan(self._s, bundle, f"install {self._report.name}", settings, self._report)
-        plan.notes += other_side.notes_of(lost, self._types)
         cast("importing.BundleImport", plan.writer).report = self._report
+        self._report.lost = other_side.notes_of(lost, self._types)
         self._judge(mapped)
         self._report.to_do += await still_to_do(self._s, plan, self._types)
         if self._report.decide:
@@ -167,22 +175,42 @@ class _Install:
                 rest.add(plural, body)
         return rest
 
-    def _skipped(self, bundle: Bundle) -> Bundle:
-        """The bundle without what the user skips, and without the references to it."""
-        gone = {uid for uid, choice in self._told.items() if choice == "skip"}
+    async def _skipped(self, bundle: Bundle) -> Bundle:
+        """The bundle without what the user skips, and without the references to it, unless the server has it."""
+        told = {uid for uid, choice in self._told.items() if choice == "skip"}
+        missing = told - (await known(self._s.client, sorted(told))).keys() if told else told
+        parts = parts_of(bundle, missing)
+        needed = needing(bundle, missing | parts, self._types)
+        if needed:
+            self._need(bundle, missing, needed)
+        gone = told | parts | needed.keys()
         rest, arrows = bundle.like(), list[Dangling]()
         for plural, body in bundle:
             uid = str(body["id"])
             if uid in gone:
-                self._report.skipped.append(f"{plural} '{label(body)}' [{uid}]")
+                if uid not in needed:
+                    part = "" if uid in told else ", with its whole"
+                    self._report.skipped.append(f"{plural} '{label(body)}' [{uid}]{part}")
                 continue
             rest.add(plural, body)
             arrows += [
                 Dangling(plural, uid, label(body), ref)
                 for ref in references(self._types[plural], body, self._types)
-                if ref.uid in gone and _last(ref.path) not in HOLD_EXPRESSIONS
+                if ref.uid in gone - (told - missing) and _last(ref.path) not in HOLD_EXPRESSIONS
             ]
         return without(rest, arrows) if arrows else rest
+
+    def _need(self, bundle: Bundle, told: set[str], needed: Mapping[str, str]) -> None:
+        """Ask whether what cannot be without a skipped object is skipped too, all of it by one command."""
+        skipped = listed(f"'{label(body)}' [{body['id']}]" for _, body in bundle if body["id"] in told)
+        holders = [
+            f"{plural} '{label(body)}' {needed[uid]}" for plural, body in bundle if (uid := str(body["id"])) in needed
+        ]
+        self._decide(
+            f"{skipped}: {counted(len(holders), 'object')} of the package cannot be without what is skipped: {listed(holders)}",
+            "a server refuses them",
+            [" ".join(f"--resolve {uid}=skip" for uid in needed)],
+        )
 
     # What is there ----------------------------------------------------------------------------------------------------
 
@@ -343,7 +371,7 @@ class _Install:
 
     def _decide(self, about: str, why: str, ways: Sequence[str]) -> None:
         self._report.decide.append(
-            Decision(about=about, why=why, way=ways[0], commands=[f"{self._command} {way}" for way in ways])
+            Decision(about=about, why=why, ways=[*ways], commands=[f"{self._command} {way}" for way in ways])
         )
 
     def _refusal(self, blocked: Exception | None) -> Refused:
@@ -368,6 +396,7 @@ def _command(file: Path, options: PackageOptions) -> str:
     words += [f"--on-conflict {options.on_conflict}"] if options.on_conflict else []
     words += ["--drop-dangling"] if options.drop_dangling else []
     words += ["--update"] if options.update else []
+    words += ["--include-sharing"] if options.include_sharing else []
     return " ".join(words)
 
 
