@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.dhis2.written import period_items
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.verbs import names
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def _cut(text: str) -> tuple[str, list[str]]:
         name, mark, items = text.partition(":")
     if not mark or not name.strip():
         raise UsageError(
-            f"'{text}' is no dimension", hint="dimensions look like dx='BCG doses given', pe=2025, ou=LEVEL-2"
+            f"'{text}' is no dimension",
+            hint=f"dx='{text}' for data, '{text}=' for all of a dimension; others look like pe=2025, ou=LEVEL-2",
         )
     return name.strip(), [item.strip() for item in items.split(";") if item.strip()]
 
@@ -145,7 +146,12 @@ async def _data(s: Session, items: Sequence[str]) -> list[str]:
             found[item] = item
         else:
             named.append(item)
-    hits = await names.among(s, DATA, named) if named else {}
+    try:
+        hits = await names.among(s, DATA, named) if named else {}
+    except NotFound as error:
+        if sets := await names.by_key(s, "dataSets", "name", named):
+            error.hint = f"'{next(iter(sets))}' is a data set, which has rates: dx='{next(iter(sets))}.REPORTING_RATE'"
+        raise
     return [found[item] if item in found else hits[item].uid for item in items]
 
 

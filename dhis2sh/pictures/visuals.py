@@ -17,8 +17,9 @@ from dhis2sh.show.pivots import Pivot
 
 if TYPE_CHECKING:
     from dhis2sh.pictures.definitions import Definition
+    from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, Row
 
 TABLES = {"PIVOT_TABLE", "OUTLIER_TABLE"}
 
@@ -43,6 +44,10 @@ class Visual:
         """The visualization as numbers."""
         found: JsonObject = {"id": self.uid, "name": self.name, "type": self.type, **self.drawn.to_json()}
         return found | ({"file": self.file} if self.file else {})
+
+    def as_rows(self) -> Rows[Row]:
+        """The numbers that it shows, as rows."""
+        return self.drawn.numbers_behind().rows()
 
     def __repr__(self) -> str:
         if self.file is None:
@@ -102,7 +107,7 @@ async def picture(
         uid: of the visualization.
         plural: `visualizations` or `eventVisualizations`.
         periods, units: in place of its own.
-        out: a file to write it to: `.svg`, `.png` or `.html`; tables `.html` or `.csv`.
+        out: a file to write it to: `.svg`, `.png` or `.html`, tables `.html`; the numbers of either `.csv`.
 
     Raises `UsageError` for what it lacks, what is not drawn and a file of another kind; `Refused`, `MissingExtra`.
     """
@@ -122,17 +127,13 @@ def _check_ending(found: Definition, out: Path) -> None:
     table = found.type in TABLES
     if table and out.suffix.lower() not in {".html", ".csv"}:
         raise UsageError(f"'{found.name}' is a table, which is written as .html or .csv", hint=f"--out {out.stem}.html")
-    if not table and out.suffix.lower() == ".csv":
-        raise UsageError(
-            f"'{found.name}' is a chart, which is written as .svg, .png or .html", hint=f"--out {out.stem}.svg"
-        )
 
 
 def save(shown: Chart | Pivot, out: Path) -> None:
     """Write a chart or a table to a file, by its ending. Raises `MissingExtra`, `Dhis2Error`."""
-    if isinstance(shown, Chart):
+    if out.suffix.lower() == ".csv":
+        media.write(out, shown.numbers_behind().csv())
+    elif isinstance(shown, Chart):
         media.save(shown, out)
-    elif out.suffix.lower() == ".csv":
-        media.write(out, shown.csv())
     else:
         media.write(out, media.page(shown.title, shown.html()))

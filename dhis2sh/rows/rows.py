@@ -9,7 +9,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, cast, overload, runtime_checkable
 
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.rows.registry import Staged
@@ -232,6 +232,15 @@ def fields_of(kind: object) -> list[str]:
     """The field names of a class of records, a pydantic model or a dataclass, as JSON has them; none of any other."""
     fields: Mapping[str, Any] = getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", None) or {}
     return [getattr(info, "alias", None) or name for name, info in fields.items()]
+
+
+@runtime_checkable
+class AsRows(Protocol):
+    """A result that is no rows and has some: the numbers behind a picture."""
+
+    def as_rows(self) -> Rows[Row]:
+        """Its rows, for formats of tables."""
+        ...
 
 
 def to_plain(item: object) -> Row:

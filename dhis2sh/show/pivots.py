@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.show.charts.model import figure
 from dhis2sh.show.layout import STYLE, fit, width_of
+from dhis2sh.show.numbers import Numbers
 from dhis2sh.words import safe
 
 if TYPE_CHECKING:
@@ -88,15 +87,15 @@ class Pivot:
             "notes": list(self.notes),
         }  # fmt: skip
 
-    def csv(self) -> str:
-        """The table as CSV: a column for each dimension of the rows, then one for each column."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([*self.corner, *(" – ".join(head.labels) for head in self.columns)])
-        for head, cells in zip(self.rows, self.cells, strict=True):
-            labels = [*head.labels, *[""] * len(self.corner)][: len(self.corner)]
-            writer.writerow([*labels, *("" if cell.value is None else cell.value for cell in cells)])
-        return out.getvalue()
+    def numbers_behind(self) -> Numbers:
+        """A column for each dimension of the rows, then one for each column."""
+        headers = [*self.corner, *(" – ".join(head.labels) for head in self.columns)]
+        size = len(self.corner)
+        lines = [
+            [*[*head.labels, *[""] * size][:size], *(cell.value for cell in cells)]
+            for head, cells in zip(self.rows, self.cells, strict=True)
+        ]
+        return Numbers(headers, lines)
 
     def __repr__(self) -> str:
         return self.text()

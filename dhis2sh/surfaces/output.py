@@ -15,7 +15,7 @@ from dhis2sh import paths
 from dhis2sh.errors import Dhis2Error, UsageError, did_you_mean
 from dhis2sh.rows import formats
 from dhis2sh.rows.registry import stages
-from dhis2sh.rows.rows import Rows, to_json, to_plain
+from dhis2sh.rows.rows import AsRows, Rows, to_json, to_plain
 from dhis2sh.rows.stream import Stream
 from dhis2sh.show.rows import TableWriter, wide
 from dhis2sh.surfaces import commands
@@ -204,6 +204,8 @@ def _items(result: object) -> list[object]:
 
 def _stage(name: str, result: object, *arguments: str, **options: bool) -> object:
     """The sink of a pipeline writes the other formats too."""
+    if isinstance(result, AsRows) and name != "yaml":
+        result = result.as_rows()
     rows = cast("Rows[Any]", result) if isinstance(result, Rows) else Rows([to_plain(result)])
     return stages()[name].bind(*arguments, **options)(rows)
 

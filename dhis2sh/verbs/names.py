@@ -367,11 +367,26 @@ async def resolve_arguments(s: Session, verb: Verb, bound: Mapping[str, object])
             resolved[param.name] = await _resolve_rows(s, plural, cast("Rows[Row]", value))
         elif isinstance(value, list):
             texts = [str(item) for item in cast("list[object]", value)]
+            texts = await taken_apart(s, texts) if plural == "organisationUnits" else texts
             uids = await resolve_all(s, plural, texts)
             resolved[param.name] = [uids[text] for text in texts]
         else:
             resolved[param.name] = await _one(s, param, plural, str(value))
     return resolved
+
+
+SEVERAL = ";"
+"""What parts the items of a dimension parts units in an option too."""
+
+
+async def taken_apart(s: Session, texts: Sequence[str]) -> list[str]:
+    """Texts that name units, those that nothing is called as a whole in their parts, as in `ou='Bo;Kenema'`."""
+    joint = [text for text in texts if SEVERAL in text]
+    if not joint:
+        return [*texts]
+    whole = await by_key(s, "organisationUnits", "name", joint)
+    parts = (text.split(SEVERAL) if text in joint and text not in whole else [text] for text in texts)
+    return [part.strip() for some in parts for part in some if part.strip()]
 
 
 class Holder(str):

@@ -165,6 +165,15 @@ async def test_a_question_about_nothing_at_all_says_what_may_be_the_reason(s: Se
     assert "of these data in these places there is nothing in the last ten years; dhis2 analytics explain" in said
 
 
+async def test_a_data_set_in_place_of_data_is_told_by_its_rates(s: Session):
+    with pytest.raises(NotFound) as told:
+        await rows(s, "dx=Monthly", "pe=202501", "ou=LEVEL-2")
+    assert told.value.hint == "'Monthly' is a data set, which has rates: dx='Monthly.REPORTING_RATE'"
+    with pytest.raises(UsageError, match="'Facility Type' is no dimension") as bare:
+        await rows(s, "dx=Visits", "pe=202501", "ou=LEVEL-2", "Facility Type")
+    assert "'Facility Type=' for all of a dimension" in str(bare.value.hint)
+
+
 async def test_a_level_that_there_is_not_comes_with_where_the_levels_are(s: Session):
     with pytest.raises(Refused, match="E7143") as told:
         await rows(s, "dx=Visits", "pe=2025", "ou=LEVEL-9")

@@ -91,6 +91,20 @@ async def test_a_row_for_each_district(s: Session):
     ]
 
 
+async def test_a_level_has_a_name_and_units_are_parted_as_in_dimensions(s: Session):
+    numbered = await told(s, by="values", period=["202502"], level="2")
+    for name in ("District", "district", "LEVEL-District", "LEVEL-2", 2):
+        assert await told(s, by="values", period=["202502"], level=name) == numbered
+    with pytest.raises(NotFound, match="'Distrit'"):
+        await told(s, by="values", period=["202502"], level="Distrit")
+    with pytest.raises(UsageError, match="level: 0 is too small"):
+        await told(s, by="values", period=["202502"], level="0")
+    both = await told(s, by="values", period=["202502"], level="2", org_unit=["North; South"])
+    assert both == numbered
+    with pytest.raises(NotFound, match="'Soth'"):
+        await told(s, by="values", period=["202502"], org_unit=["North;Soth"])
+
+
 async def test_a_closed_unit_is_not_expected_and_that_is_said(s: Session):
     await s.client.patch("organisationUnits/ouClinicC01", [{"op": "add", "path": "/closedDate", "value": "2024-12-31"}])
     (row,) = await told(s)

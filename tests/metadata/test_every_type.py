@@ -184,7 +184,7 @@ async def created(session: Session, name: str, resource: Resource) -> dict[str, 
         for prop, value in wanted.items()
         if prop not in known
     ]
-    summary = await run(session, verb, options)
+    summary = await run(session, verb, options, YES)  # a job without a schedule runs at once, which is asked for
     assert isinstance(summary, WriteSummary)
     assert summary.created == 1
     return {"id": summary.uids[0]}

@@ -13,7 +13,9 @@ from dhis2sh.pictures.visuals import Visual
 from dhis2sh.session import Session
 from dhis2sh.show.charts import media, vega
 from dhis2sh.show.charts.model import Chart, Series, Shade, figure, shade_of, trend
+from dhis2sh.show.numbers import Numbers
 from dhis2sh.show.pivots import Pivot
+from dhis2sh.surfaces.output import formatted
 from tests.metadata.calls import call
 
 CHARTS = ["COLUMN", "STACKED_COLUMN", "BAR", "STACKED_BAR", "LINE", "AREA", "STACKED_AREA", "PIE", "RADAR", "GAUGE",
@@ -285,11 +287,30 @@ async def test_a_pivot_table_as_text_html_and_csv(s: Session, tmp_path: Path):
     assert "more columns: --out table.html has all" in narrow
     page = table.html()
     assert page.count("<tr") == 1 + len(table.rows)
-    assert table.csv().split("\n")[0] == "Organisation unit,Period,Visits"
+    assert table.numbers_behind().csv().split("\n")[0] == "Organisation unit,Period,Visits"
     with pytest.raises(UsageError, match="is a table, which is written as"):
         await drawn(s, "viPicture01", out=tmp_path / "a.png")
     await drawn(s, "viPicture01", out=tmp_path / "a.csv")
     assert "North,January 2025,35" in (tmp_path / "a.csv").read_text()
+
+
+NUMBERS = [["January 2025", 35, 1], ["February 2025", 40, 2]]
+
+
+async def test_the_numbers_of_a_chart_are_rows(s: Session, tmp_path: Path):
+    body = {"id": "viNumbers01", "name": "Numbers", "type": "COLUMN", "rows": [axis("pe", "202501", "202502")], "filters": [axis("dx", "deVisits001")]}  # fmt: skip
+    body["columns"] = [axis("ou", "ouNorth0001", "ouSouth0001")]
+    await s.client.post("visualizations", body)
+    shown = await drawn(s, "viNumbers01")
+    numbers = shown.as_rows().plain()
+    assert [list(row.values()) for row in numbers] == NUMBERS
+    assert formatted(shown, "csv").splitlines()[0] == ",".join(numbers[0])
+    await drawn(s, "viNumbers01", out=tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text().splitlines()[1] == "January 2025,35,1"
+
+
+def test_two_series_of_one_name_are_two_columns():
+    assert Numbers(["a", "b", "b"], [["x", 1.0, 2.5]]).rows().plain() == [{"a": "x", "b": 1, "b (2)": 2.5}]
 
 
 async def test_shares_of_rows_and_columns(s: Session):

@@ -42,7 +42,7 @@ async def viz(
     org_unit: Units = [],
     out: Annotated[
         Path | None,
-        Doc("Write it to this file: .svg, .png or .html; tables .html or .csv."),
+        Doc("Write it to this file: .svg, .png or .html, tables .html; its numbers as .csv."),
         Complete("files"),
         Touches("writes"),
     ] = None,

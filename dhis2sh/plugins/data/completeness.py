@@ -10,7 +10,8 @@ from dhis2sh.errors import CheckFailed, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
+from dhis2sh.verbs import levels
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, verb
 from dhis2sh.verbs.names import Holder
 
 OF_ITS_ELEMENTS = ("dataElements", "dataSetElements.dataElement.id")
@@ -36,7 +37,9 @@ async def completeness_(
     *,
     period: Annotated[list[str], Doc("Periods such as 202506, or LAST_12_MONTHS; 2025 stands for all in it.")],
     org_unit: Annotated[list[str], Doc("Only units below these."), Refers("organisationUnits")] = [],
-    level: Annotated[int | None, Bounds(1, None), Doc("A row for each unit of this level, such as 2.")] = None,
+    level: Annotated[
+        str | None, Doc("A row for each unit of this level: 2, or its name."), Complete("uids:organisationUnitLevels")
+    ] = None,
     by: Annotated[By, Doc("What counts as a report: its registration as complete, or any value.")] = "registrations",
     missing: Annotated[bool, Doc("Name the units that have not reported; over several periods each once.")] = False,
     tree: Annotated[bool, Doc("As a tree of units, the silent ones by name; of one period.")] = False,
@@ -78,10 +81,9 @@ async def completeness_(
     if missing:
         rows = completeness.absent(found, periods, await completeness.names_above(s, found))
         return Rows(rows, columns=completeness.ABSENT, resource="organisationUnits")
-    if heat and level is None:
-        level = 2
-    groups = {} if level is None else await completeness.groups_at(s, found, level)
-    if level is not None and (note := completeness.above(found, groups, level)) is not None:
+    depth = await levels.number_of(s, "2" if heat and level is None else level)
+    groups = {} if depth is None else await completeness.groups_at(s, found, depth)
+    if depth is not None and (note := completeness.above(found, groups, depth)) is not None:
         s.person.note(note)
     rows = completeness.table(found, periods, groups)
     hidden = set[str]() if groups else {"orgUnit", "orgUnitName"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.rows.registry import drawn, page
+from dhis2sh.show.numbers import Numbers
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
@@ -141,6 +142,17 @@ class Chart:
             "series": [{"name": one.name, "values": list(one.values)} for one in (*self.series, *self.trends)],
             "notes": list(self.notes),
         }  # fmt: skip
+
+    def numbers_behind(self) -> Numbers:
+        """A line for each category, a column for each series, trends and lines at one value too."""
+        series = (*self.series, *self.trends)
+        flat = [(level.label or "level", level.value) for level in self.levels]
+        headers = [self.label or "category", *(one.name for one in series), *(name for name, _ in flat)]
+        lines = [
+            [name, *(one.values[at] for one in series), *(value for _, value in flat)]
+            for at, name in enumerate(self.categories)
+        ]
+        return Numbers(headers, lines)
 
     def __repr__(self) -> str:
         return drawn(self)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -222,10 +223,31 @@ def _without_nulls(answer: JsonObject) -> JsonObject:
     return {**answer, "result": cast("JsonValue", kept)}
 
 
+_COMMAND = re.compile(r"dhis2 (?:-p \S+ )?([a-z0-9-]+(?: [a-z0-9-]+){0,2})")
+
+
+def advice(hint: str) -> str:
+    """A hint as an agent may follow it: what only people may run is for whoever runs the server."""
+    for command in _COMMAND.findall(hint):
+        if any(_begins(str(verb["path"]), command) for verb in _of_people(command.split()[0])):
+            return f"ask whoever runs this server: {hint}"
+    return hint
+
+
+def _of_people(domain: str) -> list[JsonObject]:
+    """The verbs of a domain that agents are not offered."""
+    known = manifest.verbs(domain) if manifest.domain(domain) is not None else []
+    return [verb for verb in known if "mcp" in cast("JsonObject", verb.get("left_out") or {})]
+
+
+def _begins(path: str, command: str) -> bool:
+    return command == path or command.startswith(f"{path} ")
+
+
 def _failed(error: Dhis2Error) -> JsonObject:
     """A call that failed: why, what to try, what was warned of, and what a check has found or a write has done all the same."""
     text = "\n".join([
-        f"{str(error)[:MOST_OF_AN_ERROR]}{'. Try: ' + error.hint if error.hint else ''}",
+        f"{str(error)[:MOST_OF_AN_ERROR]}{'. Try: ' + advice(error.hint) if error.hint else ''}",
         *(note[:MOST_OF_AN_ERROR] for note in getattr(error, "__notes__", ())[:MOST_COMPLETIONS]),
     ])  # fmt: skip
     if isinstance(error, PartlyDone):

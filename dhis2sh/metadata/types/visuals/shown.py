@@ -58,7 +58,7 @@ async def org_units(s: Session, texts: Sequence[str]) -> list[str]:
 
     Raises `UsageError` for a level that the hierarchy has not, and as `names.resolve_all`.
     """
-    texts = list(dict.fromkeys(texts))
+    texts = list(dict.fromkeys(await names.taken_apart(s, texts)))
     groups = [text.removeprefix(GROUP) for text in texts if text.startswith(GROUP)]
     units = [text for text in texts if not text.startswith((LEVEL, GROUP)) and text not in USER_UNITS]
     known = {GROUP + text: GROUP + uid for text, uid in (await _uids(s, "organisationUnitGroups", groups)).items()}

@@ -25,6 +25,7 @@ from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
 from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, verb
+from dhis2sh.verbs.levels import number_of
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -66,18 +67,21 @@ async def geometry(
     s: Session,
     *,
     parent: Annotated[str | None, Doc("Only this unit and those below it."), Refers(UNITS)] = None,
-    level: Annotated[int | None, Bounds(1, DEEPEST), Doc("Only units of this level.")] = None,
+    level: Annotated[
+        str | None, Doc("Only units of this level: 2, or its name."), Complete("uids:organisationUnitLevels")
+    ] = None,
     missing: Annotated[bool, Doc("Those without a geometry instead.")] = False,
 ) -> Rows[Row]:
     """List units with their geometry, or those that have none.
 
     API source: `GET /api/organisationUnits?fields=id,displayName,level,geometry`.
     """
-    filters = [*([f"path:like:{parent}"] if parent else []), *([f"level:eq:{level}"] if level else [])]
+    depth = await number_of(s, level)
+    filters = [*([f"path:like:{parent}"] if parent else []), *([f"level:eq:{depth}"] if depth else [])]
     params: dict[str, Param] = {"fields": "id,displayName,level,geometry", "paging": False, "filter": filters}
     rows = (await s.client.list_page(UNITS, params)).rows
-    if not rows and level:
-        await check_level(s, level)
+    if not rows and depth:
+        await check_level(s, depth)
     rows = [row for row in rows if bool(row.get("geometry")) != missing]
     columns = ["id", "displayName", "level"] if missing else ["id", "displayName", "level", "geometry"]
     return Rows(rows, columns=columns, resource=UNITS)
@@ -102,7 +106,9 @@ async def set_geometry(
     property: Annotated[
         str | None, Doc("What names the units in the features (`ADM2_EN`); found by itself where one does.")
     ] = None,
-    level: Annotated[int | None, Bounds(1, DEEPEST), Doc("Only units of this level are meant.")] = None,
+    level: Annotated[
+        str | None, Doc("Only units of this level are meant: 2, or its name."), Complete("uids:organisationUnitLevels")
+    ] = None,
     attribute: Annotated[
         str | None, Doc("Into this attribute, of value type GEOJSON, instead of the unit's own."), Refers("attributes")
     ] = None,
@@ -116,7 +122,7 @@ async def set_geometry(
     where = tables.name_of(file)
     features = features_of(tables.read_text(file, s.person.read), where)
     target = await geometry_attribute(s, attribute) if attribute is not None else None
-    named = await name_features(s, features, where, property=property, level=level)
+    named = await name_features(s, features, where, property=property, level=await number_of(s, level))
     noticed, shapes = Noticed(), dict[str, JsonObject]()
     of_unit: dict[str, str] = {}
     bare: list[str] = []
