@@ -28,6 +28,7 @@ BIN = Path(sys.executable).parent
 COMMANDS = {".sh": ["bash", "-eu"], ".dhis2": [str(BIN / "dhis2sh"), "--sandbox"], ".py": [sys.executable]}
 NOTEBOOK = ".ipynb"
 PATIENCE = 600
+"""Seconds for one example."""
 EACH_TIME = (
     (re.compile(r"\b[\d,]+ bytes"), "N bytes"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "DATE UTC"),
@@ -35,7 +36,6 @@ EACH_TIME = (
     (re.compile(r"^(create apiToken until )\d{4}-\d\d-\d\d", re.MULTILINE), r"\1DATE"),
 )
 """What an output has another one of each time, and what stands for it."""
-"""Seconds for one example."""
 
 
 @dataclass(frozen=True)

@@ -319,7 +319,10 @@ async def test_pk6_sharing_that_contradicts_itself_and_what_everybody_may_change
     body = {"dataElements": [{**NEW, "publicAccess": "r-------", "sharing": {"public": "rw------", "userGroups": {}}}]}
     report = await call(session, "metadata package plan", file=written(tmp_path, body))
     assert isinstance(report, PackageReport)
-    assert any("(r-------) contradicts sharing.public (rw------)" in line for line in report.adapted_lines())
+    assert any(
+        "(r-------) contradicts sharing.public (rw------), which is what is sent" in line
+        for line in report.adapted_lines()
+    )
     [todo] = [one for one in report.to_do if "everybody" in one.what]
     assert todo.what == "everybody may change 1 object of dataElements"
     assert todo.command == "dhis2 metadata share dataElements deNumber009 --public r"
