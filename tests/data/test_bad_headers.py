@@ -300,3 +300,23 @@ async def test_refused_rows_are_counted_and_not_their_reasons(s: Session):
     with pytest.raises(PartlyDone, match=r"; 4 refused: row 3: .* .3 rows. .and 1 more reason.$") as caught:
         await do(s, "data aggregate push", file=sheet)
     assert sum(row["rows"] for row in caught.value.summary.failures) == 4  # type: ignore[attr-defined]
+
+
+async def test_a_cell_of_a_workbook_keeps_its_own_type_among_numbers(s: Session):
+    """TRUE among numbers is no 1, and what a formula could not work out is no empty cell."""
+    head = ["Facility", "Stock"]
+    plan = await planned(
+        s, "data aggregate push", file=workbook([head, ["Clinic A", 1], ["Clinic B", True]]), period="202502"
+    )
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502"]
+    assert "(first: row 3): 'Stock' wants a number such as 12 or -3.5, and this is 'true'" in "; ".join(plan.notes)
+    sheet = workbook([head, ["Clinic A", 1], ["Clinic B", "=1/0"], ["Clinic C", "=1/0"]])
+    plan = await planned(s, "data aggregate push", file=sheet, period="202502")
+    assert "(first: row 3): column B: a formula without a result" in "; ".join(plan.notes)
+
+
+@pytest.mark.parametrize("value", ["#REF!", "#N/A", "#DIV/0!"])
+async def test_the_error_of_a_formula_is_no_text_either(s: Session, value: str):
+    assert f"the value is '{value}'" in await refused(
+        s, write(f"dataElement,period,orgUnit,value\nColour,202502,Clinic A,{value}\n")
+    )

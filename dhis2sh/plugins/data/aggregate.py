@@ -13,8 +13,8 @@ from dhis2sh.data.named import Names
 from dhis2sh.errors import UsageError
 from dhis2sh.files import check_beside
 from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.sheets import Where
 from dhis2sh.rows.stream import Stream
-from dhis2sh.rows.tables import Where
 from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs import periods
