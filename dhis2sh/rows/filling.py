@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.workbooks import column_of, line_of
@@ -31,17 +32,58 @@ def columns_of(headers: Sequence[str], wanted: Sequence[str]) -> list[str]:
     return [known[name.strip().casefold()] for name in wanted]
 
 
+_WHOLE = re.compile(
+    r"((grand|sub|overall|sous|net)[\s_-]*)?(totals?|totaux|sum|somme|total g[ée]n[ée]ral|total geral|soma)\s*[:.=]?",
+    re.IGNORECASE,
+)
+"""A cell that says that its row is a total."""
+_BESIDE = re.compile(
+    r"(sub[\s_-]*|sous[\s_-]*)?(total|totaux)\b.*|.*\b(sub|sous)?[\s_-]*(total|totaux)\s*[:.=]?", re.IGNORECASE
+)
+"""The same with what it is the total of, where rows have their names: a data element may be called so."""
+
+
+class _Totals:
+    """Which rows are totals: they are no values of what stands above them.
+
+    Parameters:
+        filled: the columns that are filled down.
+    """
+
+    def __init__(self, filled: Collection[str]) -> None:
+        self._filled = filled
+
+    def of(self, row: Row) -> Literal["", "row", "end"]:
+        """Is a row a total, and does what stands above it end there? One of options, right of what is filled, ends nothing."""
+        left = True
+        found: Literal["", "row", "end"] = ""
+        for name, cell in row.items():
+            last = name in self._filled
+            if isinstance(cell, str) and (_WHOLE.fullmatch(cell.strip()) or (left and _BESIDE.fullmatch(cell.strip()))):
+                if left:
+                    return "end"
+                found = "row"
+            left = left and not last
+        return found
+
+
 def filled(rows: Iterable[Row], columns: Sequence[str]) -> Iterator[Row]:
-    """Rows in which an empty cell of some columns has what stands above it; a row without anything in it ends that."""
+    """Rows in which an empty cell of some columns has what stands above it.
+
+    A row without anything in it ends that, and so does one that is called a total left of them or in them. A total is not
+    filled wherever it says so.
+    """
     above: Row = {}
+    totals = _Totals(columns)
     for row in rows:
-        if not row:
+        total = totals.of(row) if columns else ""
+        if not row or total == "end":
             above = {}
         for name in columns if row else ():
             if _is_empty(row.get(name)):
-                if name in above:
+                if name in above and not total:
                     row[name] = above[name]
-            else:
+            elif not total:
                 above[name] = row.get(name)
         yield row
 
@@ -55,6 +97,8 @@ def filled_by_blocks(rows: Sequence[Row], first: int, blocks: Iterable[tuple[str
 
     Raises `UsageError` for merged cells that hold several texts: they are not where they seem to be.
     """
+    blocks = [*blocks]
+    totals = _Totals({name for name, _ in blocks})
     for name, block in blocks:
         if block.first < first:
             raise UsageError(
@@ -66,7 +110,7 @@ def filled_by_blocks(rows: Sequence[Row], first: int, blocks: Iterable[tuple[str
                     f"'{name}' seems merged in the lines {block.first} to {block.last}, and '{row[name]}' stands there",
                     hint="save the sheet as CSV, and fill that down",
                 )
-            if row and not _is_empty(text := inside[0].get(name)):
+            if row and not _is_empty(text := inside[0].get(name)) and not totals.of(row):
                 row[name] = text
 
 

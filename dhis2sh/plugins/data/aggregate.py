@@ -99,7 +99,7 @@ async def push(
     }  # fmt: skip
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
-        by_job=async_, several_levels=several_levels, by_date=by_date,
+        by_job=async_, several_levels=several_levels, by_date=by_date, filled=fill_down or (),
     )  # fmt: skip
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
