@@ -355,7 +355,7 @@ class _Install:
         clashing = {mapped.uids.get(clash.uid, clash.uid) for clash in mapped.clashes}
         sources = {match.to: match.uid for match in mapped.matches}
         for conflict in self._report.conflicts:
-            if conflict.id in clashing or (conflict.code == "E5002" and conflict.id in told):
+            if conflict.id in clashing or (conflict.code in {None, "E5002"} and conflict.id in told):
                 continue  # its name, or its reference, is a decision of its own
             uid = sources.get(conflict.id or "", conflict.id)
             self._decide(f"the server refuses {conflict.line()}", conflict.code or "", [f"--resolve {uid}=skip"])

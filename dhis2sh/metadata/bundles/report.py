@@ -319,8 +319,9 @@ class ImportReport(BaseModel):
         lines: list[str] = []
         for code in dict.fromkeys(conflict.code for conflict in self.conflicts):
             these = [conflict for conflict in self.conflicts if conflict.code == code]
-            lines += [f"conflict {code or ''}: {one.line()}" for one in these[:SHOWN]]
-            lines += [f"conflict {code or ''}: {len(these) - SHOWN:,} objects more"] if len(these) > SHOWN else []
+            word = f"conflict {code}" if code else "conflict"
+            lines += [f"{word}: {one.line()}" for one in these[:SHOWN]]
+            lines += [f"{word}: {len(these) - SHOWN:,} objects more"] if len(these) > SHOWN else []
             told = these[0].next
             lines += [f"  try: {told}"] if told else []
         return lines
