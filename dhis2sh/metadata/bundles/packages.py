@@ -337,14 +337,15 @@ class _Install:
         offered = await self._candidates(kind) if kind in self._types and self._types[kind].endpoint else {}
         alone = [*offered] if len(offered) == 1 else []  # the first of several is merely the first by name
         ways = [f"--map {shlex.quote(f'{uid}={name}')}" for name in alone]
-        how = "" if alone else f" (--map {uid}=NAME)"
+        listing = [f"dhis2 metadata list {kind} --fields id,name"] if offered and not alone else []
         what = "object" if kind == "*" else self._types[kind].display_name.lower()
         self._decide(
             f"{uid}: this {what} is neither in the package nor on the server; needed by {needed}",
-            f"it is one of yours{how}: {listed(offered, 4)}"
+            f"it is one of yours: {listed(offered, 4)}{f'; --map {uid}=NAME says which' if listing else ''}"
             if offered
             else "the server has none that could take its place",
             [*ways, "--drop-dangling"],
+            listing,
         )
 
     # What a person has to decide --------------------------------------------------------------------------------------
@@ -369,10 +370,14 @@ class _Install:
                     [f"--resolve {match.uid}=map", f"--resolve {match.uid}=rename"],
                 )
 
-    def _decide(self, about: str, why: str, ways: Sequence[str]) -> None:
-        self._report.decide.append(
-            Decision(about=about, why=why, ways=[*ways], commands=[f"{self._command} {way}" for way in ways])
-        )
+    def _decide(self, about: str, why: str, ways: Sequence[str], first: Sequence[str] = ()) -> None:
+        """Write a decision down.
+
+        Parameters:
+            ways: the options that decide it; first: commands that help to choose.
+        """
+        commands = [*first, *(f"{self._command} {way}" for way in ways)]
+        self._report.decide.append(Decision(about=about, why=why, ways=[*ways], commands=commands))
 
     def _refusal(self, blocked: Exception | None) -> Refused:
         """What keeps the plan from being applied: the first decision, and one line that makes the safest choice in all."""
