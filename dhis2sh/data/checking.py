@@ -17,6 +17,7 @@ from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import UsageError, did_you_mean
+from dhis2sh.rows.workbooks import ERRORS, Fault
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
@@ -111,6 +112,9 @@ class Checker:
 
         Raises `Problem`.
         """
+        for given in row.values():
+            if isinstance(given, Fault):
+                raise Problem(given.of_column)
         place, cell = self._quickly(row) or self._thoroughly(row)
         sent = {**cell, "orgUnit": place.unit.uid}
         if isinstance(beside := row.get(NAMES), dict):
@@ -401,6 +405,8 @@ def _value(row: Row, element: Element) -> str:
             return ""
         raise Problem("no value")
     text = text_of(cast("JsonValue", given))
+    if text in ERRORS:  # a sheet that was saved as CSV
+        raise Problem(f"the value is '{text}', the error of a formula")
     wanted = (_refused if len(text) <= SHORT else value_types.refused)(element.value_type, text)
     if wanted is not None:
         advice = value_types.advice(element.value_type, text)

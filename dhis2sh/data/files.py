@@ -16,7 +16,8 @@ from dhis2sh.data.cells import COLUMNS
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
-from dhis2sh.rows.tables import Where, stream_rows
+from dhis2sh.rows.sheets import Where
+from dhis2sh.rows.tables import stream_rows
 
 if TYPE_CHECKING:
     from dhis2sh.types import Row
@@ -63,7 +64,7 @@ async def values_of(
             yield [(number + at, {**given, **row}) for at, row in enumerate(rows, 1)]
             number += len(rows)
         return
-    source = stream_rows(path, key="dataValues", blanks=True, where=where)
+    source = stream_rows(path, key="dataValues", blanks=True, where=where, faults=True)
     header = 0 if set(path.suffixes) & _WITHOUT_HEADER else begins  # rows count from the sheet's first line
     if fill:
         notes.append(f"filled down: {', '.join(fill)}")

@@ -65,6 +65,7 @@ class Load:
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
         unread: columns that hold nothing of a value, filled as the notes are.
         called: what the columns of a file are called, by DHIS2's names, filled as the notes are.
+        filled: the columns that are filled down.
         single: it is one value that somebody has typed: what is wrong with it is said, and no file is left behind.
     """
 
@@ -79,6 +80,7 @@ class Load:
     notes: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
     called: dict[str, str] = field(default_factory=dict[str, str])
+    filled: Sequence[str] = ()
     single: bool = False
 
 
@@ -220,11 +222,16 @@ class _Taking:
             self._contradicted(place, sent, before[0], _as_text(row))
 
     def _merged(self, row: Row) -> str:
-        """What to do where a row lacks what rows above it have."""
+        """What to do where a row lacks what rows above it have, and that is why it is refused."""
+        if not str(self.problem).startswith("no "):
+            return ""
         called = self._load.called
         headers = [
             called[name] for name in _MAY_BE_MERGED if name in called and name in self._met and not row.get(name)
         ]
+        filled = {name.strip().casefold() for name in self._load.filled}
+        if any(header.casefold() in filled for header in headers):
+            return ", which is not filled down into a total or past a blank line"
         return f"{_MERGED} ({' '.join(f"--fill-down '{header}'" for header in headers)})" if headers else ""
 
     def _look_at(self, place: int, sent: Row) -> None:

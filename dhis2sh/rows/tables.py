@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import io
 import itertools
 import json
-import logging
 import re
 import shlex
 import zlib
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from dhis2sh.errors import BrokenAnswer, MissingExtra, NotFound, UsageError
+from dhis2sh.errors import BrokenAnswer, NotFound, UsageError
 from dhis2sh.files import checked_size, in_utf8, open_packed, parse_json
-from dhis2sh.rows import filling
+from dhis2sh.rows import filling, sheets
 from dhis2sh.rows.given import Source
 from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.sheets import BATCH, Where, check_named, check_once
 from dhis2sh.rows.stream import Stream
 
 if TYPE_CHECKING:
@@ -93,7 +91,7 @@ def read_rows(
         stdin: reads standard input (`Person.read`), where there is one.
         plain: as of `parse_yaml`.
 
-    Raises `NotFound`, `UsageError` with the line that cannot be read, `MissingExtra` for XLSX without `frames`.
+    Raises `NotFound`, `UsageError` with the line that cannot be read.
     """
     if isinstance(path, Rows):
         return path.plain()
@@ -101,7 +99,7 @@ def read_rows(
     if str(path) != STANDARD_INPUT and ending not in ENDINGS:
         raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
     if ending == ".xlsx":
-        return _sheet(path)
+        return list(itertools.chain.from_iterable(sheets.batches_of(path)))
     text = read_text(path, stdin)
     if not ending:
         ending = ".json" if text.lstrip()[:1] in {"{", "["} else ".csv"
@@ -115,25 +113,12 @@ def read_rows(
             return _json(text, str(path), key)
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
-    """Where the rows of a file stand, as who reads it may say.
-
-    Parameters:
-        sheet: of a workbook, where it has several; the only one with rows without it.
-        header: the line that names the columns, from 1; above it stand titles.
-        fill_down: columns whose empty cells have what stands above them: in a workbook those that are merged with it.
-    """
-
-    sheet: str | None = None
-    header: int = 1
-    fill_down: tuple[str, ...] = ()
-
-
-def stream_rows(path: Path, *, key: str | None = None, blanks: bool = False, where: Where | None = None) -> Stream[Row]:
+def stream_rows(
+    path: Path, *, key: str | None = None, blanks: bool = False, where: Where | None = None, faults: bool = False
+) -> Stream[Row]:
     """The rows of a file as they are read, none of it held for longer than a batch; `.gz` is unpacked on the way.
 
-    Columns are those of the first batch. YAML, XLSX and single objects, which have no rows that could come one by one,
+    Columns are those of the first batch. YAML and single objects, which have no rows that could come one by one,
     are read whole.
 
     Parameters:
@@ -141,6 +126,7 @@ def stream_rows(path: Path, *, key: str | None = None, blanks: bool = False, whe
         key: of a JSON object the array that holds the rows, such as `dataValues`.
         blanks: lines of a sheet without anything in them are rows without fields, so that rows can be counted.
         where: the sheet and the header; None where nobody can say them.
+        faults: as of `sheets.batches_of`.
 
     Raises `UsageError` for another ending, and where the file has no such sheet or header; from the iteration what `read_rows` raises.
     """
@@ -154,17 +140,15 @@ def stream_rows(path: Path, *, key: str | None = None, blanks: bool = False, whe
         raise UsageError(f"{path.name} has no header", hint="--header-row is for CSV, TSV and XLSX")
     if where is not None and where.fill_down and ending not in {".csv", ".tsv", ".xlsx"}:
         raise UsageError(f"{path.name} has no cells to fill down", hint="--fill-down is for CSV, TSV and XLSX")
-    return Stream(_batches(path, ending, key, blanks, where))
+    return Stream(_batches(path, ending, key, blanks, where, faults))
 
 
 csv.field_size_limit(16 * 1024 * 1024)  # the outline of a district in one cell is longer than Python's 128 KiB
 _STREAMED = {".json", ".ndjson", ".csv", ".tsv"}
-BATCH = 1000
-"""Rows of a file that are read at a time."""
 
 
 async def _batches(
-    path: Path, ending: str, key: str | None, blanks: bool, where: Where | None
+    path: Path, ending: str, key: str | None, blanks: bool, where: Where | None, faults: bool
 ) -> AsyncGenerator[list[Row]]:
     try:
         begins = _begins_with(path) if ending == ".json" else ""
@@ -175,7 +159,8 @@ async def _batches(
         elif ending == ".json" and path.suffix.lower() == ".gz":
             raise UsageError(f"{path} holds one object", hint="name the array in it that holds the rows")
         elif ending == ".xlsx":
-            yield _sheet(path, blanks, where)
+            for batch in sheets.batches_of(path, where, blanks=blanks, faults=faults):
+                yield batch
         elif ending == ".json" or ending not in _STREAMED:
             yield read_rows(path, key=key)
         else:
@@ -379,7 +364,7 @@ def _separated(
     except csv.Error as error:
         raise _no_csv(above + lines.line_num, error) from None
     headers = [name.strip() for name in names]
-    _check_once(headers)
+    check_once(headers)
     columns = filling.columns_of(headers, fill)
     rows = _read(lines, headers, above=above)
     return (row for row in filling.filled(rows, columns) if row or blanks)
@@ -397,7 +382,7 @@ def _read(lines: Reader, headers: Sequence[str], *, above: int) -> Iterator[Row]
                 yield {}
                 continue
             there = [*zip(headers, cells, strict=False), *((name, None) for name in headers[len(cells) :])]
-            _check_named(f"line {number}", there)
+            check_named(f"line {number}", there)
             yield {name: cell for name, cell in there if name}
     except csv.Error as error:
         raise _no_csv(number + 1, error) from None
@@ -405,127 +390,3 @@ def _read(lines: Reader, headers: Sequence[str], *, above: int) -> Iterator[Row]
 
 def _no_csv(line: int, error: csv.Error) -> UsageError:
     return UsageError(f"line {line} is no CSV: {error}", hint="is a quote left open?")
-
-
-def _check_once(headers: Sequence[str]) -> None:
-    """Raise `UsageError` for a name that two columns have: one of them would be lost."""
-    twice = [name for name in dict.fromkeys(headers) if name and headers.count(name) > 1]
-    if twice:
-        raise UsageError(
-            f"the header names {', '.join(twice)} more than once",
-            hint=f"give each column a name of its own; {_ONE_LINE}",
-        )
-
-
-_NAMED = "name it in the header"
-
-
-def _check_named(where: str, cells: Iterable[tuple[str | None, object]], hint: str = _NAMED) -> None:
-    """Raise `UsageError` for a value in a column that the header does not name."""
-    for name, value in cells:
-        if not (name or "").strip() and value is not None and str(value).strip():
-            raise UsageError(f"{where}: '{value}' stands in a column without a name", hint=hint)
-
-
-def _chosen(path: Path, names: Sequence[str], filled: Sequence[str], where: Where | None) -> str:
-    """The sheet that is read. Raises `UsageError`."""
-    wanted = where.sheet if where is not None else None
-    if wanted is not None:
-        found = next((name for name in names if name.strip().casefold() == wanted.strip().casefold()), None)
-        if found is None:
-            raise UsageError(f"{path.name} has no sheet '{wanted}'", hint=f"it has {', '.join(names)}")
-        return found
-    if len(filled) > 1:
-        hint = "save the one that is meant as a file of its own" if where is None else f"--sheet '{filled[0]}'"
-        raise UsageError(
-            f"{path.name} has {len(filled)} sheets with rows, and one is read: {', '.join(filled)}", hint=hint
-        )
-    return (filled or names)[0]
-
-
-def _sheet(path: Path, blanks: bool = False, where: Where | None = None) -> list[Row]:
-    try:
-        import fastexcel  # heavy: an extra
-        from polars import DataFrame  # heavy: an extra
-    except ImportError as error:
-        raise MissingExtra("reading XLSX", "frames") from error
-    # a column without any value is text to it, which it tells on standard error
-    logging.getLogger("fastexcel").setLevel(logging.ERROR)
-    try:
-        book = fastexcel.read_excel(path)
-        filled = [name for name in book.sheet_names if book.load_sheet(name, header_row=None, n_rows=1).height]
-        chosen, header = _chosen(path, book.sheet_names, filled, where), where.header if where is not None else 1
-        first: DataFrame = book.load_sheet(
-            chosen, header_row=None, skip_rows=header - 1, n_rows=1, dtypes="string"
-        ).to_polars()
-        # all rows say what a column holds: a text below a sample of numbers would be read as nothing
-        frame: DataFrame = book.load_sheet(chosen, header_row=header - 1, schema_sample_rows=None).to_polars()
-    except fastexcel.FastExcelError as error:
-        if not path.exists():
-            raise NotFound(f"there is no file {path}") from None
-        raise UsageError(f"{path} cannot be read: {error}", hint="save it as XLSX again, or as CSV") from None
-    # the header as it stands there: the reader gives names to columns that have none, and others to those of one name
-    headers = [_MIDNIGHT.sub("", str(name or "").strip()) for name in (first.row(0) if first.height else ())]
-    _check_once(headers)
-    rows: list[Row] = []
-    top: DataFrame = book.load_sheet(
-        chosen, header_row=None, skip_rows=0, n_rows=LOOKED_AT, dtypes="string"
-    ).to_polars()
-    hint = _NAMED if where is None else _where_is_the_header(top.rows(), header)
-    fill = where is not None and where.fill_down
-    for number, values in enumerate(frame.iter_rows(), header + 1):
-        cells = [_cell(value) for value in values]
-        if all(value is None or value == "" for value in cells):
-            rows += [{}] if blanks or fill else []
-            continue
-        _check_named(f"row {number}", zip(headers, cells, strict=True), hint)
-        rows.append({name: value for name, value in zip(headers, cells, strict=True) if name})
-    return _filled_down(rows, headers, fill, header, filling.blocks_of(path, chosen)) if fill else rows
-
-
-def _filled_down(
-    rows: list[Row], headers: Sequence[str], fill: Sequence[str], header: int, blocks: Sequence[filling.Block]
-) -> list[Row]:
-    """Rows without any gap, filled down: where cells of a column are merged in those alone, else in all of it."""
-    columns = filling.columns_of(headers, fill)
-    merged = [
-        (headers[block.column], block)
-        for block in blocks
-        if block.column < len(headers) and headers[block.column] in columns and block.last > header
-    ]
-    filling.filled_by_blocks(rows, header + 1, merged)
-    return [*filling.filled(rows, [name for name in columns if name not in {column for column, _ in merged}])]
-
-
-LOOKED_AT = 20
-"""Lines of a sheet among which its header is looked for."""
-
-
-def _where_is_the_header(lines: Iterable[Sequence[object]], header: int) -> str:
-    """What to do about values below no name: another line is the header, or it has two of them.
-
-    Parameters:
-        lines: the first ones of the sheet; header: the line that was taken for it, from 1.
-    """
-    filled = (sum(bool(str(cell or "").strip()) for cell in row) for row in lines)
-    found = next((number for number, cells in enumerate(filled, 1) if cells > 1), header)
-    if found > header:
-        return f"{_NAMED}, or say which line is the header: --header-row {found}"
-    return f"{_NAMED}; {_ONE_LINE}"
-
-
-_ONE_LINE = "of two header lines (merged cells) make one, such as 'BCG doses given | Fixed, <1y'"
-_MIDNIGHT = re.compile(r"(?<=\d{4}-\d\d-\d\d) 00:00:00\Z")
-"""What the reader writes behind a day in a header, and in a column that holds texts too."""
-
-
-def _cell(value: object) -> JsonValue:
-    if isinstance(value, dt.datetime) and value.time() == dt.time():
-        value = value.date()  # a sheet has days as midnights
-    if isinstance(value, (dt.date, dt.time)):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str):
-        return _MIDNIGHT.sub("", value)
-    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

@@ -300,3 +300,51 @@ async def test_refused_rows_are_counted_and_not_their_reasons(s: Session):
     with pytest.raises(PartlyDone, match=r"; 4 refused: row 3: .* .3 rows. .and 1 more reason.$") as caught:
         await do(s, "data aggregate push", file=sheet)
     assert sum(row["rows"] for row in caught.value.summary.failures) == 4  # type: ignore[attr-defined]
+
+
+async def test_a_cell_of_a_workbook_keeps_its_own_type_among_numbers(s: Session):
+    """TRUE among numbers is no 1, and what a formula could not work out is no empty cell."""
+    head = ["Facility", "Stock"]
+    plan = await planned(
+        s, "data aggregate push", file=workbook([head, ["Clinic A", 1], ["Clinic B", True]]), period="202502"
+    )
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202502"]
+    assert "(first: row 3): 'Stock' wants a number such as 12 or -3.5, and this is 'true'" in "; ".join(plan.notes)
+    sheet = workbook([head, ["Clinic A", 1], ["Clinic B", "=1/0"], ["Clinic C", "=1/0"]])
+    plan = await planned(s, "data aggregate push", file=sheet, period="202502")
+    assert "(first: row 3): column B: a formula without a result" in "; ".join(plan.notes)
+
+
+@pytest.mark.parametrize("value", ["#REF!", "#N/A", "#DIV/0!"])
+async def test_the_error_of_a_formula_is_no_text_either(s: Session, value: str):
+    assert f"the value is '{value}'" in await refused(
+        s, write(f"dataElement,period,orgUnit,value\nColour,202502,Clinic A,{value}\n")
+    )
+
+
+@pytest.mark.parametrize(
+    "word", ["Total", "SUB-TOTAL", "Grand total:", "Sum", "Somme", "Total général", "Bo total", "Total Bo"]
+)
+async def test_a_total_is_not_filled_down(s: Session, word: str):
+    """Nor is a row below it, which may be under one merged cell with it."""
+    sheet = write(
+        f"S/N,Facility,Month,Stock\n1,Clinic A,202501,1\n,,202502,2\n{word},,202503,3\n,,202504,4\n2,Clinic B,202503,5\n"
+    )
+    plan = await planned(s, "data aggregate push", file=sheet, fill_down=["Facility"])
+    assert [step.name.split(", ")[1:] for step in plan.steps] == [
+        ["Clinic A", "202501"], ["Clinic A", "202502"], ["Clinic B", "202503"],
+    ]  # fmt: skip
+    assert "2 rows (first: row 4): no organisation unit, which is not filled down into a total" in "; ".join(plan.notes)
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+async def test_a_total_within_a_block_is_not_filled_and_ends_nothing(s: Session, ending: str):
+    """A comment says that one row is a total; the block goes on below it, and a comment that speaks of totals is none."""
+    rows: list[list[object]] = [
+        ["Facility", "Month", "Stock", "Comment"], ["Clinic A", "202501", 1, "total was not given"],
+        ["", "202502", 2, "Sub-total"], ["", "202503", 3, ""],
+    ]  # fmt: skip
+    csv = "\n".join(",".join(map(str, row)) for row in rows)
+    sheet = workbook(rows, blocks=[(1, 0, 3, 0, "Clinic A")]) if ending == "xlsx" else write(csv)
+    plan = await planned(s, "data aggregate push", file=sheet, fill_down=["Facility"])
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202501", "Stock, Clinic A, 202503"]

@@ -13,8 +13,8 @@ from dhis2sh.data.named import Names
 from dhis2sh.errors import UsageError
 from dhis2sh.files import check_beside
 from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.sheets import Where
 from dhis2sh.rows.stream import Stream
-from dhis2sh.rows.tables import Where
 from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs import periods
@@ -99,7 +99,7 @@ async def push(
     }  # fmt: skip
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
-        by_job=async_, several_levels=several_levels, by_date=by_date,
+        by_job=async_, several_levels=several_levels, by_date=by_date, filled=fill_down or (),
     )  # fmt: skip
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
