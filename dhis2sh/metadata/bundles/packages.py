@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2sh.client.schema import types_of
-from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, HOLD_EXPRESSIONS
+from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, GRAVE, HOLD_EXPRESSIONS
 from dhis2sh.dhis2.references import INSTANCE, label, references
 from dhis2sh.errors import Refused, UsageError
 from dhis2sh.metadata import other_side
@@ -28,7 +28,7 @@ from dhis2sh.metadata.bundles.checking import Dangling, check, require_metadata,
 from dhis2sh.metadata.bundles.mapping import Choice, Mapped, fields_for, fit
 from dhis2sh.metadata.bundles.merging import Map, settled
 from dhis2sh.metadata.bundles.needing import needing, parts_of
-from dhis2sh.metadata.bundles.report import Decision, MappedObject, PackageReport
+from dhis2sh.metadata.bundles.report import Decision, KeptObject, MappedObject, PackageReport
 from dhis2sh.metadata.bundles.still_to_do import still_to_do
 from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
 from dhis2sh.metadata.bundles.walk import known
@@ -86,6 +86,20 @@ async def plan_package(s: Session, source: Bundle, file: Path, options: PackageO
     Raises `UsageError` and `NotFound` for options that name nothing.
     """
     return await _Install(s, source, file, options).plan()
+
+
+def looked_at(plan: Plan) -> PackageReport:
+    """The report of a plan that is only looked at, with the changes and notes that stand beside it otherwise."""
+    report = cast("PackageReport", plan.report)
+    for step in plan.steps:
+        if step.action == "update":
+            before, after = step.before or {}, step.after or {}
+            differs = sorted({*before, *after})
+            grave = {name: (before.get(name), after.get(name)) for name in differs if name in GRAVE}
+            told = KeptObject(type=step.type, id=str(step.uid), name=str(step.name), differs=differs, grave=grave)
+            report.changed.append(told)
+    report.notes = plan.notes
+    return report
 
 
 class _Install:

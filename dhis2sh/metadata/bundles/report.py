@@ -361,7 +361,8 @@ class PackageReport(ImportReport):
             names and that are nowhere.
         formulas: by UID of what is missing, the objects whose expressions name it.
         lost: what the package says of objects and others keep, with the command that brings it about.
-        notes: what else is to be said of a plan that is only looked at.
+        changed: objects that are updated, and in what; notes: what else is to be said. Both only where a plan is looked at,
+            which shows its steps otherwise.
     """
 
     name: str = ""
@@ -372,6 +373,7 @@ class PackageReport(ImportReport):
     groups_left_out: list[str] = []
     formulas: dict[str, list[str]] = {}
     lost: list[str] = []
+    changed: list[KeptObject] = []
     notes: list[str] = []
     decide: list[Decision] = []
     to_do: list[ToDo] = []
@@ -379,7 +381,7 @@ class PackageReport(ImportReport):
     def line(self) -> str:
         """The tables, what was adapted and mapped, then what to decide and what to do."""
         return "\n".join([
-            *_table(self.types), *self.apart_lines(),
+            *_table(self.types), *_some("changes", [one.line() for one in self.changed]), *self.apart_lines(),
             *_some("adapted", self.adapted_lines()),
             *[f"left out: {what} ({count:,})" for what, count in self.left_out.items()],
             *self.sharing_lines(), *self.lost, *self.notes,
