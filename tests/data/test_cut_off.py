@@ -1,7 +1,7 @@
 """What a write looks at is whole: an answer that breaks off is asked for again, and nothing of it comes twice."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +31,31 @@ class Cut:
         self._real = s.client.stream
         monkeypatch.setattr(s.client, "stream", self.stream)
 
+    def again(self) -> None:
+        """Questions that were asked are cut off once more."""
+        self.stopped = False
+        self._left.clear()
+
     @asynccontextmanager
-    async def stream(self, method: str, path: str, params: Any = None, **how: Any) -> AsyncIterator[AnswerStream]:
+    async def stream(self, method: str, path: str, params: Any = None, **how: Any) -> AsyncGenerator[AnswerStream]:
         async with self._real(method, path, params, **how) as answer:
             if path == PATH:
                 self.asked += 1
                 left = self._left.setdefault(str(params), self._times)
                 self._left[str(params)] = left - 1
                 if left > 0 and not self.stopped:
-                    answer._pieces = self._cut(answer._pieces)
+                    answer = AnswerStream(
+                        answer.status, answer.headers, method=method, url=answer.url, raw=self._cut(aiter(answer)),
+                        close=answer.aclose,
+                    )  # fmt: skip
             yield answer
 
-    async def _cut(self, pieces: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async def _cut(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
         left = self._bytes
-        async with aclosing(pieces):
-            async for piece in pieces:
-                yield piece[:left]
-                if (left := left - len(piece)) <= 0:
-                    break
+        async for piece in pieces:
+            yield piece[:left]
+            if (left := left - len(piece)) <= 0:
+                break
         raise BrokenAnswer(f"GET {PATH}: the answer was cut off", hint="try again; the network lost it")
 
 
@@ -65,7 +72,7 @@ async def test_the_values_before_and_the_way_back_come_whole(s: Session, monkeyp
     assert {key[2]: value for key, value in loaded.items() if key[0] == "Stock"} == {
         "Clinic A": "70", "Clinic B": "71", "Clinic C": "72",
     }  # fmt: skip
-    cut.stopped, cut._left = False, {}
+    cut.again()
     undone = await do(s, "undo")
     cut.stopped = True
     assert undone.failures == []
