@@ -29,6 +29,13 @@ COMMANDS = {".sh": ["bash", "-eu"], ".dhis2": [str(BIN / "dhis2sh"), "--sandbox"
 NOTEBOOK = ".ipynb"
 PATIENCE = 600
 """Seconds for one example."""
+EACH_TIME = (
+    (re.compile(r"\b[\d,]+ bytes"), "N bytes"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "DATE UTC"),
+    (re.compile(r"^((?:\[\d+\] )?(?:create|update) \w+ [^\n\[]*)\[\w{11}\]", re.MULTILINE), r"\1[UID]"),
+    (re.compile(r"^(create apiToken until )\d{4}-\d\d-\d\d", re.MULTILINE), r"\1DATE"),
+)
+"""What an output has another one of each time, and what stands for it."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +129,11 @@ def notebook(script: Path, home: Path, work: Path, environment: dict[str, str], 
 
 
 def settled(text: str, home: Path) -> str:
-    """An output without what is another one each time: the folder of files, and how large an export is to the byte."""
-    return re.sub(r"\b[\d,]+ bytes", "N bytes", text.replace(str(home), "~/dhis2sh"))
+    """An output without what is another one each time: the folder of files, the bytes of an export, moments, new UIDs."""
+    text = text.replace(str(home), "~/dhis2sh")
+    for pattern, instead in EACH_TIME:
+        text = pattern.sub(instead, text)
+    return text
 
 
 def shown(cells: list[Any]) -> str:

@@ -219,7 +219,7 @@ class _Applying:
         findings = await check(self._s.client, bundle, types)
         whole = [write for write in await with_owners(self._s, ordered) if not (write.by_server and self._goes(write))]
         notes = [*findings.notes(ways=False), *words_of(whole)]
-        how = importing.Settings(include_sharing=True)
+        how = importing.Settings(sharing="all")
         made = await importing.validated(self._s, whole, self._title, how, report, bundle, notes)
         if isinstance(made.blocked, Refused):
             taken = any(conflict.code == TAKEN for conflict in report.conflicts)

@@ -18,6 +18,9 @@ MOVED: Mapping[str, Mapping[str, str]] = {
 """By type, embedded types too: the old name of a property and the path of its new place. `^` begins at the object that
 holds the embedded one: the `legend` of 2.36 was the key of the series, since 2.37 it says how values are coloured."""
 
+LISTED: Mapping[str, str] = {"legendSet": "legendSets"}
+"""A single reference of old versions and the list that holds it by now, in all types that store the list."""
+
 FILLED: Mapping[str, Mapping[str, str]] = {"predictors": {"organisationUnitDescendants": "SELECTED"}}
 """What is required and has always meant the same where nothing was said."""
 

@@ -8,6 +8,7 @@ import pytest
 
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata import other_side
+from dhis2sh.metadata.bundles.report import PackageReport
 from dhis2sh.models import facts
 from dhis2sh.session import Session
 from tests.metadata.calls import do, planned
@@ -144,7 +145,10 @@ async def test_what_a_server_makes_itself_is_no_loss_and_a_package_is_told_of_th
            "aggregationType": "SUM", "dataElementGroups": [{"id": "deGroupGone"}]}  # fmt: skip
     file.write_text(json.dumps({"package": {"name": "P"}, "dataElements": [new]}))
     plan = await planned(country, "metadata package install", file=file)
-    assert any(note.startswith("would be lost: dataElementGroups of 1 data element") for note in plan.notes)
+    assert isinstance(plan.report, PackageReport)
+    assert [line.partition(" (")[0] for line in plan.report.lost] == [
+        "would be lost: dataElementGroups of 1 data element"
+    ]
 
 
 @pytest.mark.parametrize("type", ["dataElements", "indicators", "visualizations", "organisationUnits", "dashboards"])

@@ -25,20 +25,20 @@ def resident(line):
     return int(status[line].split()[0]) / 1024
 
 UNITS = [f"ouSynth{at:04}" for at in range(1000)]
-SIZE = 20_000
+SIZE = 50_000
 NAMES = Names(AnalyticsMetaData(), {uid: Unit(f"Clinic {uid}", None, f"/ouNation001/ouDist00001/{uid}", ("Nation", "District", f"Clinic {uid}"), 3) for uid in UNITS})
 
 class Made:
     title, stamp = "pull", None
-    def __init__(self, count): self.parts = range(count)
+    def __init__(self, count, size): self.parts, self.rows = range(count), size
     def key(self, part): return f"part-{part:06}"
     def size(self, part): return SIZE
     async def smaller(self, part): return []
     async def ask(self, part, keep):
-        keep([{"dx": "deSynthetic", "pe": f"{2000 + part}{1 + at // 1000 % 12:02}", "ou": UNITS[at % 1000], "value": at * 0.5} for at in range(SIZE)])
+        keep([{"dx": "deSynthetic", "pe": f"{2000 + part}{1 + at // 1000 % 12:02}", "ou": UNITS[at % 1000], "value": at * 0.5} for at in range(self.rows)])
 
-async def go(count, out):
-    work = Pull(Session("sandbox"), Made(count))
+async def go(count, out, size=SIZE):
+    work = Pull(Session("sandbox"), Made(count, size))
     order = ["dx", "pe", "ou"]
     async def rows():
         async for batch in work.batches():
@@ -47,7 +47,7 @@ async def go(count, out):
     work.finished()
     return written
 
-asyncio.run(go(1, sys.argv[2] + "/first.parquet"))
+asyncio.run(go(1, sys.argv[2] + "/first.parquet", 1_000))  # all is imported
 idle = resident("VmRSS")
 count = int(sys.argv[1]) // SIZE
 assert asyncio.run(go(count, sys.argv[2] + "/all.parquet")) == count * SIZE

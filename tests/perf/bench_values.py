@@ -88,7 +88,7 @@ def pushed(way: Sequence[str], filled: Path, folder: Path) -> tuple[float, float
 
 
 def compared(
-    what: str, base: str, found: Mapping[str, list[tuple[float, float]]], wanted: float, where: str = ""
+    what: str, base: str, found: Mapping[str, list[tuple[float, float]]], wanted: float | None, where: str = ""
 ) -> list[Row]:
     """A row for CPU and one for the clock.
 

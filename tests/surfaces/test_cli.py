@@ -159,7 +159,7 @@ def test_nothing_listens_there(capsys: pytest.CaptureFixture[str], monkeypatch: 
     monkeypatch.setenv("DHIS2_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("DHIS2_USERNAME", "admin")
     monkeypatch.setenv("DHIS2_PASSWORD", "s3cret-word")
-    monkeypatch.setattr("dhis2sh.client.retry.RetryRule.wait", lambda *_: None)  # no patience
+    monkeypatch.setattr("dhis2sh.client.retry.RetryRule.wait", lambda *_, **__: None)  # no patience
     assert cli.run(["system", "ping"]) == 6
     err = capsys.readouterr().err
     assert "http://127.0.0.1:9: nothing answers" in err

@@ -37,7 +37,10 @@ def test_behind_two_dashes_everything_is_a_name_and_help_is_of_the_words_so_far(
     ("line", "said"),
     [
         ("audit who", "Missing argument 'USER': the account: username or UID"),
-        ("audit who admin", "Missing option '--since': not older than this: 2026-11-01, or 2026-11-01T08:00"),
+        (
+            "audit who admin",
+            "Missing option '--since': not older than this: 2026-11-01, 2026-11-01T08:00, today, yesterday, 7d",
+        ),
         ("metadata data-elements get", "Missing argument 'UID': UID, code or unique name"),
     ],
 )

@@ -86,7 +86,7 @@ async def test_an_end_that_cannot_be_written_down_is_a_warning(session: Session,
 def test_a_full_disk_and_a_damaged_file_are_two_lines(sandbox_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = journal.of("sandbox").path
     path.parent.mkdir(parents=True)
-    write = ["-p", "sandbox", "metadata", "update", "dataElements", "DE_1", "--set", "name=X"]
+    write = ["-p", "sandbox", "metadata", "update", "dataElements", "DE_1", "--set", "name=X", "--yes"]
     for damage in (b"no database", b"SQLite format 3\0" + b"\1" * 500, None):
         path.mkdir() if damage is None else path.write_bytes(damage)
         reads = (["-p", "sandbox", "journal", "list"], ["-p", "sandbox", "undo"])

@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.moved import ALONE, COPIED, FILLED, MOVED, SUBJECTS
+from dhis2sh.dhis2.moved import ALONE, COPIED, FILLED, LISTED, MOVED, SUBJECTS
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.properties import NAMES, OF_READER, SET_BY_SERVER, SHARING
 from dhis2sh.metadata.bundles.report import AdaptedProperty
+from dhis2sh.metadata.comparing import ids
+from dhis2sh.metadata.other_side import is_unmapped
 
 if TYPE_CHECKING:
     from dhis2sh.metadata.bundles.bundle import Bundle
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 NOBODYS = SET_BY_SERVER | OF_READER
 """What a server writes itself and what people did with an object: no part of a package."""
 NOT_HAD = "is left out: this version does not have it"
-WORKED_OUT = frozenset({"displayName", "displayFormName", "displayShortName", "displayDescription", "dimensionItem",
-                        "dimensionItemType", "optionSetValue", "parentGraphMap", "metaData"})  # fmt: skip
+WORKED_OUT = frozenset({"displayName", "displayFormName", "displayShortName", "displayDescription", "dimension",
+                        "dimensionItem", "dimensionType", "dimensionItemType", "optionSetValue", "parentGraphMap", "metaData"})  # fmt: skip
 """What a server works out of any object."""
 RELATIVE: Mapping[str, str] = {period.field: period.value for period in RelativePeriod}
 
@@ -123,20 +125,46 @@ class _Adapting:
             prop = resource.properties.get(name)
             if name in NOBODYS or name in SHARING or name in WORKED_OUT:
                 continue
-            if prop is None:
+            if name in LISTED and not (prop is not None and prop.owner) and name not in MOVED.get(resource.plural, {}):
+                self.list_(resource, name, value, body, found)
+            elif prop is None:
                 place = self.place(resource, name, value)
                 if place is not None:
                     moved.append((place, value))
                 elif self.newer:
                     found[name] = value
-            elif not _computed(prop) and not self.says_nothing(resource, prop, value):
-                found[name] = self.value(resource, prop, value)
+            elif self.is_stored(resource, prop, value) and not self.says_nothing(resource, prop, value):
+                found.setdefault(name, self.value(resource, prop, value))
         for path, value in moved:
             _put(found, path, value)
         self.lift(resource, found)
         if (raw := resource.properties.get("rawPeriods")) is not None and raw.owner:
             self.periods(resource.plural, found)
         return found
+
+    def list_(self, resource: Resource, name: str, value: JsonValue, body: Row, found: JsonObject) -> None:
+        """A single reference that is one of a list by now; where the list is said too, it holds it already."""
+        place = LISTED[name]
+        prop, said = resource.properties.get(place), body.get(place)
+        if not isinstance(value, dict) or not value.get("id"):
+            return
+        if prop is None or not prop.owner:
+            self.note(resource, name, NOT_HAD)
+        elif not said:
+            found[place] = [{"id": value["id"]}]
+            self.note(resource, name, f"is called {place} by now")
+        elif value["id"] not in ids(cast("list[JsonValue]", said)):
+            self.note(resource, name, f"is left out: {place} says another")
+
+    def is_stored(self, resource: Resource, prop: Property, value: JsonValue) -> bool:
+        """Does the type store a property? What it only inherits is named where it says something."""
+        if _computed(prop):
+            return False
+        if not resource.metadata or not is_unmapped(prop):  # of what is embedded no facts say what it stores
+            return True
+        if value not in (None, "", [], {}):
+            self.note(resource, prop.name, "is left out: objects of this type store none")
+        return False
 
     def periods(self, plural: str, found: JsonObject) -> None:
         """Relative periods by their names: a switch for each of them was all that old versions had."""

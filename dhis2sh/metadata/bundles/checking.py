@@ -66,14 +66,14 @@ class Findings:
     given_ids: dict[str, int] = field(default_factory=lambda: {})
     version: str | None = None
 
-    def notes(self, *, ways: bool = True) -> list[str]:
+    def notes(self, *, ways: bool = True, arrows: bool = True) -> list[str]:
         """One line for each kind of trouble, the gravest first.
 
         Parameters:
-            ways: say what to do about references that lead nowhere.
+            ways: say what to do about references that lead nowhere; `arrows` say which they are.
         """
         lines = [] if self.version is None else [self.version]
-        lines += [_broken(kind, arrows, ways=ways) for kind, arrows in sorted(self._by_target().items())]
+        lines += [_broken(kind, some, ways=ways) for kind, some in sorted(self._by_target().items()) if arrows]
         lines += [f"doubled: {text}" for text in self.doubled]
         lines += [
             f"without id: {count:,} {plural} get new UIDs here; the same line once more would create them again"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from dhis2sh.dhis2.properties import NAMES, VOLATILE
 from dhis2sh.dhis2.references import label
 from dhis2sh.metadata import map_layers
+from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import access_given
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ def differs(plural: str, name: str, before: JsonValue, after: JsonValue, types: 
         return before.get("owner") != after.get("owner") or access_given(before) != access_given(after)
     if plural == map_layers.MAPS and name == map_layers.VIEWS:
         before, after = (map_layers.compared(value) for value in (before, after))
+    if (join := joins_of(plural).get(name)) is not None:  # a row may name the object that holds it, or not
+        before, after = (_without(join.back, value) for value in (before, after))
     prop = types[plural].properties.get(name) if plural in types else None
     if prop is None:
         return settled(before) != settled(after)
@@ -95,6 +98,12 @@ def differs(plural: str, name: str, before: JsonValue, after: JsonValue, types: 
         return False
     inner = types.get(prop.target or "")
     return settled(before, prop.ordered, inner, types) != settled(after, prop.ordered, inner, types)
+
+
+def _without(key: str, rows: JsonValue) -> JsonValue:
+    if not isinstance(rows, list):
+        return rows
+    return [{name: item for name, item in row.items() if name != key} if isinstance(row, dict) else row for row in rows]
 
 
 def settled(

@@ -18,25 +18,20 @@ from dhis2sh.changes import refusals
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.client.messages import WebMessage
 from dhis2sh.client.schema import types_of
-from dhis2sh.dhis2.ordering import groups_of_types, parents_first
-from dhis2sh.dhis2.properties import GRAVE, SHARING
-from dhis2sh.dhis2.references import label
+from dhis2sh.dhis2.ordering import groups_of_types
+from dhis2sh.dhis2.properties import SHARING
 from dhis2sh.errors import Dhis2Error, Refused, UsageError
 from dhis2sh.metadata import other_side, writes
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.checking import Findings, check, require_metadata, without
-from dhis2sh.metadata.bundles.diff import differs
+from dhis2sh.metadata.bundles.compared import Settings, compared, names_of
 from dhis2sh.metadata.bundles.report import (
     Conflict,
     DanglingReference,
     ImportReport,
-    KeptObject,
-    MembersApart,
-    TypeCount,
     next_of,
 )
 from dhis2sh.metadata.bundles.walk import known
-from dhis2sh.metadata.comparing import access_given
 from dhis2sh.metadata.refused import failures_of
 from dhis2sh.metadata.write import Write
 from dhis2sh.metadata.writes import Objects
@@ -52,27 +47,6 @@ if TYPE_CHECKING:
 
 CHANGES_MEANING = frozenset({"categoryCombo", "valueType", "aggregationType", "periodType", "domainType", "optionSet"})
 """Properties that say how data are split, read and added up."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Settings:
-    """How a bundle is written.
-
-    Parameters:
-        strategy: `create-and-update`, `create` or `update`.
-        atomic: all of it or nothing, else what the server takes.
-        include_sharing: write sharing too.
-        drop_dangling: leave out references that lead nowhere.
-        rejected: the file for the objects that are refused.
-        decided: what leads nowhere is decided reference by reference in the report, as of a package.
-    """
-
-    strategy: str = "create-and-update"
-    atomic: bool = True
-    include_sharing: bool = False
-    drop_dangling: bool = False
-    rejected: Path | None = None
-    decided: bool = False
 
 
 WRITTEN: tuple[Action, ...] = ("create", "update")
@@ -179,7 +153,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
     types = await types_of(s.client)
     if report is None:  # else its maker has looked
         require_metadata(bundle, types)
-    if not settings.include_sharing:
+    if settings.sharing == "none":
         bundle = _unshared(bundle)
     findings = await check(s.client, bundle, types)
     if settings.drop_dangling and findings.dangling:
@@ -188,8 +162,7 @@ async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, repor
     report.dangling = [DanglingReference.of(arrow) for arrow in findings.dangling]
     lost = await other_side.dropped(s.client, bundle, types)
     bundle = other_side.without_other_side(bundle, types)
-    changes = await _compared(s, bundle, types, settings.strategy, report)
-    await _name_members(s, bundle, report)
+    changes = await compared(s, bundle, types, settings, report)
     notes = [*_notes(findings, settings, report), *other_side.notes_of(lost, types)]
     return await validated(s, changes, title, settings, report, bundle, notes)
 
@@ -215,11 +188,12 @@ async def validated(
     planned.notes = [*_meaning(changes), *notes]
     writer = BundleImport(
         "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,
-        origin=bundle.origin, names=_names(bundle), types=await types_of(s.client),
+        origin=bundle.origin, names=names_of(bundle), types=await types_of(s.client),
     )  # fmt: skip
     message = await _validated(s, writer)
     await _take_conflicts(s, message, writer, report)
     planned.report, planned.writer = report, writer
+    writer.report = report if report.afterwards() else None
     planned.notes += [often] if (often := writer.how_often()) is not None else []
     if report.conflicts and settings.rejected is not None:
         await _save(writer, settings.rejected, {conflict.id for conflict in report.conflicts})
@@ -238,12 +212,6 @@ def _unshared(bundle: Bundle) -> Bundle:
     return rest
 
 
-def _names(bundle: Bundle) -> dict[str, str]:
-    """What the objects of a bundle, and those that it refers to, are called."""
-    names = {uid: name for named in bundle.outside.values() for uid, name in named.items()}
-    return names | {str(body.get("id")): label(body) for _, body in bundle}
-
-
 def _meaning(changes: Sequence[Write]) -> list[str]:
     """Updates after which data that are there are counted or read otherwise, a line for each property."""
     found: dict[str, list[str]] = {}
@@ -259,136 +227,14 @@ def _meaning(changes: Sequence[Write]) -> list[str]:
 
 
 def _notes(findings: Findings, settings: Settings, report: ImportReport) -> list[str]:
-    notes = findings.notes(ways=not settings.decided)
+    # of a package each that leads nowhere is a decision of its own
+    notes = findings.notes(ways=not settings.package, arrows=not settings.package or settings.drop_dangling)
     if settings.drop_dangling and findings.dangling:
         notes.append(f"{len(findings.dangling):,} references that lead nowhere are left out")
     skipped = sum(row.skipped for row in report.types)
     if skipped:
         notes.append(f"{skipped:,} skipped: {'not there' if settings.strategy == 'update' else 'there already'}")
     return notes
-
-
-# Comparing --------------------------------------------------------------------------------------------------------
-
-
-async def _name_members(s: Session, bundle: Bundle, report: ImportReport) -> None:
-    """What members are called that are apart: as the bundle says, the others as the server does."""
-    if not report.apart:
-        return
-    names = _names(bundle)
-    strange = {uid for one in report.apart for uid in one.members} - names.keys()
-    names |= {uid: name for uid, (_, name) in (await known(s.client, sorted(strange))).items()}
-    for one in report.apart:
-        one.names = [names.get(uid, uid) for uid in one.members]
-
-
-async def _compared(
-    s: Session, bundle: Bundle, types: Mapping[str, Resource], strategy: str, report: ImportReport
-) -> list[Write]:
-    """What has to be written, in the order in which a server takes it; the counts by type go into the report."""
-    newer = (await s.client.version()).newer_than_known
-    changes: list[Write] = []
-    known_here = [name for name in bundle.objects if name in types and types[name].in_bundles]
-    for plural in sorted(known_here, key=lambda name: types[name].order):
-        resource, objects = types[plural], bundle.objects[plural]
-        there = {
-            str(row["id"]): row for row in await writes.read_objects(s, plural, list(objects), missing_is_fine=True)
-        }
-        count = TypeCount(type=plural)
-        created: list[Row] = []
-        updates: list[Write] = []
-        for uid, body in objects.items():
-            before = there.get(uid)
-            if strategy == ("update" if before is None else "create"):
-                count.skipped += 1
-                body_here = _unnumbered(bundle, plural, body)
-                if before is not None and (
-                    kept := _kept(plural, before, _merged(plural, before, body_here, types, newer))
-                ):
-                    report.kept.append(kept)
-                    after = _merged(plural, before, body_here, types, newer)
-                    report.apart += members_apart(types[plural], before, after, lost=False)
-            elif before is None:
-                created.append(body)
-                count.create += 1
-            elif (after := _merged(plural, before, _unnumbered(bundle, plural, body), types, newer)) != before:
-                updates.append(Write(plural, before, after))
-                report.apart += members_apart(types[plural], before, after, lost=True)
-                count.update += 1
-            else:
-                count.same += 1
-        ordered = parents_first(resource, created)
-        changes += [*(Write(plural, None, body) for body in ordered), *updates]
-        if objects:
-            report.types.append(count)
-    return changes
-
-
-def _merged(plural: str, before: JsonObject, body: Row, types: Mapping[str, Resource], newer: bool) -> JsonObject:
-    """What an object shall be: what the bundle does not say stays, what the server would leave out is no change."""
-    after = dict(before)
-    properties = types[plural].properties
-    for name, said in body.items():
-        there, value = before.get(name), said
-        if name == "sharing" and isinstance(said, dict) and isinstance(there, dict):
-            if access_given(there) == access_given(said):
-                continue  # a server adds its owner, and what the groups are called
-            value = {"owner": there.get("owner"), **said}
-        if (newer or name in properties) and differs(plural, name, there, value, types):
-            after[name] = value
-    return after
-
-
-def _unnumbered(bundle: Bundle, plural: str, body: Row) -> Row:
-    """An option without its number where the bundle has its set: that says the order, and a server numbers anew."""
-    held = body.get("optionSet") if plural == "options" else None
-    whole = bundle.objects.get("optionSets", {}).get(str(held.get("id"))) if isinstance(held, dict) else None
-    if whole is None or not whole.get("options"):
-        return body
-    return {name: value for name, value in body.items() if name != "sortOrder"}
-
-
-def _kept(plural: str, before: JsonObject, after: JsonObject) -> KeptObject | None:
-    """An object that stays as it is and differs from the bundle's; None where it does not."""
-    differs = [name for name in after if name not in SHARING and after.get(name) != before.get(name)]
-    if not differs:
-        return None
-    grave = {name: (before.get(name), after.get(name)) for name in differs if name in GRAVE}
-    return KeptObject(type=plural, id=str(before["id"]), name=label(before), differs=sorted(differs), grave=grave)
-
-
-def members_apart(resource: Resource, before: JsonObject, after: JsonObject, *, lost: bool) -> list[MembersApart]:
-    """Members that an object has and would not have any more (`lost`), or that it would get and does not.
-
-    Parameters:
-        before, after: the object as it is, and as the bundle has it.
-    """
-    found: list[MembersApart] = []
-    for name, prop in resource.properties.items():
-        if not (prop.collection and prop.reference) or before.get(name) == after.get(name):
-            continue
-        here, there = _members(before.get(name)), _members(after.get(name))
-        apart = sorted(here - there if lost else there - here)
-        if apart:
-            command = f"dhis2 metadata add {resource.plural} {before['id']} {' '.join(apart)} --property {name}"
-            found.append(
-                MembersApart(
-                    type=resource.plural,
-                    id=str(before["id"]),
-                    name=label(before),
-                    property=name,
-                    members=apart,
-                    lost=lost,
-                    command=command,
-                )
-            )
-    return found
-
-
-def _members(value: JsonValue) -> set[str]:
-    """The UIDs that a collection of references holds."""
-    rows = value if isinstance(value, list) else []
-    return {str(row["id"]) for row in rows if isinstance(row, dict) and row.get("id")}
 
 
 # Validating -------------------------------------------------------------------------------------------------------

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Literal, cast
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
-from dhis2sh.dhis2.references import INSTANCE, references
+from dhis2sh.dhis2.references import INSTANCE
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.bundle import Bundle, only, server_bundle
 from dhis2sh.metadata.bundles.gathering import plurals_of
 from dhis2sh.metadata.bundles.mapping import Choice, Clash, Mapped, fields_for, fit
 from dhis2sh.metadata.bundles.report import ImportReport, MappedObject
+from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
 from dhis2sh.metadata.parameters import Types
 from dhis2sh.session import Session
-from dhis2sh.verbs import names
 from dhis2sh.verbs.declaration import Complete, Doc, Touches
-
-if TYPE_CHECKING:
-    from dhis2sh.models.facts import Resource
 
 OWN = INSTANCE | {"jobConfigurations"}
 """Types that each server has its own of: a merge leaves them alone unless they are named."""
-CHOICES: tuple[Choice, ...] = ("map", "rename", "skip")
 SHOWN = 3
 """So many clashes are named in one error."""
 
@@ -64,7 +60,7 @@ class ImportOptions:
     def settings(self) -> importing.Settings:
         """The same for the service."""
         return importing.Settings(
-            strategy=self.strategy, atomic=self.atomic == "all", include_sharing=self.include_sharing,
+            strategy=self.strategy, atomic=self.atomic == "all", sharing="all" if self.include_sharing else "none",
             drop_dangling=self.drop_dangling, rejected=self.rejected,
         )  # fmt: skip
 
@@ -80,9 +76,9 @@ class MergeOptions(ImportOptions):
         Literal["map", "rename", "skip"] | None,
         Doc("What becomes of an object whose unique name or code another one has; asked on a terminal without it."),
     ] = None
-    resolve: Annotated[list[str], Doc("UID=map, UID=rename or UID=skip for a single object.")] = field(
-        default_factory=lambda: []
-    )
+    resolve: Annotated[
+        list[str], Doc("UID=map, UID=rename or UID=skip for a single object; a code or name does as well.")
+    ] = field(default_factory=lambda: [])
 
 
 def origin_of(bundle: Bundle) -> str:
@@ -102,8 +98,10 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     fields = fields_for(known[plural] for plural in wanted)
     there = await server_bundle(s.client, sorted(wanted), fields) if wanted else Bundle()
     given = await given_of(s, chosen, options.map, known)
-    told = told_of(options.resolve)
-    mapped = await settled(s, told, options.on_conflict, partial(fit, chosen, there, known, options.by, given=given))
+    told = told_of(chosen, options.resolve)
+    asked = dict(told)
+    mapped = await settled(s, asked, options.on_conflict, partial(fit, chosen, there, known, options.by, given=given))
+    require_conflicts(told, chosen, settled_by(mapped))
     if doubts := [doubt for doubt in mapped.doubts if doubt.uid in chosen.objects.get(doubt.type, {})]:
         more = f" (and {len(doubts) - SHOWN:,} more)" if len(doubts) > SHOWN else ""
         raise UsageError(
@@ -119,48 +117,6 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
         listed = ", ".join(f"{len(found.objects[plural]):,} {plural}" for plural in own)
         plan.notes.append(f"left out: {listed}: they belong to one server; --types brings them")
     return plan
-
-
-async def given_of(s: Session, bundle: Bundle, pairs: Sequence[str], types: Mapping[str, Resource]) -> dict[str, str]:
-    """`--map FROM=TO` as UIDs: FROM is looked for in the bundle and in what it refers to, TO on the target.
-
-    FROM may be a code or a placeholder that stands in the bundle in place of a UID. Raises `UsageError`, `NotFound`.
-    """
-    given: dict[str, str] = {}
-    for text in pairs:
-        source, _, target = (part.strip() for part in text.partition("="))
-        if not source or not target:
-            raise UsageError(f"--map {text}: say FROM=TO", hint="--map 'Age <1=Age under 1'")
-        plural, uid = _in_bundle(bundle, source, types)
-        given[uid] = await names.resolve(s, plural, target)
-    return given
-
-
-def _in_bundle(bundle: Bundle, text: str, types: Mapping[str, Resource]) -> tuple[str, str]:
-    """Type and UID of one object that a bundle holds or refers to, by UID, code or name."""
-    hits = [
-        (plural, str(body["id"]))
-        for plural, body in bundle
-        if text in (body.get("id"), body.get("code"), body.get("name"))
-    ]
-    hits += [
-        (plural, uid) for plural, named in bundle.outside.items() for uid, name in named.items() if text in (uid, name)
-    ]
-    if not hits:
-        referred = {
-            ref.type
-            for plural, body in bundle
-            if plural in types
-            for ref in references(types[plural], body, types)
-            if ref.uid == text
-        }
-        told = referred - {None}
-        hits = [(kind or "*", text) for kind in (told or referred)]
-    if len(hits) != 1:
-        said = "is ambiguous in" if hits else "is not in"
-        listed = ", ".join(f"{plural} {uid}" for plural, uid in hits[:5])
-        raise UsageError(f"--map: '{text}' {said} {bundle.origin}{f': {listed}' if hits else ''}", hint="use a UID")
-    return hits[0]
 
 
 def _open(clashes: Sequence[Clash]) -> UsageError:
@@ -180,17 +136,6 @@ def _mapping_notes(mapped: Mapped) -> list[str]:
     notes = [f"mapped to the target's UIDs: {len(mapped.uids):,} ({counted})"] if mapped.uids else []
     notes += [f"renamed: {clash}" for clash in mapped.renamed]
     return [*notes, *(f"skipped: {clash}" for clash in mapped.skipped)]
-
-
-def told_of(texts: Sequence[str]) -> dict[str, Choice]:
-    """`--resolve UID=CHOICE` by UID. Raises `UsageError`."""
-    told: dict[str, Choice] = {}
-    for text in texts:
-        uid, _, choice = text.partition("=")
-        if choice not in CHOICES:
-            raise UsageError(f"--resolve {text}: say UID=map, UID=rename or UID=skip", hint="--on-conflict for all")
-        told[uid] = choice
-    return told
 
 
 async def settled(

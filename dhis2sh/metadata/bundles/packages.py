@@ -19,16 +19,19 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 from dhis2sh.client.schema import types_of
 from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, HOLD_EXPRESSIONS
 from dhis2sh.dhis2.references import INSTANCE, label, references
-from dhis2sh.errors import Refused
+from dhis2sh.errors import Refused, UsageError
 from dhis2sh.metadata import other_side
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.adapting import Adapted, adapt
 from dhis2sh.metadata.bundles.bundle import Bundle, server_bundle
 from dhis2sh.metadata.bundles.checking import Dangling, check, require_metadata, without
-from dhis2sh.metadata.bundles.mapping import Mapped, fields_for, fit
-from dhis2sh.metadata.bundles.merging import Map, given_of, settled, told_of
+from dhis2sh.metadata.bundles.mapping import Choice, Mapped, fields_for, fit
+from dhis2sh.metadata.bundles.merging import Map, settled
+from dhis2sh.metadata.bundles.needing import needing, parts_of
 from dhis2sh.metadata.bundles.report import Decision, MappedObject, PackageReport
 from dhis2sh.metadata.bundles.still_to_do import still_to_do
+from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
+from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.verbs.declaration import Doc
 from dhis2sh.words import counted, listed
 
@@ -60,12 +63,18 @@ class PackageOptions:
     ] = None
     resolve: Annotated[
         list[str],
-        Doc("UID=map, UID=rename or UID=skip for a single object; skip leaves out any object of the package."),
+        Doc(
+            "UID=map, UID=rename or UID=skip for a single object, by code or name as well; skip leaves out any object "
+            "of the package."
+        ),
     ] = field(default_factory=lambda: [])
     drop_dangling: Annotated[bool, Doc("Leave out references to what is neither in the package nor on the server.")] = (
         False
     )
     update: Annotated[bool, Doc("Write what differs in objects that are there too; without it they stay.")] = False
+    include_sharing: Annotated[
+        bool, Doc("With --update, share what is there as the package does; without it, it stays shared as it is.")
+    ] = False
 
 
 async def plan_package(s: Session, source: Bundle, file: Path, options: PackageOptions) -> Plan:
@@ -84,7 +93,7 @@ class _Install:
 
     def __init__(self, s: Session, source: Bundle, file: Path, options: PackageOptions) -> None:
         self._s, self._source, self._options = s, source, options
-        self._told = told_of(options.resolve)
+        self._told = told_of(source, options.resolve)
         self._command = _command(file, options)
         self._types: Mapping[str, Resource] = {}
         self._there = Bundle()
@@ -94,13 +103,15 @@ class _Install:
 
     async def plan(self) -> Plan:
         """Adapt, fit, look through, compare."""
+        if self._options.include_sharing and not self._options.update:
+            raise UsageError("--include-sharing goes with --update: what is there stays as it is", hint="--update")
         self._types = await types_of(self._s.client)
         require_metadata(self._source, self._types)
         brought = self._people()
         lost = await other_side.dropped(self._s.client, brought, self._types)  # adapting takes it out
         adapted = adapt(brought, self._types, newer=(await self._s.client.version()).newer_than_known)
         self._adapted(adapted)
-        bundle = self._skipped(self._combinations(adapted.bundle))
+        bundle = await self._skipped(self._combinations(adapted.bundle))
         self._there = await self._on_server(bundle)
         given = await given_of(self._s, bundle, self._options.map, self._types)
         given |= await self._asked(bundle, given)
@@ -108,11 +119,12 @@ class _Install:
         bundle = await self._whole(self._with_groups(mapped.bundle))
         settings = importing.Settings(
             strategy="create-and-update" if self._options.update else "create",
-            include_sharing=True, drop_dangling=self._options.drop_dangling, decided=True,
+            sharing="all" if self._options.include_sharing else "new", drop_dangling=self._options.drop_dangling,
+            package=True,
         )  # fmt: skip
         plan = await importing.plan(self._s, bundle, f"install {self._report.name}", settings, self._report)
-        plan.notes += other_side.notes_of(lost, self._types)
         cast("importing.BundleImport", plan.writer).report = self._report
+        self._report.lost = other_side.notes_of(lost, self._types)
         self._judge(mapped)
         self._report.to_do += await still_to_do(self._s, plan, self._types)
         if self._report.decide:
@@ -163,22 +175,42 @@ class _Install:
                 rest.add(plural, body)
         return rest
 
-    def _skipped(self, bundle: Bundle) -> Bundle:
-        """The bundle without what the user skips, and without the references to it."""
-        gone = {uid for uid, choice in self._told.items() if choice == "skip"}
+    async def _skipped(self, bundle: Bundle) -> Bundle:
+        """The bundle without what the user skips, and without the references to it, unless the server has it."""
+        told = {uid for uid, choice in self._told.items() if choice == "skip"}
+        missing = told - (await known(self._s.client, sorted(told))).keys() if told else told
+        parts = parts_of(bundle, missing)
+        needed = needing(bundle, missing | parts, self._types)
+        if needed:
+            self._need(bundle, missing, needed)
+        gone = told | parts | needed.keys()
         rest, arrows = bundle.like(), list[Dangling]()
         for plural, body in bundle:
             uid = str(body["id"])
             if uid in gone:
-                self._report.skipped.append(f"{plural} '{label(body)}' [{uid}]")
+                if uid not in needed:
+                    part = "" if uid in told else ", with its whole"
+                    self._report.skipped.append(f"{plural} '{label(body)}' [{uid}]{part}")
                 continue
             rest.add(plural, body)
             arrows += [
                 Dangling(plural, uid, label(body), ref)
                 for ref in references(self._types[plural], body, self._types)
-                if ref.uid in gone and _last(ref.path) not in HOLD_EXPRESSIONS
+                if ref.uid in gone - (told - missing) and _last(ref.path) not in HOLD_EXPRESSIONS
             ]
         return without(rest, arrows) if arrows else rest
+
+    def _need(self, bundle: Bundle, told: set[str], needed: Mapping[str, str]) -> None:
+        """Ask whether what cannot be without a skipped object is skipped too, all of it by one command."""
+        skipped = listed(f"'{label(body)}' [{body['id']}]" for _, body in bundle if body["id"] in told)
+        holders = [
+            f"{plural} '{label(body)}' {needed[uid]}" for plural, body in bundle if (uid := str(body["id"])) in needed
+        ]
+        self._decide(
+            f"{skipped}: {counted(len(holders), 'object')} of the package cannot be without what is skipped: {listed(holders)}",
+            "a server refuses them",
+            [" ".join(f"--resolve {uid}=skip" for uid in needed)],
+        )
 
     # What is there ----------------------------------------------------------------------------------------------------
 
@@ -238,13 +270,27 @@ class _Install:
             fit, bundle, self._there, self._types, BY, given=given, unique_names=True,
             kept=not self._options.update, apart=apart,
         )  # fmt: skip
+        told = dict(self._told)
         mapped = await settled(self._s, self._told, self._options.on_conflict, fitted)
+        self._require_conflicts(told, mapped, fitted)
         self._report.mapped = [MappedObject.of(match) for match in mapped.matches]
         self._report.skipped += [str(clash) for clash in mapped.skipped if clash.property != "counterpart"]
         self._report.renamed = [str(clash) for clash in mapped.renamed]
         for clash in mapped.clashes:
             self._decide(str(clash), "no two may share it", [f"--resolve {clash.uid}={way}" for way in clash.ways()])
         return mapped
+
+    def _require_conflicts(self, told: Mapping[str, Choice], mapped: Mapped, fitted: Callable[..., Mapped]) -> None:
+        """Refuse what was said of an object that nothing is in the way of."""
+        decided = settled_by(mapped)
+        for uid in [uid for uid, choice in told.items() if choice == "skip"]:  # any object may be left out
+            decided[uid] = frozenset({"skip"})
+        if any(choice == "rename" and "rename" not in decided.get(uid, ()) for uid, choice in told.items()):
+            there = {uid for objects in self._there.objects.values() for uid in objects}  # it has its new name already
+            there |= {match.uid for match in fitted(apart=()).matches if match.by in {"code", "name"}}
+            for uid in there & told.keys():
+                decided[uid] = decided.get(uid, frozenset()) | {"rename"}
+        require_conflicts(told, self._source, decided)
 
     def _with_groups(self, bundle: Bundle) -> Bundle:
         """The bundle with sharing for the groups that come with it or are there."""
@@ -325,7 +371,7 @@ class _Install:
 
     def _decide(self, about: str, why: str, ways: Sequence[str]) -> None:
         self._report.decide.append(
-            Decision(about=about, why=why, way=ways[0], commands=[f"{self._command} {way}" for way in ways])
+            Decision(about=about, why=why, ways=[*ways], commands=[f"{self._command} {way}" for way in ways])
         )
 
     def _refusal(self, blocked: Exception | None) -> Refused:
@@ -350,6 +396,7 @@ def _command(file: Path, options: PackageOptions) -> str:
     words += [f"--on-conflict {options.on_conflict}"] if options.on_conflict else []
     words += ["--drop-dangling"] if options.drop_dangling else []
     words += ["--update"] if options.update else []
+    words += ["--include-sharing"] if options.include_sharing else []
     return " ".join(words)
 
 

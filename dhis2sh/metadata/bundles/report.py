@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import BaseModel
 
 from dhis2sh.changes.refusals import advice
-from dhis2sh.types import JsonValue
+from dhis2sh.types import JsonObject, JsonValue
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 SHOWN = 8
 """So many conflicts of one kind are written out for people; the data has them all."""
+
+
+NO_ACCESS, NOTHING = "--------", "nothing"
 
 
 class TypeCount(BaseModel):
@@ -143,6 +146,83 @@ class MembersApart(BaseModel):
         return f"{self.type} '{self.name}' [{self.id}] {what} {counted(len(self.members), 'member')} of {self.property}: {called}"
 
 
+class Access(BaseModel):
+    """What a sharing gives: to everybody, without sign-in (`external`), to users and groups by UID."""
+
+    public: str
+    external: bool = False
+    users: dict[str, str] = {}
+    groups: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, given: JsonObject) -> Access:
+        """The data of what `access_given` says."""
+        users, groups = (
+            {uid: str(access) for uid, access in rows.items()} if isinstance(rows := given.get(kind), dict) else {}
+            for kind in ("users", "userGroups")
+        )
+        public = str(given.get("public") or NO_ACCESS)
+        return cls(public=public, external=given.get("external") is True, users=users, groups=groups)
+
+
+class AccessApart(BaseModel):
+    """An object that the bundle shares otherwise than the server.
+
+    Parameters:
+        before, after: what is given there, and what the bundle says.
+        written: it is given from now on; else what is there stays.
+        names: what its users and groups are called, by UID.
+    """
+
+    type: str
+    id: str
+    name: str
+    before: Access
+    after: Access
+    written: bool
+    names: dict[str, str] = {}
+
+    def uids(self) -> set[str]:
+        """Users and groups whose access differs."""
+        return {uid for _, uid, *_ in self._members()}
+
+    def _members(self) -> list[tuple[str, str, str, str]]:
+        return [
+            (kind, uid, here.get(uid, NOTHING), there.get(uid, NOTHING))
+            for kind, here, there in (
+                ("group", self.before.groups, self.after.groups),
+                ("user", self.before.users, self.after.users),
+            )
+            for uid in sorted({*here, *there})
+            if here.get(uid) != there.get(uid)
+        ]
+
+    def change(self) -> str:
+        """What differs, in words; the same for all objects of which it is the same."""
+        public, told = (self.before.public, self.after.public), list[str]()
+        if public[0] != public[1]:
+            told.append(self._said("everybody", *public))
+        if self.before.external != self.after.external:
+            told.append(
+                self._said("without sign-in", *(str(one.external).lower() for one in (self.before, self.after)))
+            )
+        told += [self._said(f"{kind} '{self.names.get(uid, uid)}'", *pair) for kind, uid, *pair in self._members()]
+        return "; ".join(told)
+
+    def _said(self, who: str, here: str, there: str) -> str:
+        return f"{who} {here} -> {there}" if self.written else f"{who} {here} there, {there} in the bundle"
+
+
+class OwnKept(BaseModel):
+    """What a server has of its own in an object that is updated, and keeps: how many units, levels, people, values, texts."""
+
+    type: str
+    id: str
+    name: str
+    property: str
+    count: int
+
+
 class ImportReport(BaseModel):
     """What a plan would do.
 
@@ -151,6 +231,8 @@ class ImportReport(BaseModel):
         types: counts by type; conflicts, dangling, mapped: object by object.
         kept: what is there already and differs, where only new objects are written.
         apart: members of collections that are taken out, or that do not come.
+        access: objects of which everybody, users or groups get other access, or would by the bundle.
+        own: what the server has of its own in objects that are updated, and keeps.
     """
 
     prose: ClassVar[bool] = True  # a narrow screen may break its sentences
@@ -162,10 +244,16 @@ class ImportReport(BaseModel):
     mapped: list[MappedObject] = []
     kept: list[KeptObject] = []
     apart: list[MembersApart] = []
+    access: list[AccessApart] = []
+    own: list[OwnKept] = []
 
     def line(self) -> str:
         """A table of the types, then the conflicts by code with what to do about them."""
-        return "\n".join([*_table(self.types), *self.conflict_lines(), *self.kept_lines(), *self.member_lines()])
+        return "\n".join([*_table(self.types), *self.conflict_lines(), *self.apart_lines()])
+
+    def apart_lines(self) -> list[str]:
+        """What stays, what goes, and who gets other access."""
+        return [*self.kept_lines(), *self.own_lines(), *self.member_lines(), *self.access_lines()]
 
     def beside(self, counts: Counts) -> ImportReport:
         """The same with what is written beside the bundle: settings, keys of the data store, what is deleted."""
@@ -176,6 +264,10 @@ class ImportReport(BaseModel):
             name = name if name in {"create", "delete"} else "update"
             setattr(row, name, getattr(row, name) + count)
         return self.model_copy(update={"types": [*rows.values()]})
+
+    def afterwards(self) -> str:
+        """What still holds when it is written: what went, what stays, who has other access."""
+        return "\n".join(self.apart_lines())
 
     def kept_lines(self) -> list[str]:
         """What is there and differs, the gravest first."""
@@ -198,6 +290,30 @@ class ImportReport(BaseModel):
             )
         return lines
 
+    def own_lines(self) -> list[str]:
+        """What stays of what is the server's own, by property."""
+        found: dict[tuple[str, str], list[OwnKept]] = {}
+        for one in self.own:
+            found.setdefault((one.property, one.type), []).append(one)
+        lines = [
+            f"{counted(sum(one.count for one in some), 'item')} of {name} of {plural} "
+            f"{listed(f"'{one.name}'" for one in some)}, which the bundle does not have"
+            for (name, plural), some in found.items()
+        ]
+        return _some("stays", lines)
+
+    def access_lines(self) -> list[str]:
+        """Who gets other access to what, then what stays shared as it is; the same change of several objects together."""
+        lines: list[str] = []
+        for written in (True, False):
+            found: dict[str, list[AccessApart]] = {}
+            for one in self.access:
+                if one.written is written:
+                    found.setdefault(one.change(), []).append(one)
+            told = [f"{change}: {_objects(some)}" for change, some in found.items()]
+            lines += _some("access changes" if written else "access stays", told)
+        return lines
+
     def conflict_lines(self) -> list[str]:
         """The conflicts in words, those of one code together and what to do about them behind."""
         lines: list[str] = []
@@ -215,21 +331,16 @@ SAFEST = ("=rename", "--drop-dangling", "=skip")
 
 
 class Decision(BaseModel):
-    """What only a person can decide: what it is about, why, and the commands that decide it, one for each way."""
+    """What only a person can decide: what it is about, why, and what decides it: options, and the whole commands with them."""
 
     about: str
     why: str
-    way: str
+    ways: list[str]
     commands: list[str]
 
     def safest(self) -> str:
         """The way that changes least: another name, which breaks no reference, else the reference or object is left out."""
-        ways = (text for end in SAFEST for text in self.commands if text.endswith(end))
-        return next((self._end(text) for text in ways), self.way)
-
-    @staticmethod
-    def _end(text: str) -> str:
-        return "--drop-dangling" if text.endswith("--drop-dangling") else f"--resolve {text.rpartition(' ')[2]}"
+        return next((text for end in SAFEST for text in self.ways if text.endswith(end)), self.ways[0])
 
 
 class ToDo(BaseModel):
@@ -248,6 +359,8 @@ class PackageReport(ImportReport):
         skipped, renamed: objects that do not come, or under another name; groups_left_out: UIDs of groups that sharing
             names and that are nowhere.
         formulas: by UID of what is missing, the objects whose expressions name it.
+        lost: what the package says of objects and others keep, with the command that brings it about.
+        notes: what else is to be said of a plan that is only looked at.
     """
 
     name: str = ""
@@ -257,16 +370,18 @@ class PackageReport(ImportReport):
     renamed: list[str] = []
     groups_left_out: list[str] = []
     formulas: dict[str, list[str]] = {}
+    lost: list[str] = []
+    notes: list[str] = []
     decide: list[Decision] = []
     to_do: list[ToDo] = []
 
     def line(self) -> str:
         """The tables, what was adapted and mapped, then what to decide and what to do."""
         return "\n".join([
-            *_table(self.types), *self.kept_lines(), *self.member_lines(),
+            *_table(self.types), *self.apart_lines(),
             *_some("adapted", self.adapted_lines()),
             *[f"left out: {what} ({count:,})" for what, count in self.left_out.items()],
-            *self.sharing_lines(),
+            *self.sharing_lines(), *self.lost, *self.notes,
             *_some("mapped", [f"{one.type} '{one.name}' [{one.id}] is [{one.to}] there, by {one.by}" for one in self.mapped]),
             *_some("renamed", self.renamed), *_some("skipped", self.skipped),
             *self.formula_lines(), *self.decision_lines(), *self.to_do_lines(),
@@ -275,7 +390,7 @@ class PackageReport(ImportReport):
     def afterwards(self) -> str:
         """What still holds when it is written: what stays and differs, members that are apart, what formulas miss, what is left to do."""
         return "\n".join([
-            *self.kept_lines(), *self.member_lines(), *self.formula_lines(), *self.to_do_lines(),
+            *self.apart_lines(), *self.lost, *self.formula_lines(), *self.to_do_lines(),
         ])  # fmt: skip
 
     def adapted_lines(self) -> list[str]:
@@ -292,7 +407,7 @@ class PackageReport(ImportReport):
         """Groups of other servers."""
         found = len(self.groups_left_out)
         return (
-            [f"left out: sharing with {counted(found, 'group')} that {'are' if found > 1 else 'is'} in no package here"]
+            [f"left out: sharing with {counted(found, 'group')}, neither in the package nor on the server"]
             if found
             else []
         )
@@ -323,6 +438,14 @@ class PackageReport(ImportReport):
 
 MOST = 20
 """So many decisions are written out for people."""
+
+
+def _objects(some: Sequence[AccessApart]) -> str:
+    """Objects by type, the first of them named."""
+    by_type: dict[str, list[str]] = {}
+    for one in some:
+        by_type.setdefault(one.type, []).append(f"'{one.name}' [{one.id}]")
+    return "; ".join(f"{plural} {listed(names)}" for plural, names in by_type.items())
 
 
 def _some(word: str, lines: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dhis2sh.metadata.write import Write
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
+    from dhis2sh.types import JsonObject
 
 _SCRIPT = re.compile(r"<script|\bon\w+\s*=", re.IGNORECASE)
 EMPTY: Mapping[str, tuple[str, str]] = {
@@ -26,12 +27,13 @@ EMPTY: Mapping[str, tuple[str, str]] = {
 
 
 async def still_to_do(s: Session, plan: Plan, types: Mapping[str, Resource]) -> list[ToDo]:
-    """The list, from what the plan creates.
+    """The list, from what the plan creates, and what it opens to everybody.
 
     Parameters:
         types: the types of the server's version.
     """
-    created = [write for write in writes.changes_of(plan) if write.action == "create"]
+    changes = writes.changes_of(plan)
+    created = [write for write in changes if write.action == "create"]
     by_type: dict[str, list[Write]] = {}
     for write in created:
         by_type.setdefault(write.plural, []).append(write)
@@ -43,7 +45,7 @@ async def still_to_do(s: Session, plan: Plan, types: Mapping[str, Resource]) -> 
         if empty:
             found.append(_empty(plural, name, means, empty))
     found += [ToDo(what=what, command=command) for what, command in _code(by_type)]
-    found += _open_to_all(by_type)
+    found += _open_to_all(changes)
     combos = {_uid_of(write, "categoryCombo") for write in by_type.get("categoryOptionCombos", ())}
     for write in by_type.get("categoryCombos", ()):
         if write.uid not in combos:
@@ -87,21 +89,23 @@ def _code(by_type: Mapping[str, Sequence[Write]]) -> list[tuple[str, str]]:
     return found
 
 
-def _open_to_all(by_type: Mapping[str, Sequence[Write]]) -> list[ToDo]:
-    """What every user of the server may change, type by type."""
+def _open_to_all(changes: Sequence[Write]) -> list[ToDo]:
+    """What every user of the server may change from now on, type by type."""
+    by_type: dict[str, list[Write]] = {}
+    for write in changes:
+        if _public(write.after)[1:2] == "w" and _public(write.before)[1:2] != "w":
+            by_type.setdefault(write.plural, []).append(write)
     found: list[ToDo] = []
-    for plural, created in by_type.items():
-        wide = [write for write in created if _public(write)[1:2] == "w"]
-        if wide:
-            data = min((_public(write)[2:4].strip("-") for write in wide), key=len)  # nobody gets more than before
-            access = f"r/{data}" if data else "r"
-            command = f"dhis2 metadata share {plural} {' '.join(write.uid for write in wide)} --public {access}"
-            found.append(ToDo(what=f"everybody may change {counted(len(wide), 'object')} of {plural}", command=command))
+    for plural, wide in by_type.items():
+        data = min((_public(write.after)[2:4].strip("-") for write in wide), key=len)  # nobody gets more than before
+        access = f"r/{data}" if data else "r"
+        command = f"dhis2 metadata share {plural} {' '.join(write.uid for write in wide)} --public {access}"
+        found.append(ToDo(what=f"everybody may change {counted(len(wide), 'object')} of {plural}", command=command))
     return found
 
 
-def _public(write: Write) -> str:
-    sharing = (write.after or {}).get("sharing")
+def _public(body: JsonObject | None) -> str:
+    sharing = (body or {}).get("sharing")
     return str(sharing.get("public") or "") if isinstance(sharing, dict) else ""
 
 

@@ -13,7 +13,8 @@ from dhis2sh.metadata.bundles import exported, importing
 from dhis2sh.metadata.bundles.bundle import only, read_bundle, server_bundle
 from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
 from dhis2sh.metadata.bundles.mapping import renamed
-from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, given_of, origin_of, plan_merge
+from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, origin_of, plan_merge
+from dhis2sh.metadata.bundles.told import given_of
 from dhis2sh.metadata.parameters import BundleFile, With
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Complete, Doc, verb

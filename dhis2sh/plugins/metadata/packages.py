@@ -30,7 +30,9 @@ async def plan(s: Session, file: File, *, options: PackageOptions) -> PackageRep
     API source: `POST /api/metadata` with `importMode=VALIDATE`.
     """
     found = await plan_package(s, read_bundle(file), file, options)
-    return cast("PackageReport", found.report)
+    report = cast("PackageReport", found.report)
+    report.notes = found.notes
+    return report
 
 
 @verb(
