@@ -38,15 +38,16 @@ class Cut:
 
     @asynccontextmanager
     async def stream(self, method: str, path: str, params: Any = None, **how: Any) -> AsyncGenerator[AnswerStream]:
-        async with self._real(method, path, params, **how) as answer:
+        async with self._real(method, path, params, **how) as found:
+            answer = found
             if path == PATH:
                 self.asked += 1
                 left = self._left.setdefault(str(params), self._times)
                 self._left[str(params)] = left - 1
                 if left > 0 and not self.stopped:
                     answer = AnswerStream(
-                        answer.status, answer.headers, method=method, url=answer.url, raw=self._cut(aiter(answer)),
-                        close=answer.aclose,
+                        found.status, found.headers, method=method, url=found.url, raw=self._cut(aiter(found)),
+                        close=found.aclose,
                     )  # fmt: skip
             yield answer
 
