@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes import refusals
-from dhis2sh.changes.attempts import attempt
+from dhis2sh.changes.attempts import attempt, found_right
 from dhis2sh.changes.consent import require_consent
 from dhis2sh.changes.journal import JournalError, of
 from dhis2sh.changes.plan import StepsInBulk, WriteSummary
@@ -87,6 +87,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
             await _check_current(session, plan)
             if plan.prepare is not None:
                 plan.prepare()
+        found_right(session, verb, consent, plan)
         with effect_scope("write"), recording(session, plan) as entry:
             if plan.writer is not None:
                 result: object = await carry_out(session, plan, plan.writer, entry)

@@ -186,7 +186,7 @@ async def ownership(s: Session, journal: Journal, entry: Entry, *, force: bool) 
 async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said.
 
-    A push that has changed nothing has nothing to take back, with --force neither; `undo` goes on to the write before it.
+    A push that has changed nothing has nothing to take back, with --force neither.
     """
     title = entry.undo_title
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]
