@@ -16,9 +16,9 @@ from dhis2sh.dhis2.properties import COUNTED, DEFAULT_OBJECTS, FOLLOWERS, OF_RUN
 from dhis2sh.errors import NotFound, Refused, ServerFault, UsageError
 from dhis2sh.metadata import looked, map_layers, writes
 from dhis2sh.metadata.built_upon import Staying, deletion_of_unused
-from dhis2sh.metadata.bundles.diff import differs, empty
+from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.collections import joins_of
-from dhis2sh.metadata.comparing import as_made, ids, same, same_property
+from dhis2sh.metadata.comparing import as_made, empty, ids, same, same_property
 from dhis2sh.metadata.objects.deleting import Deletion, deletion
 from dhis2sh.metadata.owned import with_owners
 from dhis2sh.metadata.refused import failure_of
@@ -47,6 +47,10 @@ WORKED_OUT = {
 """What a server sets by itself although an object owns it: a variable has the value type of what it stands for."""
 NOT_ADDED = VOLATILE | FOLLOWERS
 """What others add to an object without editing it."""
+NOT_THERE, AS_BEFORE, STILL_THERE = (
+    f"sent without an answer, and {how} now" for how in ("not there", "as before", "still there")
+)
+"""What a server has of what it gave no answer to: whether it was never written, or others were faster, nobody knows."""
 SETTLED = dt.timedelta(minutes=1)
 """So long after an object was created its server may save it again by itself."""
 
@@ -370,12 +374,12 @@ async def _taken_back(
         deleted = change.action.endswith("delete")
         if deleted and current is not None:
             if not expected or change.state == "done":
-                notes.add("never deleted" if change.state == "sent" else "there again, left alone", called)
+                notes.add(STILL_THERE if change.state == "sent" else "there again, left alone", called)
         elif deleted:
             pairs.append(_made_again(plural, change, notes, called))
         elif current is None:
             notes.add(
-                "never written" if change.state == "sent" else "gone, nothing to take back",
+                NOT_THERE if change.state == "sent" else "gone, nothing to take back",
                 called,
                 stays=change.action != "create" and change.state == "done",
             )
@@ -390,7 +394,7 @@ async def _taken_back(
                 pairs.append(Write(plural, current, None))
         elif change.state == "sent" and _is(types, change, current):
             if not expected:
-                notes.add("never written", called)
+                notes.add(AS_BEFORE, called)
         else:
             pairs.append(_restored(types, change, current, notes, called, force=force))
     return pairs
@@ -407,7 +411,9 @@ def _made_again(plural: str, change: Change, notes: Notes, called: str) -> Write
 
 
 def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types: Mapping[str, Resource]) -> bool:
-    """Is a property what it was? Of join rows what a server calls them does not count."""
+    """Is a property what it was? Of join rows what a server calls them does not count, nor what it counts itself."""
+    if name in COUNTED.get(plural, ()):
+        return True
     join = joins_of(plural).get(name)
     if join is not None:
         return not differs(plural, name, [*join.rows(before)], [*join.rows(now)], types)

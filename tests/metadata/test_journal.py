@@ -185,8 +185,9 @@ async def test_what_was_sent_and_never_written_is_not_taken_back(session: Sessio
     plan = await do(session, "undo", Consent(dry_run=True))
     assert plan.steps == []
     assert plan.notes == [
-        "never deleted: dataElements BCG doses given [deNumber001]",
-        "never written: dataElements Remark [deText00001], dataElements Never [deNever0001]",
+        "sent without an answer, and still there now: dataElements BCG doses given [deNumber001]",
+        "sent without an answer, and as before now: dataElements Remark [deText00001]",
+        "sent without an answer, and not there now: dataElements Never [deNever0001]",
     ]
 
 
