@@ -182,11 +182,7 @@ def _what_then(entry: Recording, plan: Plan, summary: WriteSummary) -> str:
     if plan.writer is not None and plan.writer.bulk and not (summary.created or summary.updated or summary.deleted):
         return f"dhis2 journal show {entry.id}"  # what was there already is not taken back
     if plan.undoes is not None:  # to undo the undo would bring back what was just taken back
-        rest = plan.rest
-        if rest is None and summary.left:
-            rest = f"dhis2 undo {plan.undoes} --force  takes back the rest too"
-        explained = "dhis2 explain" if summary.failures and not rest else None
-        return "; ".join(filter(None, (f"dhis2 journal show {entry.id}", rest, explained)))
+        return plan.rest or ("dhis2 explain" if summary.failures else f"dhis2 journal show {entry.id}")
     return f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}"
 
 
