@@ -95,6 +95,16 @@ async def test_an_approval_from_above_is_not_taken_back_from_below(flow: Session
         await do(flow, "approval unapprove", **MONTH, org_units=["Clinic A"])
 
 
+async def test_an_undo_below_an_approval_names_the_one_that_comes_first(flow: Session):
+    for level in (3, 2):
+        await do(flow, "approval approve", **MONTH, org_units=["Nation"], level=level)
+    with pytest.raises(Refused, match="approved, here and above") as told:
+        await do(flow, "undo", id=1)
+    assert told.value.hint == "dhis2 undo 2  comes first: it was written after this"
+    for number in (2, 1):
+        await do(flow, "undo", id=number)
+
+
 async def test_incomplete_data_is_not_approved_where_that_is_asked_for(flow: Session):
     with pytest.raises(CheckFailed, match="'Monthly' is not complete for 202501: 1 unit missing: Clinic A") as told:
         await do(flow, "approval approve", **MONTH, org_units=["Clinic A"], fail_on_incomplete=True)
