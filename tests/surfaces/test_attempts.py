@@ -200,6 +200,22 @@ async def test_an_agent_is_refused_alike(sandbox_home: Path):
     assert len(of("sandbox").entries()) == 6
 
 
+async def test_so_is_what_was_right_already_to_an_agent_and_in_a_notebook(sandbox_home: Path, runner: magics.Runner):
+    answers = Answers()
+
+    async def told(tool: str, verb: str, **arguments: object) -> str:
+        call = {"verb": verb, "profile": "sandbox", "arguments": arguments}
+        return json.dumps(await answers.call_tool({"name": tool, "arguments": call}))
+
+    await told("write", "system settings set", values=["applicationTitle=Ministry"])
+    await told("write", "system settings set", values=["applicationTitle=Ministry"])
+    assert "the last attempt, entry 2, wrote nothing" in await told("destroy", "undo")
+    runner.shell.run_line_magic("dhis2", "user enable admin --yes")
+    with pytest.raises(Refused, match="the last attempt, entry 3, wrote nothing"):
+        runner.shell.run_line_magic("dhis2", "undo --yes")
+    assert [entry.outcome for entry in of("sandbox").entries()] == ["unchanged", "unchanged", "done"]
+
+
 async def test_a_no_is_no_refusal_and_silence_is_one(session: Session, monkeypatch: pytest.MonkeyPatch):
     await run(
         session, find("metadata update"), {"type": "dataElements", "uid": "deText00001", "set": ["description=W"]}
