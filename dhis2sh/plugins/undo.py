@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 10
 """Writes before one that has nothing to take back, of which a hint looks for one that has."""
+PLANNED = 5_000
+"""Objects or rows of a write up to which its way back is planned for a hint."""
 
 
 @verb("undo", effect="destroy", journaled=False, examples=["dhis2 undo --dry-run", "dhis2 undo 12 --yes"])
@@ -55,6 +57,8 @@ async def undo(
 async def _earlier(s: Session, journal: Journal, entry: Entry) -> str:
     """The command that takes back the last write before one that can be taken back now; the list where there is none."""
     for other in islice(journal.before(entry), LOOKED_AT):
+        if sum(other.states.values()) > PLANNED and way_back(other) is not undoing.nothing:
+            return f"dhis2 undo {other.id} --dry-run  says whether a large write before it can be taken back: {other.title}"
         try:
             plan = await _plan(s, journal, other, force=False)
         except NetworkError:

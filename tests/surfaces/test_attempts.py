@@ -95,6 +95,13 @@ def test_what_was_refused_is_what_undo_means(said, refused: str):
     assert described() is None
 
 
+def test_a_large_write_is_not_planned_for_a_hint(said, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("dhis2sh.plugins.undo.PLANNED", 0)
+    assert said(FIRST)[0] == 0
+    told = said("undo --yes")[1]
+    assert "try: dhis2 undo 1 --dry-run  says whether a large write before it can be taken back: update" in told
+
+
 UNCHANGED = (
     FIRST,
     "user enable admin --yes",
