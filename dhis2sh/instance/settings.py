@@ -121,11 +121,11 @@ async def changes_of(s: Session, pairs: Sequence[str], default: Sequence[str]) -
 
 
 def notes_of(changes: Sequence[Keyed]) -> list[str]:
-    """What is to be said of settings that nobody can read again."""
+    """What is to be said of settings whose old value is a secret, which the journal does not keep."""
     return [
-        f"{change.key} will be in the server's own keeping: nobody can take it back"
+        f"what {change.key} was is not kept: nobody can take it back"
         for change in changes
-        if isinstance(change.before, str) and is_secret(change.key)
+        if isinstance(change.before, str) and change.before and is_secret(change.key)
     ]
 
 

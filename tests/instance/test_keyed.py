@@ -166,6 +166,7 @@ async def test_a_password_is_never_shown_and_never_kept(s: Session):
     """Recorded (inst-settings 18): a server gives it in clear."""
     plan = await planned(s, "system settings set", values=["keyEmailPassword=Geheim-1"])
     assert "Geheim" not in repr(plan)
+    assert plan.notes == []
     await do(s, "system settings set", values=["keyEmailPassword=Geheim-1"])
     assert (await settings(s, "keyEmailPassword"))["keyEmailPassword"] in {"(secret)", None}
     shown = await call(s, "journal show")
@@ -176,7 +177,9 @@ async def test_a_password_is_never_shown_and_never_kept(s: Session):
 
 async def test_a_password_over_another_one_cannot_come_back(s: Session):
     for word in ("Geheim-1", "Geheim-2"):
+        plan = await planned(s, "system settings set", values=[f"keyEmailPassword={word}"])
         await do(s, "system settings set", values=[f"keyEmailPassword={word}"])
+    assert plan.notes == ["what keyEmailPassword was is not kept: nobody can take it back"]
     with pytest.raises(Refused, match="nothing to take back") as told:
         await do(s, "undo")
     assert str(told.value.hint).startswith("dhis2 undo 1  takes back the write before it")
