@@ -292,7 +292,9 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
     gone = [uid for uid in made if uid in there]
     notes = [f"no key comes back: {listed(lost, 5)}"] if lost else []
     if not gone:
-        why = f"entry {entry.id} cannot be taken back: " + (notes[0] if notes else "its token is gone already")
-        return Plan(title, blocked=Refused(why, hint="dhis2 dev pat list"))
+        unknown = any(change.action == "create" and change.state == "sent" for change in journal.changes(entry.id))
+        why = "no answer came, and so nobody knows which token it made" if unknown else "its token is gone already"
+        told = f"entry {entry.id} cannot be taken back: {notes[0] if notes else why}"
+        return Plan(title, blocked=Refused(told, hint="dhis2 dev pat list"))
     steps = [PlanStep("delete", TOKENS, uid=uid) for uid in gone]
     return Plan(title, steps, notes=notes, writer=Tokens(gone=gone, what="undone"))

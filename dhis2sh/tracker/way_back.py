@@ -60,7 +60,8 @@ async def _back(s: Session, written: Sequence[journals.Change], *, force: bool) 
         program = _program(one)
         rows = await reading.by_uid(s, kind, [one.uid], program=program)
         if one.uid not in rows:
-            notes.append(f"{one.name or one.uid} is gone already")
+            how = "was sent without an answer, and is not there now" if one.state == "sent" else "is gone already"
+            notes.append(f"{one.name or one.uid} {how}")
             continue
         current = held(kind, rows[one.uid])
         restored = _restored(kind, current, one.before or {}, one.after or {}) if one.action == "update" else None

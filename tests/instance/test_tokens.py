@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dhis2sh.client import schema
-from dhis2sh.errors import Dhis2Error, NeedsSecret, NotFound, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, NeedsSecret, NetworkError, NotFound, Refused, UsageError
 from dhis2sh.instance import tokens
 from dhis2sh.metadata.objects import sampling
 from dhis2sh.rows.rows import to_json
@@ -30,6 +30,21 @@ async def test_a_key_is_said_once_and_is_in_no_journal(s: Session):
     assert (row["methods"], row["addresses"], row["expired"]) == (["GET"], ["127.0.0.1"], False)
     await do(s, "undo")
     assert await listed(s) == []
+
+
+async def test_a_token_whose_answer_was_lost_is_not_said_to_be_gone(s: Session, monkeypatch: pytest.MonkeyPatch):
+    write = s.client.write
+
+    async def lost(*args: Any, **more: Any) -> None:
+        await write(*args, **more)
+        raise NetworkError("no answer came")
+
+    with monkeypatch.context() as patch, pytest.raises(NetworkError):
+        patch.setattr(s.client, "write", lost)
+        await do(s, "dev pat create")
+    with pytest.raises(Refused, match="no answer came, and so nobody knows which token it made") as told:
+        await do(s, "undo")
+    assert told.value.hint == "dhis2 dev pat list"
 
 
 async def test_a_key_goes_into_a_file_that_nobody_else_can_read(s: Session):
