@@ -6,8 +6,9 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, cast
+from typing import IO, TYPE_CHECKING, Literal, Unpack, cast
 
 import orjson
 
@@ -19,7 +20,7 @@ from dhis2sh.files import open_packed
 if TYPE_CHECKING:
     from dhis2sh.client.answers import AnswerStream
     from dhis2sh.client.protocol import Requests
-    from dhis2sh.client.requests import Params
+    from dhis2sh.client.requests import Params, Sending
     from dhis2sh.types import JsonObject, Row
 
 PIECE = 256 * 1024
@@ -119,12 +120,86 @@ async def save(
             async with client.stream("GET", path, params, accept=accept) as answer:
                 begun = True
                 return await write_to(target, check(answer), as_is=as_is)
-        except (BrokenAnswer, TimedOut, Unreachable) as error:
-            again = begun and isinstance(target, (str, Path)) and not isinstance(error, Garbage)
-            wait = client.retry.wait(attempt, broken=isinstance(error, BrokenAnswer)) if again else None
+        except _BROKE_OFF as error:
+            wait = _until_again(client, attempt, error) if begun and isinstance(target, (str, Path)) else None
             if wait is None:
                 raise
         await asyncio.sleep(wait)
+
+
+_BROKE_OFF = (BrokenAnswer, TimedOut, Unreachable)
+
+
+def _until_again(client: Requests, attempt: int, error: Dhis2Error) -> float | None:
+    """Seconds until an answer that broke off is asked for again, None where it is not."""
+    if isinstance(error, Garbage):
+        return None
+    return client.retry.wait(attempt, broken=isinstance(error, BrokenAnswer))
+
+
+type Read[T] = Callable[[AnswerStream], AsyncGenerator[T]]
+"""Makes of an answer what it holds, some at a time."""
+
+
+async def read[T](
+    client: Requests, path: str, params: Params, made: Read[T], *, accept: str, **how: Unpack[Sending]
+) -> AsyncGenerator[T]:
+    """GET an address and give what the answer holds as it comes.
+
+    An answer that breaks off before anything of it was handed on is asked for again, as often as any request is. Later nobody
+    knows whether it would come in the same order: then it is an error, which `read_whole` never has to raise.
+
+    Parameters:
+        path, params, accept, how: the request.
+        made: what the answer holds, some at a time.
+
+    Raises `BrokenAnswer`, and as `Client.stream` and what `made` raises.
+    """
+    attempt = 0
+    while True:
+        attempt, begun, given = attempt + 1, False, False
+        try:
+            async with client.stream("GET", path, params, accept=accept, **how) as answer:
+                begun = True
+                async with aclosing(made(answer)) as found:
+                    async for some in found:
+                        given = True
+                        yield some
+            return
+        except _BROKE_OFF as error:
+            wait = _until_again(client, attempt, error) if begun and not given else None
+            if wait is None:
+                raise
+        await asyncio.sleep(wait)
+
+
+async def read_whole[T](
+    client: Requests,
+    path: str,
+    params: Params,
+    check: Check,
+    made: Callable[[AsyncIterator[bytes]], AsyncGenerator[T]],
+    *,
+    accept: str,
+) -> AsyncGenerator[T]:
+    """GET an address and give what the answer holds when all of it has come, which `save` asks for again until it has.
+
+    For who cannot go on with a part of it, such as a look before a write. It lies in a file meanwhile, however large it is.
+
+    Parameters:
+        path, params, check, accept: as of `save`.
+        made: what pieces of the answer hold, some at a time.
+
+    Raises as `save` and what `made` raises.
+    """
+    from tempfile import TemporaryDirectory  # start-up: only before writes
+
+    with TemporaryDirectory(prefix="dhis2sh-") as folder:
+        file = Path(folder) / "answer"
+        await save(client, path, params, file, check, accept=accept)
+        async with aclosing(pieces_of(file)) as pieces, aclosing(made(pieces)) as found:
+            async for some in found:
+                yield some
 
 
 async def write_to(target: Target, pieces: AsyncIterator[bytes], *, as_is: bool = False) -> int:

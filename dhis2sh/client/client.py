@@ -575,15 +575,16 @@ class Client:
             size: rows in one batch.
             accept: `text/csv` or `application/csv` where the address gives CSV: its columns are named by its first line.
 
+        An answer that breaks off before a batch was handed on is asked for again.
+
         Raises as `stream` and `dhis2sh.client.streams.batches_of` do.
         """
-        from dhis2sh.client.streams import batches_of  # start-up: most commands read no stream
+        from dhis2sh.client.bodies import read  # start-up: most commands read no stream
+        from dhis2sh.client.streams import batches_of  # start-up: as above
 
         named = key or path.removesuffix("/gist").rpartition("/")[2]
-        async with (
-            self.stream("GET", path, params, accept=accept, **how) as answer,
-            aclosing(batches_of(answer, named, size)) as batches,
-        ):
+        found = read(self, path, params or {}, lambda answer: batches_of(answer, named, size), accept=accept, **how)
+        async with aclosing(found) as batches:
             async for rows in batches:
                 yield rows
 

@@ -92,28 +92,36 @@ class DataValues:
 
         return await bodies.save(self._client, _PATHS[chosen], params, target, checked, accept=CONTENT_TYPES[chosen])
 
-    async def iter(self, **query: Unpack[DataValueQuery]) -> AsyncGenerator[Row]:
+    async def iter(self, *, whole: bool = False, **query: Unpack[DataValueQuery]) -> AsyncGenerator[Row]:
         """Data values one by one. Parameters and errors as of `batches`."""
-        async with aclosing(self.batches(**query)) as batches:
+        async with aclosing(self.batches(whole=whole, **query)) as batches:
             async for rows in batches:
                 for row in rows:
                     yield row
 
-    async def batches(self, **query: Unpack[DataValueQuery]) -> AsyncGenerator[list[Row]]:
-        """Data values as they come, some at a time, read from the server's CSV: the smallest of its formats.
+    async def batches(self, *, whole: bool = False, **query: Unpack[DataValueQuery]) -> AsyncGenerator[list[Row]]:
+        """Data values, some at a time, read from the server's CSV: the smallest of its formats.
 
-        Parameters and errors as of `stream_to`. Empty cells are left out; `value` is text, as in JSON. Closing it closes
-        the request. A question that no server takes for its length is asked in several.
+        Empty cells are left out; `value` is text, as in JSON. Closing it closes the request. A question that no server takes
+        for its length is asked in several. Each comes as the server sends it, and when it is cut off behind the first
+        rows that is an error.
+
+        Parameters:
+            whole: each comes when all of it is there, and is asked for again when it was cut off: for a look that has to be
+                whole.
+            query: as of `stream_to`.
+
+        Raises as `stream_to`, and `BrokenAnswer`.
         """
+        path, accept = _PATHS["csv"], CONTENT_TYPES["csv"]
         for params in map(_params, _short_enough(query)):
-            async with (
-                self._client.stream("GET", _PATHS["csv"], params, accept=CONTENT_TYPES["csv"]) as answer,
-                aclosing(rows_of_csv(aiter(answer), COLUMNS)) as lists,
-            ):
+            found = (
+                bodies.read_whole(self._client, path, params, whole_text, _rows_of, accept=accept)
+                if whole
+                else bodies.read(self._client, path, params, lambda answer: _rows_of(aiter(answer)), accept=accept)
+            )
+            async with aclosing(found) as lists:
                 async for rows in lists:
-                    for row in rows:
-                        for name in _BOOLEANS & row.keys():
-                            row[name] = row[name] == "true"
                     yield rows
 
     async def get(self, **query: Unpack[DataValueQuery]) -> JsonObject:
@@ -183,6 +191,16 @@ _PATHS: dict[Format, str] = {
     "xml": "dataValueSets.xml",
     "adx": "dataValueSets",  # no ending of its own: by its media type, and by `format`
 }
+
+
+async def _rows_of(pieces: AsyncIterator[bytes]) -> AsyncGenerator[list[Row]]:
+    """The values in the server's CSV."""
+    async with aclosing(rows_of_csv(pieces, COLUMNS)) as lists:
+        async for rows in lists:
+            for row in rows:
+                for name in _BOOLEANS & row.keys():
+                    row[name] = row[name] == "true"
+            yield rows
 
 
 def _params(query: DataValueQuery) -> dict[str, Param]:

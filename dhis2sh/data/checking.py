@@ -16,6 +16,7 @@ from dhis2sh.data.cells import NAMES
 from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.written import ambiguity
 from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.rows.workbooks import ERRORS, Fault
 from dhis2sh.words import joined, listed
@@ -268,6 +269,8 @@ def _time(text: str) -> _Time:
     try:
         period = Period.parse(text)
     except UsageError:
+        if (which := ambiguity(text)) is not None:
+            raise Problem(f"{which}: write the one that is meant") from None
         raise Problem(f"'{text}' is not a period (they look like 2025, 2025Q1, 202501, 2025W5, 20250630)") from None
     return _Time(period, period.iso, period.type.name, period.start, period.end)
 

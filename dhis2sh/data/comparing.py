@@ -91,7 +91,7 @@ async def side(s: Session, text: str, asked: Asked) -> AsyncGenerator[list[Row]]
     Raises `NotFound` for neither.
     """
     if text == s.profile.name:
-        return s.client.data_values.batches(**await asking.query_of(s, asked))
+        return s.client.data_values.batches(whole=True, **await asking.query_of(s, asked))
     if text in profiles.all_profiles():
         return _of_profile(s, text, asked)
     if (path := await asyncio.to_thread(_file, text)) is None:

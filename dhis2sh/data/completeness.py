@@ -160,7 +160,7 @@ async def _with_values(
     """The units that have a value of something."""
     query: DataValueQuery = {**what, "period": list(periods), "org_unit": list(roots), "children": True}
     found: dict[tuple[str, str], str | None] = {}
-    async with aclosing(s.client.data_values.batches(**query)) as batches:
+    async with aclosing(s.client.data_values.batches(whole=True, **query)) as batches:
         async for rows in batches:
             found |= {(str(row["period"]), str(row["orgUnit"])): None for row in rows}
     return found

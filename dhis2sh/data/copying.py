@@ -81,7 +81,7 @@ async def values_of(source: Session, target: Session, asked: Asked) -> AsyncGene
     query = await asking.query_of(source, await asked_there(target, source, asked))
     translation = Translation(source, target)
     at = 1
-    async with aclosing(source.client.data_values.batches(**query)) as batches:
+    async with aclosing(source.client.data_values.batches(whole=True, **query)) as batches:
         async for rows in batches:
             for column, plural in TYPES.items():
                 await translation.learn(plural, (str(row[column]) for row in rows if row.get(column)))

@@ -29,7 +29,7 @@ async def values_now(
         wanted: which of what comes is meant.
     """
     query = await _query(s, elements, periods, units)
-    async with aclosing(s.client.data_values.batches(**query)) as batches:
+    async with aclosing(s.client.data_values.batches(whole=True, **query)) as batches:
         async for rows in batches:
             if found := [row for row in rows if wanted(row)]:
                 yield found

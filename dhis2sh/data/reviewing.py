@@ -204,7 +204,7 @@ async def _pieces(s: Session, roots: Sequence[str]) -> list[tuple[str, bool]]:
 async def _reported(s: Session, data_set: str, periods: Sequence[str], unit: str, whole: bool) -> dict[str, Reported]:
     query: DataValueQuery = {"data_set": data_set, "period": list(periods), "org_unit": unit, "children": whole}
     found: dict[str, Reported] = defaultdict(lambda: defaultdict(dict))
-    async with aclosing(s.client.data_values.batches(**query)) as batches:
+    async with aclosing(s.client.data_values.batches(whole=True, **query)) as batches:
         async for rows in batches:
             for row in rows:
                 place = (str(row["dataElement"]), str(row["categoryOptionCombo"]), str(row["attributeOptionCombo"]))

@@ -126,7 +126,7 @@ class Totals:
         query: DataValueQuery = {
             "data_element": elements, "period": periods, "org_unit": units, "children": True, "limit": MOST_VALUES,
         }  # fmt: skip
-        found = [row async for row in s.client.data_values.iter(**query) if row["orgUnit"] not in units]
+        found = [row async for row in s.client.data_values.iter(whole=True, **query) if row["orgUnit"] not in units]
         below = list(dict.fromkeys(str(row["orgUnit"]) for row in found))[:LOOKED_AT]
         if not below:
             return

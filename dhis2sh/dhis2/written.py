@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import unicodedata
+from contextlib import suppress
 from functools import lru_cache
 
 from dhis2sh.dhis2.intervals import period_of
@@ -10,17 +13,57 @@ from dhis2sh.dhis2.periods import Period, RelativePeriod
 from dhis2sh.errors import UsageError, did_you_mean
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NAMED_MONTH = re.compile(r"([A-Za-z]{3,9})\.?[ \-/]*(\d{4}|\d{2})")
-_YEAR_AND_NAME = re.compile(r"(\d{4})[ \-/]+([A-Za-z]{3,9})\.?")
+_NAMED_MONTH = re.compile(r"([^\W\d_]{3,9})\.?[ \-/]*(\d{4}|\d{2})")
+_YEAR_AND_NAME = re.compile(r"(\d{4})[ \-/]+([^\W\d_]{3,9})\.?")
 _NUMBERED_MONTH = re.compile(r"(0?[1-9]|1[0-2])[/\-.](\d{4})")
 _YEAR_AND_NUMBER = re.compile(r"(\d{4})[/M](0?[1-9]|1[0-2])")
+_MOMENT = re.compile(r"[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\Z")
+_DAY_LAST = re.compile(r"(\d{4})([\-/.])(\d{1,2})\2(\d{1,2})")
+_YEAR_LAST = re.compile(r"(\d{1,2})([\-/.])(\d{1,2})\2(\d{4})")
+_DAY_AND_NAME = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er)?[ \-/]([^\W\d_]{3,9})\.?[ \-/](\d{4}|\d{2})", re.IGNORECASE)
+_NAME_AND_DAY = re.compile(r"([^\W\d_]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.IGNORECASE)
+
+
+def days_of(text: str) -> list[dt.date]:
+    """The days that a text may mean: none where it is no day, two where nobody knows which number is the month."""
+    text = _MOMENT.sub("", text.strip())
+    if (found := _DAY_LAST.fullmatch(text)) is not None:
+        return _days((found[1], found[3], found[4]))
+    if (found := _YEAR_LAST.fullmatch(text)) is not None:
+        return _days((found[4], found[3], found[1]), (found[4], found[1], found[3]))
+    if (found := _DAY_AND_NAME.fullmatch(text)) is not None:
+        return _days((_whole_year(found[3]), _month_called(found[2]), found[1]))
+    if (found := _NAME_AND_DAY.fullmatch(text)) is not None:
+        return _days((found[3], _month_called(found[1]), found[2]))
+    return []
+
+
+def _days(*parts: tuple[str, str | int, str]) -> list[dt.date]:
+    """The days of years, months and days that there are, each once."""
+    found: dict[dt.date, None] = {}
+    for year, month, day in parts:
+        with suppress(ValueError):
+            found[dt.date(int(year), int(month), int(day))] = None
+    return list(found)
+
+
+def _whole_year(text: str) -> str:
+    return text if len(text) == 4 else f"20{text}"
+
+
+def _month_called(word: str) -> int:
+    """The number of a month by its name, 0 for what is none."""
+    word = unicodedata.normalize("NFC", word.lower())
+    return next((at for at, name in enumerate(_MONTHS, 1) if word == name or word in _LONG[name]), 0)
 
 
 @lru_cache(4096)
 def as_period(text: str) -> str:
     """A month as spreadsheets write it (`Jan-26`, `January 2026`, `2026 Jan`, `06/2026`, `2026/06`, `2026M06`), or an interval as ADX does (`2026-01-01/P1M`),
-    in DHIS2's form; anything else as it is."""
+    in DHIS2's form, or a day in that of ISO 8601 where it can be read in one way alone; anything else as it is. Names are English or French."""
     text = text.strip()
+    if len(days := days_of(text)) == 1:
+        return days[0].isoformat()
     if (interval := period_of(text)) is not None:
         return interval.iso
     if (turned := _YEAR_AND_NAME.fullmatch(text)) is not None:
@@ -29,20 +72,19 @@ def as_period(text: str) -> str:
     if (numbered := _YEAR_AND_NUMBER.fullmatch(text)) is not None:
         return f"{numbered[1]}{int(numbered[2]):02}"
     if (named := _NAMED_MONTH.fullmatch(text)) is not None:
-        word = named[1].lower()
-        number = next((at for at, name in enumerate(_MONTHS, 1) if word == name or word in _LONG[name]), None)
-        year = named[2] if len(named[2]) == 4 else f"20{named[2]}"
-        return f"{year}{number:02}" if number is not None else text
+        number = _month_called(named[1])
+        return f"{_whole_year(named[2])}{number:02}" if number else text
     if (numbered := _NUMBERED_MONTH.fullmatch(text)) is not None:
         return f"{numbered[2]}{int(numbered[1]):02}"
     return text
 
 
 _LONG = {
-    name[:3]: {name, name[:4]}
-    for name in (
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
-        "december",
+    name[:3]: {name, name[:4], *french.split()}
+    for name, french in (
+        ("january", "janvier janv"), ("february", "février fevrier févr fevr fév fev"), ("march", "mars"),
+        ("april", "avril avr"), ("may", "mai"), ("june", "juin"), ("july", "juillet juil"), ("august", "août aout"),
+        ("september", "septembre"), ("october", "octobre"), ("november", "novembre"), ("december", "décembre decembre déc"),
     )
 }  # fmt: skip
 
@@ -53,7 +95,16 @@ _YEARLESS = re.compile(r"Q[1-4]|W(eek)? ?\d{1,2}", re.IGNORECASE)
 def is_yearless(text: str) -> bool:
     """Is a text a month by its name, a quarter or a week (`Jan`, `Q1`, `W5`), of no year?"""
     word = text.strip().removesuffix(".").lower()
-    return _YEARLESS.fullmatch(word) is not None or any(word == name or word in _LONG[name] for name in _MONTHS)
+    return _YEARLESS.fullmatch(word) is not None or _month_called(word) > 0
+
+
+def ambiguity(text: str) -> str | None:
+    """Which two days a text may mean, in words; None where it is not two."""
+    days = days_of(text)
+    if len(days) < 2:
+        return None
+    first, second = (f"{day.day} {day:%B %Y} ({day})" for day in days)
+    return f"'{text}' may be {first} or {second}"
 
 
 def single_period(text: str) -> Period:
@@ -72,6 +123,8 @@ def period_or_relative(text: str) -> Period | RelativePeriod:
     try:
         return Period.parse(as_period(text))
     except UsageError:
+        if (which := ambiguity(text)) is not None:
+            raise UsageError(which, hint=f"write {days_of(text)[0]}, if it is that") from None
         near = did_you_mean(name, [str(item) for item in RelativePeriod]) if any(map(str.isalpha, text)) else None
         hint = near or "periods look like 2024, 2024Q1, 202402, 'February 2024', 2024W5, 20240229, LAST_12_MONTHS"
         raise UsageError(f"'{text}' is not a period", hint=hint) from None

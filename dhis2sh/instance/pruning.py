@@ -64,7 +64,7 @@ async def values_of(s: Session, plural: str, uid: str) -> int:
     """How many data values a unit or a data element has, up to a little more than `MOST`."""
     number = 0
     async for query in _questions(s, plural, uid):
-        async with aclosing(s.client.data_values.batches(**query)) as batches:
+        async with aclosing(s.client.data_values.batches(whole=True, **query)) as batches:
             async for rows in batches:
                 number += len(rows)
                 if number > MOST:

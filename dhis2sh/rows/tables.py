@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import itertools
@@ -10,7 +11,7 @@ import re
 import shlex
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from dhis2sh.types import JsonObject, JsonValue, Row
 
-ENDINGS = (".json", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".xlsx")
+ENDINGS = (".json", ".ndjson", ".csv", ".tsv", ".txt", ".yaml", ".yml", ".xlsx")
 
 
 STANDARD_INPUT = "-"
@@ -104,7 +105,7 @@ def read_rows(
     if not ending:
         ending = ".json" if text.lstrip()[:1] in {"{", "["} else ".csv"
     match ending:
-        case ".csv" | ".tsv":
+        case ".csv" | ".tsv" | ".txt":
             separator = "\t" if ending == ".tsv" else _separator(text)
             return [*_separated(io.StringIO(_SAYS_SEPARATOR.sub("", text), newline=""), separator)]
         case ".yaml" | ".yml":
@@ -136,15 +137,16 @@ def stream_rows(
         raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
     if where is not None and where.sheet is not None and ending != ".xlsx":
         raise UsageError(f"{path.name} has no sheets", hint="--sheet is for XLSX")
-    if where is not None and where.header > 1 and ending not in {".csv", ".tsv", ".xlsx"}:
+    if where is not None and where.header > 1 and ending not in _SHEETS:
         raise UsageError(f"{path.name} has no header", hint="--header-row is for CSV, TSV and XLSX")
-    if where is not None and where.fill_down and ending not in {".csv", ".tsv", ".xlsx"}:
+    if where is not None and where.fill_down and ending not in _SHEETS:
         raise UsageError(f"{path.name} has no cells to fill down", hint="--fill-down is for CSV, TSV and XLSX")
     return Stream(_batches(path, ending, key, blanks, where, faults))
 
 
 csv.field_size_limit(16 * 1024 * 1024)  # the outline of a district in one cell is longer than Python's 128 KiB
-_STREAMED = {".json", ".ndjson", ".csv", ".tsv"}
+_STREAMED = {".json", ".ndjson", ".csv", ".tsv", ".txt"}
+_SHEETS = {".csv", ".tsv", ".txt", ".xlsx"}
 
 
 async def _batches(
@@ -203,7 +205,9 @@ async def _json_batches(path: Path, key: str) -> AsyncGenerator[list[Row]]:
 def _open(path: Path) -> TextIO:
     if path.suffix.lower() == ".gz":
         return io.TextIOWrapper(open_packed(path), encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
+    with path.open("rb") as file:
+        wide = file.read(2) in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}  # as a spreadsheet's "Unicode text" is
+    return path.open(encoding="utf-16" if wide else "utf-8-sig", newline="")
 
 
 def _begins_with(path: Path) -> str:
@@ -220,9 +224,12 @@ def _separator_of(file: TextIO, ending: str) -> str:
         return "\t"
     begins = file.tell()
     first = file.readline()
-    if not _SAYS_SEPARATOR.match(first):
-        file.seek(begins)
-    return _separator(first)
+    if _SAYS_SEPARATOR.match(first):
+        return _separator(first)
+    file.seek(begins)
+    sample = file.read(_SAMPLE + 1)
+    file.seek(begins)
+    return _separator(sample)
 
 
 def _json_lines(file: TextIO, path: Path) -> Iterator[Row]:
@@ -342,12 +349,42 @@ def _of(value: JsonValue, where: str, key: str | None) -> list[Row]:
 _SAYS_SEPARATOR = re.compile(r"\Asep=(.)\r?\n")
 
 
+_SEPARATORS = "\t;,"
+_SAMPLE = 64 * 1024
+"""Characters of a file by which its separator is found."""
+
+
 def _separator(text: str) -> str:
-    """Spreadsheets of many countries save CSV with `;`; some say so in a line before the header (`sep=;`)."""
+    """What parts the cells of a text that begins with its header: what all rows agree on, as some countries' commas are points.
+
+    Some programs say it in a line before the header (`sep=;`). Raises `UsageError` where two separators make as many columns.
+    """
     if said := _SAYS_SEPARATOR.match(text):
         return said[1]
-    head = text.partition("\n")[0]
-    return "\t" if "\t" in head else ";" if head.count(";") > head.count(",") else ","
+    found = {separator: _agreement(text, separator) for separator in _SEPARATORS}
+    best = max(found.values())
+    fitting = [separator for separator, agreement in found.items() if agreement == best]
+    if best[2] < 2:  # one column, or nobody knows
+        return ","
+    if len(fitting) > 1:
+        names = " or by ".join(f"'{separator}'" for separator in fitting)
+        raise UsageError(
+            f"its columns may be parted by {names}", hint="write a line sep=; above the header, if it is ';'"
+        )
+    return fitting[0]
+
+
+def _agreement(text: str, separator: str) -> tuple[bool, float, int]:
+    """How well rows agree on a separator: has none more cells than the header, how many have as many, and how many that are."""
+    rows = csv.reader(io.StringIO(text[:_SAMPLE], newline=""), delimiter=separator)
+    widths: list[int] = []
+    with suppress(csv.Error):  # the sample ends inside of quotes, or whoever reads the rows says what is wrong
+        widths += (len(row) for row in rows if any(row))
+    if len(text) > _SAMPLE:
+        widths = widths[:-1]
+    if not widths or widths[0] < 2:
+        return False, 0, 0
+    return max(widths) == widths[0], widths.count(widths[0]) / len(widths), widths[0]
 
 
 def _separated(

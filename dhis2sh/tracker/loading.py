@@ -169,7 +169,7 @@ def of_file(path: Path, load: Load) -> tuple[Source, AsyncGenerator[list[Entry]]
                     f"{path.name} holds no objects", hint="dhis2 data tracker export PROGRAM  shows the form"
                 )
             return source, source.of_bundle(body)
-    header = 1 if ending.endswith((".csv", ".tsv", ".xlsx", ".csv.gz", ".tsv.gz")) else 0
+    header = 1 if ending.endswith((".csv", ".tsv", ".txt", ".xlsx", ".csv.gz", ".tsv.gz", ".txt.gz")) else 0
     return source, source.of_rows(stream_rows(path).plain_batches(), first=1 + header)
 
 

@@ -348,3 +348,19 @@ async def test_a_total_within_a_block_is_not_filled_and_ends_nothing(s: Session,
     sheet = workbook(rows, blocks=[(1, 0, 3, 0, "Clinic A")]) if ending == "xlsx" else write(csv)
     plan = await planned(s, "data aggregate push", file=sheet, fill_down=["Facility"])
     assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202501", "Stock, Clinic A, 202503"]
+
+
+async def test_days_as_people_write_them_stand_for_their_month_where_they_can_be_read_in_one_way(s: Session):
+    sheet = write(
+        "dataElement,period,orgUnit,value\nStock,31/12/2024,Clinic A,1\nStock,31-Jan-2025,Clinic B,2\nStock,05/02/2025,Clinic C,3\n"
+    )
+    told = "; ".join(
+        [*(await planned(s, "data aggregate push", file=sheet, by_date=True)).notes, await refused(s, sheet)]
+    )
+    assert (
+        "'05/02/2025' may be 5 February 2025 (2025-02-05) or 2 May 2025 (2025-05-02): write the one that is meant"
+        in told
+    )
+    assert "20241231 is Daily: its month is 202412, which --by-date takes" in told
+    plan = await planned(s, "data aggregate push", file=sheet, by_date=True)
+    assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202412", "Stock, Clinic B, 202501"]

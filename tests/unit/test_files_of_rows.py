@@ -87,7 +87,7 @@ async def test_a_file_that_is_not_there(name: str):
         await stream_rows(Path(name)).collect()
 
 
-@pytest.mark.parametrize("name", ["rows.txt", "rows.xlsx.gz", "rows"])
+@pytest.mark.parametrize("name", ["rows.doc", "rows.xlsx.gz", "rows"])
 def test_the_ending_says_what_a_file_is(name: str):
     with pytest.raises(UsageError, match="rows are read from"):
         stream_rows(Path(name))
@@ -168,3 +168,41 @@ def test_a_column_without_values_is_read_without_a_word_of_the_library(
     path = workbook(tmp_path / "a.xlsx", [["id", "comment", "name"], ["a", "", "A"]])
     assert read_rows(path) == [{"id": "a", "comment": None, "name": "A"}]
     assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("Facility;BCG | Fixed, <1y\nClinic A;5\n", ["Facility", "BCG | Fixed, <1y"]),
+        ("Facility;A | Fixed, <1y;A | Fixed, >1y;B, all\nClinic A;12,5;1;2\nClinic B;7,0;;3\n", 4),
+        ("Facility,Note\nClinic A,one; two; three\nClinic B,\n", ["Facility", "Note"]),
+        ('Facility,"BCG; all"\n"Clinic; A",1\n', ["Facility", "BCG; all"]),
+        ("Facility\tBCG, all; new\nClinic A\t1\n", ["Facility", "BCG, all; new"]),
+        ('Facility;Note\nClinic A;"two\nlines, and more"\nClinic B\n', ["Facility", "Note"]),
+        ("name\nStock\n", ["name"]),
+    ],
+)
+@pytest.mark.parametrize("ending", ["csv", "txt"])
+async def test_the_separator_is_what_the_rows_agree_on(
+    tmp_path: Path, text: str, columns: list[str] | int, ending: str
+):
+    path = tmp_path / f"rows.{ending}"
+    path.write_text(text)
+    found = (await stream_rows(path).collect()).plain()
+    assert found == read_rows(path)
+    assert [*found[0]] == columns if isinstance(columns, list) else len(found[0]) == columns
+
+
+def test_a_separator_that_nobody_can_tell_is_not_guessed(tmp_path: Path):
+    path = tmp_path / "rows.csv"
+    path.write_text("Facility;Stock, all\nClinic A;1,5\n")
+    with pytest.raises(UsageError, match="may be parted by ';' or by ','"):
+        read_rows(path)
+    path.write_text("sep=;\nFacility;Stock, all\nClinic A;1,5\n")
+    assert read_rows(path) == [{"Facility": "Clinic A", "Stock, all": "1,5"}]
+
+
+async def test_the_unicode_text_of_a_spreadsheet_is_read(tmp_path: Path):
+    path = tmp_path / "rows.txt"
+    path.write_bytes("Facility\tNote\r\nClinique É\tété\r\n".encode("utf-16"))
+    assert (await stream_rows(path).collect()).plain() == [{"Facility": "Clinique É", "Note": "été"}]

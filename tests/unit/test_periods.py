@@ -18,7 +18,7 @@ from dhis2sh.dhis2.periods import (
     period_types_of,
     periods,
 )
-from dhis2sh.dhis2.written import periods_in
+from dhis2sh.dhis2.written import as_period, periods_in, single_period
 from dhis2sh.errors import UsageError
 from tests.shared import needs_shared, shared
 
@@ -288,3 +288,35 @@ def test_a_relative_period_in_words_and_what_is_none():
         periods_in("Jume 2025")
     with pytest.raises(UsageError, match="relative to today"):
         periods_in("LAST_MONTH..202506")
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("31/12/2025", "2025-12-31"), ("31-12-2025", "2025-12-31"), ("31.12.2025", "2025-12-31"),
+        ("12/31/2025", "2025-12-31"), ("05/05/2025", "2025-05-05"), ("2025/12/31", "2025-12-31"), ("2025-6-5", "2025-06-05"),
+        ("31-Dec-2025", "2025-12-31"), ("31-Dec-25", "2025-12-31"), ("31 December 2025", "2025-12-31"),
+        ("December 31, 2025", "2025-12-31"), ("31 déc. 2025", "2025-12-31"), ("1er août 2025", "2025-08-01"),
+        ("2025-12-31T00:00:00", "2025-12-31"), ("2025-12-31 10:30", "2025-12-31"), ("Décembre 2025", "202512"),
+        ("Janv. 2026", "202601"), ("févr-26", "202602"), ("2026 Juillet", "202607"),
+    ],
+)  # fmt: skip
+def test_days_and_french_months_as_people_write_them(text: str, iso: str):
+    assert as_period(text) == iso
+    assert single_period(text).iso == iso.replace("-", "")
+
+
+@pytest.mark.parametrize("text", ["05/06/2025", "5-6-2025", "01.12.2025"])
+def test_a_day_that_may_be_two_is_neither(text: str):
+    assert as_period(text) == text
+    with pytest.raises(UsageError, match=r"may be \d+ \w+ 2025 \(2025-\d\d-\d\d\) or "):
+        single_period(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["31/02/2025", "32/12/2025", "31/12/25", "13/13/2025", "31 Foo 2025", "2025-13-01", "1/2-2025"]
+)
+def test_what_is_no_day_is_none(text: str):
+    assert as_period(text) == text
+    with pytest.raises(UsageError, match="is not a period"):
+        single_period(text)

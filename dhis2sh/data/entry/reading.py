@@ -252,7 +252,7 @@ async def _check_lock(s: Session, form: Form, name: str, combo: str, attribute: 
 
 async def _values(s: Session, form: Form) -> None:
     """What the server has of the form, into it."""
-    asked = s.client.data_values.batches(data_set=form.data_set, period=form.period, org_unit=form.unit)
+    asked = s.client.data_values.batches(whole=True, data_set=form.data_set, period=form.period, org_unit=form.unit)
     async with aclosing(asked) as batches:
         async for rows in batches:
             for row in rows:

@@ -51,7 +51,7 @@ def rows_of(
 
 def first_row(source: Source) -> int:
     """The number of the first row as a sheet shows it: a header is before it."""
-    return 2 if isinstance(source, Path) and source.suffix.lower() in {".csv", ".tsv", ".xlsx"} else 1
+    return 2 if isinstance(source, Path) and source.suffix.lower() in {".csv", ".tsv", ".txt", ".xlsx"} else 1
 
 
 OF_IMPORTS: Mapping[str, str] = {

@@ -103,7 +103,7 @@ async def _read_options(s: Session, file: Source) -> list[JsonObject]:
 
 def _first_row(file: Source) -> int:
     """The number of the first row as a sheet shows it: a header is before it."""
-    return 2 if isinstance(file, Path) and file.suffix.lower() in {".csv", ".tsv", ".xlsx", ""} else 1
+    return 2 if isinstance(file, Path) and file.suffix.lower() in {".csv", ".tsv", ".txt", ".xlsx", ""} else 1
 
 
 def _check_codes(wanted: Sequence[JsonObject], there: Sequence[JsonObject], value_type: str, file: Source) -> None:

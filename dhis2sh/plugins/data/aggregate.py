@@ -157,7 +157,7 @@ async def delete(s: Session, *, asked: Asked) -> Plan:
     API source: `POST /api/dataValueSets?importStrategy=DELETE`.
     """
     query = await asking.query_of(s, asked)
-    found = loading.of_batches(s.client.data_values.batches(**query))
+    found = loading.of_batches(s.client.data_values.batches(whole=True, **query))
     return await loading.plan(s, found, Load("the values found", strategy="DELETE"))
 
 

@@ -251,7 +251,7 @@ async def values_by_combination(s: Session, combo: str) -> Counter[str] | None:
         return counts
     try:
         for query, column in _queries(elements, own, roots):
-            async for row in s.client.data_values.iter(**query):
+            async for row in s.client.data_values.iter(whole=True, **query):
                 counts[str(row.get(column))] += 1
             if counts.total() >= MOST_VALUES:
                 s.person.warn(f"only {MOST_VALUES:,} data values were counted: there may be more")

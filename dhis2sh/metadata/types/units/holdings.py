@@ -121,7 +121,7 @@ async def _count_values(s: Session, units: Mapping[str, Holding], notes: list[st
     try:
         if readable:
             query: DataValueQuery = {**ALL_TIME, "data_set": readable, "org_unit": [*units], "limit": MOST_VALUES}
-            async for row in s.client.data_values.iter(**query):
+            async for row in s.client.data_values.iter(whole=True, **query):
                 read += 1
                 parts = ("dataElement", "period", "categoryOptionCombo", "attributeOptionCombo")
                 element, period, combo, attribute = (str(row.get(name)) for name in parts)
