@@ -29,6 +29,7 @@ from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
+    from dhis2sh.data.disaggregation import Ask
     from dhis2sh.data.jobs import Strategy
     from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
@@ -451,13 +452,15 @@ class _Steps:
         return PlanStep("import", "dataValues", name=self._target.words(row), detail=new)
 
 
-async def of_rows(rows: Rows[Row], given: Row, unread: list[str]) -> AsyncGenerator[list[tuple[int, Row]]]:
+async def of_rows(
+    rows: Rows[Row], given: Row, unread: list[str], ask: Ask | None = None
+) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of rows that are in memory, as `layouts.values_of` gives them."""
 
     async def one() -> AsyncGenerator[list[Row]]:
         yield rows.plain()
 
-    async for batch in layouts.values_of(one(), given, unread):
+    async for batch in layouts.values_of(one(), given, unread, ask=ask):
         yield batch
 
 
