@@ -401,3 +401,19 @@ async def test_remarks_in_a_wide_sheet_are_not_read_and_texts_of_an_element_are(
     plan = await planned(s, "data aggregate push", file=sheet, period="202502")
     assert [step.name for step in plan.steps] == ["Colour, Clinic A, 202502"]
     assert "columns not read: Remarks" in plan.notes
+
+
+async def test_decimal_commas_are_read_where_somebody_says_so(s: Session):
+    """A count may be written 3,0; what may be a thousand times as much is refused, and so is another mark."""
+    cells = ["12,5", "3,0", "-0,25", "1.234,5", "1 234,75", "1,234", "1.234", "12.5", "7", "1,2,3"]
+    lines = [f"Temperature;{202301 + at};Clinic A;{cell}" for at, cell in enumerate(cells)]
+    sheet = write("dataElement;period;orgUnit;value\n" + "\n".join(lines) + "\n")
+    plan = await planned(s, "data aggregate push", file=sheet, decimal=",")
+    assert [step.detail for step in plan.steps] == ["12.5", "3", "-0.25", "1234.5", "1234.75", "7"]
+    told = "; ".join(plan.notes)
+    assert "'1,234' may be 1.234 or 1234: write 1,2340 or 1234" in told
+    assert "'1.234' may be 1.234 or 1234: write 1,2340 or 1234" in told
+    assert "'12.5' has a decimal point, and --decimal says" in told
+    assert "this is '1,2,3'" in told
+    told = "; ".join((await planned(s, "data aggregate push", file=sheet)).notes)
+    assert "'12,5': write 12.5, if that is a decimal comma" in told
