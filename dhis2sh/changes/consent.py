@@ -78,11 +78,10 @@ def must_ask(verb: Writing, plan: Plan, consent: Consent) -> bool:
     return bool(plan.steps) and not consent.yes and (verb.effect == "destroy" or len(plan.steps) > 1 or plan.asks)
 
 
-def is_shown(session: Session, verb: Writing, plan: Plan, consent: Consent) -> bool:
-    """Is a plan shown to somebody: by a dry run, or since it waits for a yes or a name?"""
-    return (
-        consent.dry_run or must_ask(verb, plan, consent) or production_of(session, plan) not in {None, consent.confirm}
-    )
+def is_shown(session: Session, plan: Plan, consent: Consent) -> bool:
+    """Is a plan shown to somebody: by a dry run, since it waits for a yes or a name, or told before it is written?"""
+    told = bool(plan.steps) and not consent.yes
+    return consent.dry_run or told or production_of(session, plan) not in {None, consent.confirm}
 
 
 def _told(line: str) -> str:

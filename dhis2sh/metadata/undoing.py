@@ -87,7 +87,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
         changes=metadata, staying=staying.why,
     )  # fmt: skip
-    plan.rest = _rest(entry, staying) if notes.stays and not force else ""
+    plan.rest = _rest(journal, entry, staying) if notes.stays and not force else ""
     if not metadata:
         plan.blocked = _refusal(entry)
     elif not plan.steps and notes.stays:
@@ -139,11 +139,17 @@ async def _deleted(
     return gone, staying
 
 
-def _rest(entry: Entry, staying: Staying) -> str | None:
-    """What to do about what stays, where others stand on it, since force is of no use where a server refuses; else None."""
+def _rest(journal: Journal, entry: Entry, staying: Staying) -> str | None:
+    """What to do about what stays, where others stand on it, since force is of no use where a server refuses; else None.
+
+    What a later entry has changed may not be again as it was by then, since what this undo deletes was part of it.
+    """
     if staying.first:
+        made = {change.uid for change in journal.changes(entry.id)}
+        later = (change for number in staying.first for change in journal.changes(number))
+        force = " --force" if any(change.action == "update" and change.uid in made for change in later) else ""
         before = "; ".join(f"dhis2 undo {number}" for number in staying.first)
-        return f"{before}; dhis2 undo {entry.id}  in this order takes back all of it"
+        return f"{before}; dhis2 undo {entry.id}{force}  in this order takes back all of it"
     return f"dhis2 metadata usage {next(iter(staying.why))}  says what uses it" if staying.why else None
 
 

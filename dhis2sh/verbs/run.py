@@ -114,7 +114,7 @@ async def _run(session: Session, verb: Verb, arguments: Mapping[str, object], co
     with nothing_written(session), attempt(session, verb, consent), effect_scope("read"):
         plan = cast("Plan", await verb.function(session, **await _bound(session, verb, arguments)))
         await look_for_own_account(session, plan)
-        if not plan.local and is_shown(session, verb, plan, consent):
+        if not plan.local and is_shown(session, plan, consent):
             await names.tell(session, plan)
     plan.verb = verb.path
     plan.journal = plan.journal and consent.journal

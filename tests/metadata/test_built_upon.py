@@ -1,6 +1,7 @@
 """What an undo leaves since others stand on it: it is named, and the way to take back all of it is told."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,29 @@ async def test_what_a_later_write_uses_stays_by_name_and_nothing_of_that_write_i
     await call(session, "undo", YES, id=2)
     await call(session, "undo", YES, id=1)
     assert not any([await there(session, f"{kind}/{row['id']}") for kind, rows in FIRST.items() for row in rows])
+
+
+async def test_the_order_that_is_promised_takes_back_what_a_later_write_has_shared_otherwise(
+    session: Session, tmp_path: Path
+) -> None:
+    """What that write changed cannot be again as it was by then: the group it was shared with is gone."""
+    groups = [{"id": "ugBuiltUp01", "name": "First"}]
+    shared = {"public": "--------", "userGroups": {"ugBuiltUp01": {"id": "ugBuiltUp01", "access": "rw------"}}}
+    path = tmp_path / "shared.json"
+    path.write_text(json.dumps({**FIRST, "userGroups": groups, "dataElements": [{**ELEMENT, "sharing": shared}]}))
+    await call(session, "metadata import", YES, file=path, include_sharing=True)
+    other = {**ELEMENT, "sharing": {"public": "r-------", "userGroups": {}}}
+    path.write_text(json.dumps({"dataElements": [other], "indicators": [INDICATOR]}))
+    await call(session, "metadata import", YES, file=path, include_sharing=True)
+
+    with pytest.raises(PartlyDone) as partly:
+        await call(session, "undo", YES, id=1)
+    assert partly.value.hint.endswith("dhis2 undo 2; dhis2 undo 1 --force  in this order takes back all of it")
+    with suppress(PartlyDone):  # the group is gone
+        await call(session, "undo", YES, id=2)
+    await call(session, "undo", YES, id=1, force=True)
+    created = [*FIRST.items(), ("userGroups", groups)]
+    assert not any([await there(session, f"{kind}/{row['id']}") for kind, rows in created for row in rows])
 
 
 async def test_where_all_of_it_is_used_the_undo_is_refused_and_names_the_order(

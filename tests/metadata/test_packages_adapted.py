@@ -120,3 +120,23 @@ async def test_what_others_keep_is_named_when_it_is_only_looked_at(session: Sess
     said = "would be lost: dataElementGroups of 1 data element (deNumber009): "
     assert any(line.startswith(said) for line in report.line().splitlines())
     assert any(line.startswith(said) for line in report.afterwards().splitlines())
+
+
+def test_a_text_that_is_too_long_by_now_costs_no_object():
+    """2.44 takes 255 characters of a data element's description, all others any number."""
+    types = facts.types("v44")
+    element = {**NEW, "description": "word " * 60, "formName": "form " * 60}
+    adapted = adapt(bundle_of({"dataElements": [element]}), types)
+    [body] = adapted.bundle.objects["dataElements"].values()
+    assert len(str(body["description"])) <= 255
+    assert str(body["description"]).endswith(" ...")
+    assert "formName" not in body
+    said = {(one.property, one.how) for one in adapted.changes}
+    assert ("description", "is cut to the 255 characters that this version takes") in said
+    assert any(name == "formName" and "is left out: it is longer" in how for name, how in said)
+    [same] = (
+        adapt(bundle_of({"dataElements": [{**NEW, "description": "word " * 60}]}), TYPES)
+        .bundle.objects["dataElements"]
+        .values()
+    )
+    assert same["description"] == "word " * 60

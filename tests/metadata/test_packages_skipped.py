@@ -87,3 +87,19 @@ async def test_what_the_server_has_is_referred_to_all_the_same(session: Session,
         update=update,
     )
     assert (plan.blocked, plan.steps) == (None, [])
+
+
+@pytest.mark.parametrize("options", [{}, {"drop_dangling": True}, {"atomic": "none"}])
+async def test_a_rule_whose_program_is_nowhere_is_refused_before_a_server_breaks_off(
+    session: Session, tmp_path: Path, options: dict[str, Any]
+):
+    """A server that is asked to look at one answers 500 with a null of Java's."""
+    rule = {"id": "prNowhere01", "name": "Hide", "condition": "true", "program": {"id": "pgNowhere01"}}
+    file = written(tmp_path, {"programRules": [rule], "dataElements": [NEW]})
+    plan = await planned(session, "metadata import", file=file, **options)
+    assert "programRules 'Hide' [prNowhere01]: its program pgNowhere01 is neither" in str(plan.blocked)
+    assert "--map FROM=NAME" in str(plan.blocked and plan.blocked.hint)  # type: ignore[attr-defined]
+    if "atomic" not in options:
+        packed = await planned(session, "metadata package install", file=file, **options)
+        assert isinstance(packed.report, PackageReport)
+        assert len(packed.report.decide) == 1

@@ -177,3 +177,14 @@ async def test_any_bundle_says_whose_access_changes(session: Session, tmp_path: 
 async def test_sharing_of_what_stays_is_not_asked_for(session: Session, tmp_path: Path):
     with pytest.raises(UsageError, match="goes with --update"):
         await planned(session, "metadata package install", file=package(tmp_path), include_sharing=True)
+
+
+async def test_a_plan_that_is_looked_at_says_which_objects_change_and_in_what(session: Session, tmp_path: Path):
+    await _installed(session, tmp_path)
+    file = package(tmp_path, dataSets=[{**SET, "name": "Return 2", "periodType": "Weekly"}])
+    report = await call(session, "metadata package plan", file=file, update=True)
+    assert (
+        "changes: dataSets 'Return' [dsPackage01]: periodType: Monthly there, Weekly in the bundle; name"
+        in report.line()
+    )
+    assert any("data that are there mean something else then: periodType" in note for note in report.notes)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 NOBODYS = SET_BY_SERVER | OF_READER
 """What a server writes itself and what people did with an object: no part of a package."""
+CUT = " ..."
+"""What stands for the rest of a text that is cut."""
 NOT_HAD = "is left out: this version does not have it"
 WORKED_OUT = frozenset({"displayName", "displayFormName", "displayShortName", "displayDescription", "dimension",
                         "dimensionItem", "dimensionType", "dimensionItemType", "optionSetValue", "parentGraphMap", "metaData"})  # fmt: skip
@@ -134,7 +136,9 @@ class _Adapting:
                 elif self.newer:
                     found[name] = value
             elif self.is_stored(resource, prop, value) and not self.says_nothing(resource, prop, value):
-                found.setdefault(name, self.value(resource, prop, value))
+                told = self.value(resource, prop, value)
+                if told is not None or value is None:
+                    found.setdefault(name, told)
         for path, value in moved:
             _put(found, path, value)
         self.lift(resource, found)
@@ -215,6 +219,19 @@ class _Adapting:
             if not value:
                 del found[name]
 
+    def fitting(self, resource: Resource, prop: Property, value: JsonValue) -> JsonValue:
+        """A text that an object can be without, no longer than this version takes: a description cut, a label left out."""
+        longest = prop.length or 0
+        if not (isinstance(value, str) and prop.translatable and 0 < longest < len(value)) or self.newer:
+            return value
+        if prop.required or prop.unique or prop.name == "name":
+            return value
+        if prop.name != "description":
+            self.note(resource, prop.name, f"is left out: it is longer than the {longest:,} characters of this version")
+            return None
+        self.note(resource, prop.name, f"is cut to the {longest:,} characters that this version takes")
+        return f"{value[: longest - len(CUT)].rstrip()}{CUT}"
+
     def says_nothing(self, resource: Resource, prop: Property, value: JsonValue) -> bool:
         """An empty text where one must have a character: the same as none."""
         if value != "" or not prop.min or prop.collection:
@@ -223,6 +240,8 @@ class _Adapting:
         return True
 
     def value(self, resource: Resource, prop: Property, value: JsonValue) -> JsonValue:
+        if isinstance(value, str):
+            value = self.fitting(resource, prop, value)
         if prop.constants and isinstance(value, str) and value not in prop.constants and not self.newer:
             self.unknown.append(UnknownValue(*self.owner, prop.name, value, prop.constants))
             return value

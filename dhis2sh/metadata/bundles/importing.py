@@ -49,6 +49,7 @@ CHANGES_MEANING = frozenset({"categoryCombo", "valueType", "aggregationType", "p
 """Properties that say how data are split, read and added up."""
 
 
+RULES = "programRules"
 WRITTEN: tuple[Action, ...] = ("create", "update")
 """What an import does."""
 
@@ -190,14 +191,18 @@ async def validated(
         "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,
         origin=bundle.origin, names=names_of(bundle), types=await types_of(s.client),
     )  # fmt: skip
-    message = await _validated(s, writer)
+    lost = _rules_without_program(writer, report)
+    message = await _validated(s, writer, lost.keys())
+    report.conflicts += lost.values()
+    for count in report.types:
+        count.conflict += len(lost) if count.type == RULES else 0
     await _take_conflicts(s, message, writer, report)
     planned.report, planned.writer = report, writer
     writer.report = report if report.afterwards() else None
     planned.notes += [often] if (often := writer.how_often()) is not None else []
     if report.conflicts and settings.rejected is not None:
         await _save(writer, settings.rejected, {conflict.id for conflict in report.conflicts})
-    if report.conflicts and settings.atomic:
+    if report.conflicts and (settings.atomic or lost):  # a request with a lost rule would write nothing
         planned.blocked = _refusal(report, message, writer, settings)
     return planned
 
@@ -240,13 +245,36 @@ def _notes(findings: Findings, settings: Settings, report: ImportReport) -> list
 # Validating -------------------------------------------------------------------------------------------------------
 
 
-async def _validated(s: Session, writer: Objects) -> WebMessage:
-    """What the server says to all of it, writing nothing."""
+def _rules_without_program(writer: Objects, report: ImportReport) -> dict[str, Conflict]:
+    """Program rules whose program is nowhere, by UID: a server that is asked about one breaks off (500, a null in Java)."""
+    nowhere = {one.id: one.to for one in report.dangling if (one.type, one.property) == (RULES, "program")}
+    found: dict[str, Conflict] = {}
+    for write in writer.writes:
+        after = write.after or {}
+        if write.plural == RULES and write.after is not None and (write.uid in nowhere or not after.get("program")):
+            program = (
+                f"its program {nowhere[write.uid]} is" if write.uid in nowhere else "it has no program, or one that is"
+            )
+            found[write.uid] = Conflict(
+                type=RULES, id=write.uid, name=write.name, property="program",
+                message=f"{program} neither in the bundle nor on the server",
+            )  # fmt: skip
+    return found
+
+
+async def _validated(s: Session, writer: Objects, but: Container[str] = ()) -> WebMessage:
+    """What the server says to all of it, writing nothing.
+
+    Parameters:
+        but: UIDs of objects that it is not asked about.
+    """
     if not writer.sent:
         return WebMessage()
     bundle: dict[str, list[JsonValue]] = {}
-    for write in (writer.writes[number] for number in writer.sent):
+    for write in (writer.writes[number] for number in writer.sent if writer.writes[number].uid not in but):
         bundle.setdefault(write.plural, []).append(write.after)
+    if not bundle:
+        return WebMessage()
     params: dict[str, Param] = {"importMode": "VALIDATE", "atomicMode": "ALL" if writer.atomic else "NONE"}
     try:
         return WebMessage.of(await s.client.post("metadata", cast("JsonObject", bundle), params))
@@ -290,11 +318,15 @@ def _refusal(report: ImportReport, message: WebMessage, writer: BundleImport, se
     more = f" (and {len(report.conflicts) - 1:,} more objects)" if len(report.conflicts) > 1 else ""
     ways = ["--drop-dangling leaves the references out"] if first.code == "E5002" and not settings.drop_dangling else []
     ways += [] if settings.rejected else ["--rejected FILE keeps the refused objects"]
+    if first.code is None:  # nothing can be sent beside it
+        ways.append("--map FROM=NAME says which program is meant")
+    else:
+        ways.append("--atomic none writes the others")
     return Refused(
         f"{first.line()}{more}; nothing was written",
         code=first.code,
         envelope={**answer, refusals.NAMES: cast("JsonValue", names)},  # no server knows those that it does not have
-        hint="; ".join([*ways, "--atomic none writes the others; dhis2 explain"]),
+        hint="; ".join([*ways, "dhis2 explain"]),
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2sh.client.schema import types_of
-from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, HOLD_EXPRESSIONS
+from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, GRAVE, HOLD_EXPRESSIONS
 from dhis2sh.dhis2.references import INSTANCE, label, references
 from dhis2sh.errors import Refused, UsageError
 from dhis2sh.metadata import other_side
@@ -28,7 +28,7 @@ from dhis2sh.metadata.bundles.checking import Dangling, check, require_metadata,
 from dhis2sh.metadata.bundles.mapping import Choice, Mapped, fields_for, fit
 from dhis2sh.metadata.bundles.merging import Map, settled
 from dhis2sh.metadata.bundles.needing import needing, parts_of
-from dhis2sh.metadata.bundles.report import Decision, MappedObject, PackageReport
+from dhis2sh.metadata.bundles.report import Decision, KeptObject, MappedObject, PackageReport
 from dhis2sh.metadata.bundles.still_to_do import still_to_do
 from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
 from dhis2sh.metadata.bundles.walk import known
@@ -86,6 +86,20 @@ async def plan_package(s: Session, source: Bundle, file: Path, options: PackageO
     Raises `UsageError` and `NotFound` for options that name nothing.
     """
     return await _Install(s, source, file, options).plan()
+
+
+def looked_at(plan: Plan) -> PackageReport:
+    """The report of a plan that is only looked at, with the changes and notes that stand beside it otherwise."""
+    report = cast("PackageReport", plan.report)
+    for step in plan.steps:
+        if step.action == "update":
+            before, after = step.before or {}, step.after or {}
+            differs = sorted({*before, *after})
+            grave = {name: (before.get(name), after.get(name)) for name in differs if name in GRAVE}
+            told = KeptObject(type=step.type, id=str(step.uid), name=str(step.name), differs=differs, grave=grave)
+            report.changed.append(told)
+    report.notes = plan.notes
+    return report
 
 
 class _Install:
@@ -337,14 +351,15 @@ class _Install:
         offered = await self._candidates(kind) if kind in self._types and self._types[kind].endpoint else {}
         alone = [*offered] if len(offered) == 1 else []  # the first of several is merely the first by name
         ways = [f"--map {shlex.quote(f'{uid}={name}')}" for name in alone]
-        how = "" if alone else f" (--map {uid}=NAME)"
+        listing = [f"dhis2 metadata list {kind} --fields id,name"] if offered and not alone else []
         what = "object" if kind == "*" else self._types[kind].display_name.lower()
         self._decide(
             f"{uid}: this {what} is neither in the package nor on the server; needed by {needed}",
-            f"it is one of yours{how}: {listed(offered, 4)}"
+            f"it is one of yours: {listed(offered, 4)}{f'; --map {uid}=NAME says which' if listing else ''}"
             if offered
             else "the server has none that could take its place",
             [*ways, "--drop-dangling"],
+            listing,
         )
 
     # What a person has to decide --------------------------------------------------------------------------------------
@@ -355,7 +370,7 @@ class _Install:
         clashing = {mapped.uids.get(clash.uid, clash.uid) for clash in mapped.clashes}
         sources = {match.to: match.uid for match in mapped.matches}
         for conflict in self._report.conflicts:
-            if conflict.id in clashing or (conflict.code == "E5002" and conflict.id in told):
+            if conflict.id in clashing or (conflict.code in {None, "E5002"} and conflict.id in told):
                 continue  # its name, or its reference, is a decision of its own
             uid = sources.get(conflict.id or "", conflict.id)
             self._decide(f"the server refuses {conflict.line()}", conflict.code or "", [f"--resolve {uid}=skip"])
@@ -369,10 +384,14 @@ class _Install:
                     [f"--resolve {match.uid}=map", f"--resolve {match.uid}=rename"],
                 )
 
-    def _decide(self, about: str, why: str, ways: Sequence[str]) -> None:
-        self._report.decide.append(
-            Decision(about=about, why=why, ways=[*ways], commands=[f"{self._command} {way}" for way in ways])
-        )
+    def _decide(self, about: str, why: str, ways: Sequence[str], first: Sequence[str] = ()) -> None:
+        """Write a decision down.
+
+        Parameters:
+            ways: the options that decide it; first: commands that help to choose.
+        """
+        commands = [*first, *(f"{self._command} {way}" for way in ways)]
+        self._report.decide.append(Decision(about=about, why=why, ways=[*ways], commands=commands))
 
     def _refusal(self, blocked: Exception | None) -> Refused:
         """What keeps the plan from being applied: the first decision, and one line that makes the safest choice in all."""

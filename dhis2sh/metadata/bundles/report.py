@@ -319,8 +319,9 @@ class ImportReport(BaseModel):
         lines: list[str] = []
         for code in dict.fromkeys(conflict.code for conflict in self.conflicts):
             these = [conflict for conflict in self.conflicts if conflict.code == code]
-            lines += [f"conflict {code or ''}: {one.line()}" for one in these[:SHOWN]]
-            lines += [f"conflict {code or ''}: {len(these) - SHOWN:,} objects more"] if len(these) > SHOWN else []
+            word = f"conflict {code}" if code else "conflict"
+            lines += [f"{word}: {one.line()}" for one in these[:SHOWN]]
+            lines += [f"{word}: {len(these) - SHOWN:,} objects more"] if len(these) > SHOWN else []
             told = these[0].next
             lines += [f"  try: {told}"] if told else []
         return lines
@@ -360,7 +361,8 @@ class PackageReport(ImportReport):
             names and that are nowhere.
         formulas: by UID of what is missing, the objects whose expressions name it.
         lost: what the package says of objects and others keep, with the command that brings it about.
-        notes: what else is to be said of a plan that is only looked at.
+        changed: objects that are updated, and in what; notes: what else is to be said. Both only where a plan is looked at,
+            which shows its steps otherwise.
     """
 
     name: str = ""
@@ -371,6 +373,7 @@ class PackageReport(ImportReport):
     groups_left_out: list[str] = []
     formulas: dict[str, list[str]] = {}
     lost: list[str] = []
+    changed: list[KeptObject] = []
     notes: list[str] = []
     decide: list[Decision] = []
     to_do: list[ToDo] = []
@@ -378,7 +381,7 @@ class PackageReport(ImportReport):
     def line(self) -> str:
         """The tables, what was adapted and mapped, then what to decide and what to do."""
         return "\n".join([
-            *_table(self.types), *self.apart_lines(),
+            *_table(self.types), *_some("changes", [one.line() for one in self.changed]), *self.apart_lines(),
             *_some("adapted", self.adapted_lines()),
             *[f"left out: {what} ({count:,})" for what, count in self.left_out.items()],
             *self.sharing_lines(), *self.lost, *self.notes,

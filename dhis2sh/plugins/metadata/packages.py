@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from dhis2sh.changes.plan import Plan
 from dhis2sh.metadata.bundles.bundle import read_bundle
-from dhis2sh.metadata.bundles.packages import PackageOptions, plan_package
+from dhis2sh.metadata.bundles.packages import PackageOptions, looked_at, plan_package
 from dhis2sh.metadata.bundles.report import PackageReport
 from dhis2sh.metadata.parameters import File
 from dhis2sh.session import Session
@@ -29,10 +27,7 @@ async def plan(s: Session, file: File, *, options: PackageOptions) -> PackageRep
 
     API source: `POST /api/metadata` with `importMode=VALIDATE`.
     """
-    found = await plan_package(s, read_bundle(file), file, options)
-    report = cast("PackageReport", found.report)
-    report.notes = found.notes
-    return report
+    return looked_at(await plan_package(s, read_bundle(file), file, options))
 
 
 @verb(
@@ -46,9 +41,9 @@ async def plan(s: Session, file: File, *, options: PackageOptions) -> PackageRep
 async def install(s: Session, file: File, *, options: PackageOptions) -> Plan:
     """Install a published package (WHO, national) of another DHIS2 version: one plan, one yes, one undo.
 
-    What is there stays as it is unless --update; accounts, roles and sharing with groups of other servers are left out.
-    What only a person can decide blocks it and is listed, each with the command that decides it; so is what is left to
-    do afterwards: members of groups, organisation units of programs and data sets.
+    What is there stays as it is unless --update, which takes no units, levels, people or sharing away; accounts, roles and
+    sharing with groups of other servers are left out. What only a person can decide blocks it and is listed, each with the
+    command that decides it; so is what is left to do afterwards: members of groups, organisation units of programs and data sets.
 
     API source: `POST /api/metadata` with `importMode=VALIDATE`, then without.
     """
