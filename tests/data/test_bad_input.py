@@ -66,7 +66,7 @@ async def test_units_of_one_name(s: Session):
 
 
 @pytest.mark.parametrize(("cell", "why"), [
-    ("12,5", "such as 12 or -3.5, and this is '12,5': write 12.5, if that"), ("12,0", "this is '12,0': write 12"), ("nil", "write 0 if it is zero"), ("1 234", "wants a number"), ("12%", "wants a number"),
+    ("12,5", "such as 12 or -3.5, and this is '12,5': write 12.5, if that"), ("12,0", "this is '12,0': write 12"), ("nil", "write 0 if it is zero"), ("1 234", "wants a number"), ("12%", "write 12 or 0.12, whichever is meant"),
     ("n/a", "wants a number"), ("=A1", "wants a number"), ("1e400", "wants a number"), ("12 cases", "wants a number"),
 ])  # fmt: skip
 async def test_what_is_no_number(s: Session, cell: str, why: str):
