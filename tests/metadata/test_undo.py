@@ -113,7 +113,7 @@ async def test_hints_2_an_account_that_is_made_again_has_no_password(session: Se
 
     plan = await planned(session, "undo")
     assert any(
-        "no password comes back with an account: set a new one: users Kofi Mensah" in note for note in plan.notes
+        "comes back without password, which nobody keeps: users Kofi Mensah" in note for note in plan.notes
     )
 
 
