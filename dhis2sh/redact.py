@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonValue
 
 SECRET = "(secret)"  # noqa: S105  (what stands in place of one)
-_NAMES = re.compile(
-    r"pass(word|phrase)(?!LastUpdated)|secret|token$|api[-_]?key|authorization|credential|^jwkset$", re.IGNORECASE
-)
+_NAMES = re.compile(r"pass(word|phrase)|secret|token$|api[-_]?key|authorization|credential|^jwkset$", re.IGNORECASE)
 IN_CLEAR = frozenset({"type", "username", "clientId", "tokenUri", "scopes"})
 """What of a sign-in (`auth` of routes, hooks) is no secret."""
 _WHOLE: Mapping[str, frozenset[str]] = {"auth": IN_CLEAR, "headers": frozenset()}

@@ -45,7 +45,8 @@ def _places(value: JsonValue, hidden: JsonValue, path: tuple[str, ...]) -> Itera
             yield from _places(item, other, (*path, str(number)))
     elif isinstance(value, dict) and isinstance(hidden, dict):
         for name, item in value.items():
-            yield from _places(item, hidden[name], (*path, name))
+            if name != "passwordLastUpdated":  # no secret, and nobody's to set
+                yield from _places(item, hidden[name], (*path, name))
         if path and path[-1] == "auth":
             yield from ((*path, name) for name in NEVER_GIVEN.get(str(value.get("type")), ()) if not value.get(name))
         api = value.get("api")

@@ -18,6 +18,7 @@ from dhis2sh.metadata.built_upon import Staying, deletion_of_unused
 from dhis2sh.metadata.bundles.diff import differs, empty
 from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import as_made, ids, same, same_property
+from dhis2sh.metadata.gone_references import without_gone
 from dhis2sh.metadata.lost_secrets import again
 from dhis2sh.metadata.objects.deleting import Deletion, deletion
 from dhis2sh.metadata.owned import with_owners
@@ -78,6 +79,9 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
     earlier = [change for other in journal.undoing(entry) for change in journal.changes(other.id) if change.written]
     for plural, changes in _by_type(metadata):
         pairs += await _taken_back(s, plural, changes, new, earlier, notes, force=force)
+    pairs, told = await without_gone(s, journal, pairs)
+    for one in told:
+        notes.add(one.reason, one.about, stays=one.stays)
     gone, staying = await _deleted(s, journal, entry, pairs, notes, force=force)
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
