@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,8 +11,10 @@ if TYPE_CHECKING:
 
 SECRET = "(secret)"  # noqa: S105  (what stands in place of one)
 _NAMES = re.compile(r"pass(word|phrase)|secret|token$|api[-_]?key|authorization|credential|^jwkset$", re.IGNORECASE)
-_WHOLE = {"auth", "headers"}
-"""Objects of routes and exchanges whose every text may be one."""
+IN_CLEAR = frozenset({"type", "username", "clientId", "tokenUri", "scopes"})
+"""What of a sign-in (`auth` of routes, hooks) is no secret."""
+_WHOLE: Mapping[str, frozenset[str]] = {"auth": IN_CLEAR, "headers": frozenset()}
+"""Objects of routes and exchanges whose every text may be one, and what in them is none."""
 
 _TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(://)[^/@\s]+@"), r"\1***@"),
@@ -41,19 +44,32 @@ def _without_secret(found: re.Match[str]) -> str:
     return f"{found[1]}{found[2]}{found[3]}***" if is_secret(found[2]) else found[0]
 
 
-def redacted(value: JsonValue, *, whole: bool = False) -> JsonValue:
-    """The same value with `SECRET` in place of passwords, tokens and the like; the value given stays as it is."""
+def redacted(value: JsonValue, *, whole: bool = False, clear: Collection[str] = ()) -> JsonValue:
+    """The same value with `SECRET` in place of passwords, tokens and the like; the value given stays as it is.
+
+    Parameters:
+        whole: every text in it may be a secret, but for those of the names in `clear`.
+    """
     if isinstance(value, dict):
         return {
             name: SECRET
             if _NAMES.search(name) and isinstance(item, str) and item
-            else redacted(item, whole=name in _WHOLE or (whole and name != "type"))
+            else redacted(item, whole=name in _WHOLE or (whole and name not in clear), clear=_WHOLE.get(name, ()))
             for name, item in value.items()
         }
     if isinstance(value, list):
         return [redacted(item, whole=whole) for item in value]
     if isinstance(value, str) and value and (whole or _IN_ADDRESS.search(value)):
         return SECRET
+    return value
+
+
+def without_secrets(value: JsonValue) -> JsonValue:
+    """A value that was kept without what has `SECRET` in its place."""
+    if isinstance(value, dict):
+        return {name: without_secrets(item) for name, item in value.items() if item != SECRET}
+    if isinstance(value, list):
+        return [without_secrets(item) for item in value if item != SECRET]
     return value
 
 

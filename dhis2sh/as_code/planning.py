@@ -290,7 +290,7 @@ class _Applying:
             )  # which knows what a server would take and not understand
         keys = [await self._keyed(one) for one in mine if one.kind == STORE]
         if keys:
-            plans.append(keyed.plan(keys, self._title, keyed.WHAT[keyed.STORE]))
+            plans.append(await keyed.plan(self._s, keys, self._title, keyed.WHAT[keyed.STORE]))
         return plans
 
     async def _pair(self, one: Value) -> str | None:

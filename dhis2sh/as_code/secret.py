@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.as_code import yaml_text
-from dhis2sh.dhis2.as_code import EXCHANGE_TARGET, IN_CLEAR, NEVER_GIVEN
+from dhis2sh.dhis2.never_given import EXCHANGE_TARGET, NEVER_GIVEN
 from dhis2sh.errors import UsageError
-from dhis2sh.redact import SECRET, is_secret
+from dhis2sh.redact import IN_CLEAR, SECRET, is_secret
 from dhis2sh.rows.tables import read_text
 
 if TYPE_CHECKING:

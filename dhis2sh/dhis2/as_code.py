@@ -51,16 +51,3 @@ def left_out(plural: str, name: str) -> bool:
     if name in KEPT.get(plural, ()):
         return False
     return name in PROPERTIES or name in OF_TYPE.get(plural, ())
-
-
-# Secrets ----------------------------------------------------------------------------------------------------------------
-
-IN_CLEAR = frozenset({"type", "username", "clientId", "tokenUri", "scopes"})
-"""What of a sign-in (`auth` of routes, hooks) is no secret."""
-NEVER_GIVEN: Mapping[str, tuple[str, ...]] = {
-    "http-basic": ("password",), "api-token": ("token",), "api-headers": ("headers",), "api-query-params": ("queryParams",),
-    "oauth2-client-credentials": ("clientSecret",),
-}  # fmt: skip
-"""By the type of a sign-in what a server takes and does not give again (recorded `inst-routes`)."""
-EXCHANGE_TARGET = "EXTERNAL"
-"""The kind of target of an exchange that has an `api` with a password, which a server does not give again (recorded)."""

@@ -81,8 +81,8 @@ async def setting(s: Session, values: Mapping[str, JsonValue], title: str) -> Pl
     Parameters:
         values: by `namespace/key`.
     """
-    return plan(
-        [Keyed(STORE, key, await held(s, STORE, key), value) for key, value in values.items()], title, "data store"
+    return await plan(
+        s, [Keyed(STORE, key, await held(s, STORE, key), value) for key, value in values.items()], title, "data store"
     )
 
 
@@ -90,11 +90,13 @@ async def deleting(s: Session, namespace: str, key: str | None) -> Plan:
     """The plan of deleting a key, or all of a namespace. Raises `NotFound`."""
     if key is not None:
         before: Held = await value_of(s, namespace, key)
-        return plan([Keyed(STORE, f"{namespace}/{key}", before, MISSING)], f"delete {namespace}/{key}", WHAT[STORE])
+        return await plan(
+            s, [Keyed(STORE, f"{namespace}/{key}", before, MISSING)], f"delete {namespace}/{key}", WHAT[STORE]
+        )
     await _must_be(s, namespace)
     there = await entries(s, namespace)
     changes = [Keyed(STORE, f"{namespace}/{name}", value, MISSING) for name, value in there.items()]
-    return plan(changes, f"delete namespace {namespace}: {counted(len(changes), 'key')}", WHAT[STORE])
+    return await plan(s, changes, f"delete namespace {namespace}: {counted(len(changes), 'key')}", WHAT[STORE])
 
 
 async def entries(s: Session, namespace: str) -> dict[str, JsonValue]:
@@ -162,4 +164,4 @@ async def importing(s: Session, file: JsonObject, *, exact: bool) -> Plan:
         exact: keys that the file has not go.
     """
     found = [one for one in await _compared(s, file) if exact or one.after is not MISSING]
-    return plan(found, f"import namespace {file['namespace']}", WHAT[STORE])
+    return await plan(s, found, f"import namespace {file['namespace']}", WHAT[STORE])

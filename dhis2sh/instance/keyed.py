@@ -117,6 +117,26 @@ def _bytes(value: JsonValue) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
+def _ending_cut(name: str) -> set[str]:
+    """The keys for which a server could take one with a dot in it."""
+    return {name.partition(".")[0], name.rpartition(".")[0]} if "." in name else set()
+
+
+async def _there(s: Session, namespace: str) -> set[str]:
+    """The keys of a namespace; none where it is not there."""
+    try:
+        return {*await readable(s, namespace)}
+    except NotFound:
+        return set()
+
+
+def _mistakable(key: str, meant: str) -> Refused:
+    return Refused(
+        f"{key} is left as it is: a server may take what follows the dot for a file's ending, and write to '{meant}'",
+        hint="a key without a dot",
+    )
+
+
 async def _unmistakable(s: Session, key: str) -> None:
     """Raise `Refused` for a key of the store that a server could take for another one that is there.
 
@@ -124,18 +144,33 @@ async def _unmistakable(s: Session, key: str) -> None:
     for `a` (recorded, inst-data-store 47).
     """
     namespace, _, name = key.partition("/")
-    if "." not in name:
-        return
-    try:
-        there = await readable(s, namespace)
-    except NotFound:
-        return
-    meant = {name.partition(".")[0], name.rpartition(".")[0]} & {*there}
-    if meant:
-        raise Refused(
-            f"{key} is left as it is: a server may take what follows the dot for a file's ending, and write to '{meant.pop()}'",
-            hint="a key without a dot",
-        )
+    if (others := _ending_cut(name)) and (meant := others & await _there(s, namespace)):
+        raise _mistakable(key, min(meant))
+
+
+async def _told_apart(s: Session, changes: Sequence[Keyed]) -> tuple[list[Keyed], list[Refused]]:
+    """Changes in an order in which no key is taken for another one, and why the rest cannot be made.
+
+    A key that another one hides behind goes before that one, and comes after it.
+    """
+    found: list[Keyed] = []
+    refused: list[Refused] = []
+    gone = {change.key for change in changes if change.after is MISSING}
+    there: dict[str, set[str]] = {}
+    for change in changes:
+        namespace, _, name = change.key.partition("/")
+        others = _ending_cut(name) if change.place == STORE else set[str]()
+        if others and namespace not in there:
+            there[namespace] = await _there(s, namespace)
+        meant = {other for other in others & there.get(namespace, set()) if f"{namespace}/{other}" not in gone}
+        if meant:
+            refused.append(_mistakable(change.key, min(meant)))
+        else:
+            found.append(change)
+    dots = [(change, change.key.partition("/")[2].count(".")) for change in found]
+    going = sorted((pair for pair in dots if pair[0].after is MISSING), key=lambda pair: pair[1])
+    coming = sorted((pair for pair in dots if pair[0].after is not MISSING), key=lambda pair: -pair[1])
+    return [change for change, _ in (*going, *coming)], refused
 
 
 async def held(s: Session, place: Place, key: str) -> Held:
@@ -161,18 +196,25 @@ def _text(value: Held) -> Held:
     return MISSING if value in ("", None) else value
 
 
-def plan(changes: Sequence[Keyed], title: str, what: str, notes: Sequence[str] = ()) -> Plan:
+async def plan(s: Session, changes: Sequence[Keyed], title: str, what: str, notes: Sequence[str] = ()) -> Plan:
     """The plan of setting and deleting values; what is so already is counted and left alone.
+
+    A key that a server could take for another one is left out and named; where nothing else is left the plan is blocked.
 
     Parameters:
         what: what they are, in words.
     """
     needed = [change for change in changes if change.before != change.after]
     same = len(changes) - len(needed)
+    needed, refused = await _told_apart(s, needed)
+    notes = [*notes, *(str(one) for one in refused if needed or len(refused) > 1)]
     told = [*([f"{same:,} already right"] if same else []), *notes]
-    return Plan(
+    made = Plan(
         title, [change.step for change in needed], notes=told, writer=KeyedValues(needed, notes=notes, what=what)
     )
+    if refused and not needed:
+        made.blocked = refused[0]
+    return made
 
 
 def _kept(key: str, value: Held) -> JsonObject | None:
@@ -209,7 +251,7 @@ async def set_back_of(s: Session, entry: Entry, all_: Sequence[Change]) -> Plan:
     notes = [f"not brought back, for secrets are not kept: {', '.join(lost)}"] if lost else []
     if not changes:
         return Plan(title, blocked=Refused(f"entry {entry.id} has nothing to take back"), notes=notes)
-    return plan(changes, title, "undone", notes)
+    return await plan(s, changes, title, "undone", notes)
 
 
 async def readable(s: Session, namespace: str) -> list[str]:

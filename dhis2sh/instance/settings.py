@@ -90,7 +90,7 @@ async def value_of(s: Session, settings: Mapping[str, JsonValue], name: str, *, 
 async def setting(s: Session, pairs: Sequence[str], default: Sequence[str]) -> Plan:
     """The plan of setting values, each of the type that its setting has. Parameters and errors as of `changes_of`."""
     changes = await changes_of(s, pairs, default)
-    return plan(changes, f"set {counted(len(changes), 'setting')}", WHAT[SETTINGS], notes_of(changes))
+    return await plan(s, changes, f"set {counted(len(changes), 'setting')}", WHAT[SETTINGS], notes_of(changes))
 
 
 async def changes_of(s: Session, pairs: Sequence[str], default: Sequence[str]) -> list[Keyed]:

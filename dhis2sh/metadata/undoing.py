@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes.by_request import REQUESTS
-from dhis2sh.changes.own_account import USERS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
@@ -19,6 +18,8 @@ from dhis2sh.metadata.built_upon import Staying, deletion_of_unused, in_order
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import as_made, empty, ids, same, same_property
+from dhis2sh.metadata.gone_references import without_gone
+from dhis2sh.metadata.lost_secrets import again
 from dhis2sh.metadata.objects.deleting import Deletion, deletion
 from dhis2sh.metadata.owned import with_owners
 from dhis2sh.metadata.refused import failure_of
@@ -82,6 +83,9 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
     earlier = [change for other in journal.undoing(entry) for change in journal.changes(other.id) if change.written]
     for plural, changes in _by_type(metadata):
         pairs += await _taken_back(s, plural, changes, new, earlier, notes, force=force)
+    pairs, told = await without_gone(s, journal, pairs)
+    for one in told:
+        notes.add(one.reason, one.about, stays=one.stays)
     gone, staying = await _deleted(s, journal, entry, pairs, notes, force=force)
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
@@ -371,7 +375,7 @@ async def _taken_back(
             if not expected or change.state == "done":
                 notes.add(STILL_THERE if change.state == "sent" else "there again, left alone", called)
         elif deleted:
-            pairs.append(_made_again(plural, change, notes, called))
+            pairs += await _made_again(s, plural, change, notes, called)
         elif current is None:
             notes.add(
                 NOT_THERE if change.state == "sent" else "gone, nothing to take back",
@@ -395,14 +399,14 @@ async def _taken_back(
     return pairs
 
 
-def _made_again(plural: str, change: Change, notes: Notes, called: str) -> Write:
-    """A deletion taken back."""
-    before, secret = _without_secrets(change.before or {})
-    for name in secret:
-        notes.add(f"{name} was a secret and is not set again", called)
-    if plural == USERS:
-        notes.add("no password comes back with an account: set a new one", called)
-    return Write(plural, None, {name: value for name, value in before.items() if not name.startswith("$")})
+async def _made_again(s: Session, plural: str, change: Change, notes: Notes, called: str) -> list[Write]:
+    """A deletion taken back; none where the object is nothing without its secret."""
+    made = await again(s, plural, cast("str", change.uid), change.before or {})
+    if made.lost:
+        fate = "comes back without" if made.body is not None else "cannot come back without"
+        about = f"{called} ({made.how})"
+        notes.add(f"{fate} {joined(made.lost)}, which nobody keeps", about, stays=made.body is None)
+    return [] if made.body is None else [Write(plural, None, made.body)]
 
 
 def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types: Mapping[str, Resource]) -> bool:

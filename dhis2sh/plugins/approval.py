@@ -9,7 +9,7 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.data import completeness
 from dhis2sh.data.asking import Asked, periods_of
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.errors import CheckFailed
+from dhis2sh.errors import CheckFailed, NotFound
 from dhis2sh.instance import approval
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
@@ -135,12 +135,25 @@ async def _plan(
 
 
 async def _must_be_complete(s: Session, data_set: str, period: str, org_units: list[str], level: int | None) -> None:
-    """Raise `CheckFailed` where a unit at or below those that are meant has not registered the set as complete."""
+    """Raise `CheckFailed` where a unit at or below those that are approved has not registered the set as complete.
+
+    Units above the level that is approved count when theirs is: their own data are no part of this approval.
+    """
+    meant = {*org_units}
+    if level is not None:
+        meant = {*await approval.units_of(s, org_units, level, await approval.workflow_of(s, data_set))}
     times = [Period.parse(iso) for iso in await periods_of(s, Asked(data_set=[data_set], period=[period]))]
     reporting = await completeness.read(s, data_set, times, org_units, "registrations")
     for time in times:
         iso = time.iso
-        missing = [unit.name for unit in reporting.expected(time) if (iso, unit.uid) not in reporting.received]
+        expected = [unit for unit in reporting.expected(time) if not meant.isdisjoint(unit.path)]
+        if not expected:
+            where = "there" if level is None else f"at level {level} or below it"
+            raise NotFound(
+                f"no unit {where} reports '{reporting.name}' for {iso}: nothing can be complete",
+                hint=f"dhis2 metadata get dataSets {data_set}",
+            )
+        missing = [unit.name for unit in expected if (iso, unit.uid) not in reporting.received]
         if not missing:
             continue
         raise CheckFailed(

@@ -113,6 +113,21 @@ async def test_incomplete_data_is_not_approved_where_that_is_asked_for(flow: Ses
     assert (await do(flow, "approval approve", **MONTH, org_units=["Clinic A"], fail_on_incomplete=True)).updated == 1
 
 
+async def test_only_the_units_of_the_level_and_those_below_must_be_complete(flow: Session):
+    """A set that districts and the nation report as well: approving the clinics does not wait for those."""
+    store = flow.sandbox_store()
+    (monthly,) = [body for body in store.objects("dataSets").values() if body["name"] == "Monthly"]
+    units = [{"id": uid} for uid in store.objects("organisationUnits")]
+    store.put_objects({"dataSets": [{**monthly, "organisationUnits": units}]})
+    clinics = {"org_units": ["Nation"], "level": 3, "fail_on_incomplete": True}
+    with pytest.raises(CheckFailed, match="3 units missing: Clinic A"):
+        await do(flow, "approval approve", **MONTH, **clinics)
+    await do(flow, "data complete", data_set="Monthly", period="202501", org_units=["Clinic A", "Clinic B", "Clinic C"])
+    assert (await do(flow, "approval approve", **MONTH, **clinics)).updated == 3
+    with pytest.raises(CheckFailed, match="2 units missing: North, South"):
+        await do(flow, "approval approve", **MONTH, **(clinics | {"level": 2}))
+
+
 async def test_a_set_without_a_workflow_is_refused(s: Session):
     with pytest.raises(UsageError, match="'Monthly' has no approval workflow") as told:
         await call(s, "approval status", **MONTH, org_units=["Nation"])

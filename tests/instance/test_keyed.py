@@ -68,6 +68,31 @@ async def test_what_follows_a_dot_in_a_key_never_leads_to_another_key(s: Session
             await do(s, verb, namespace="my.looks", key="theme.v1", **more)
 
 
+async def test_a_key_with_a_dot_goes_and_comes_back_with_the_one_it_hides_behind(s: Session):
+    for key, value in (("a.b.c", "1"), ("a.b", "2"), ("a", "3"), ("z", "4")):
+        await do(s, "datastore set", namespace="ticket", key=key, value=value)
+    plan = await planned(s, "datastore delete", namespace="ticket")
+    assert [step.name for step in plan.steps] == ["ticket/a", "ticket/z", "ticket/a.b", "ticket/a.b.c"]
+    await do(s, "datastore delete", namespace="ticket")
+    undo = await planned(s, "undo")
+    assert [step.name for step in undo.steps][:2] == ["ticket/a.b.c", "ticket/a.b"]
+    assert (await do(s, "undo")).created == 4
+    for key, value in (("a.b.c", 1), ("a.b", 2), ("a", 3), ("z", 4)):
+        assert results.of_verb(await call(s, "datastore get", namespace="ticket", key=key))["result"] == value
+
+
+async def test_a_key_that_would_be_taken_for_another_is_left_out_of_a_plan_and_named(s: Session):
+    for key in ("a.b", "z"):
+        await do(s, "datastore set", namespace="ticket", key=key, value="1")
+    await do(s, "datastore delete", namespace="ticket")
+    await do(s, "datastore set", namespace="ticket", key="a", value="5")
+    undo = await planned(s, "undo", id=3)
+    assert [step.name for step in undo.steps] == ["ticket/z"]
+    assert any("ticket/a.b is left as it is" in note for note in undo.notes)
+    plan = await planned(s, "datastore set", namespace="ticket", key="a.b", value="2")
+    assert isinstance(plan.blocked, Refused) and "write to 'a'" in str(plan.blocked)
+
+
 async def test_what_is_not_there_is_told_with_what_is_near(s: Session):
     await do(s, "datastore set", **THEME, value="1")
     with pytest.raises(NotFound, match="there is no key 'them' in namespace 'looks'") as missing:

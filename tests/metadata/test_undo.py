@@ -114,9 +114,7 @@ async def test_hints_2_an_account_that_is_made_again_has_no_password(session: Se
     await call(session, "metadata delete", YES, type="users", objects=["kofi"])
 
     plan = await planned(session, "undo")
-    assert any(
-        "no password comes back with an account: set a new one: users Kofi Mensah" in note for note in plan.notes
-    )
+    assert any("comes back without password, which nobody keeps: users Kofi Mensah" in note for note in plan.notes)
 
 
 async def test_what_was_created_and_edited_since_stays_unless_forced(session: Session) -> None:

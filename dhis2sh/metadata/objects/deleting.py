@@ -17,6 +17,7 @@ from dhis2sh.dhis2.ordering import groups_of_types, leaves_first
 from dhis2sh.dhis2.properties import NOT_FOLLOWED, PEOPLE, SHARING
 from dhis2sh.dhis2.references import LAYERS
 from dhis2sh.metadata import writes
+from dhis2sh.metadata.lost_secrets import not_coming_back
 from dhis2sh.metadata.usage import data_values
 from dhis2sh.metadata.write import OWNED, Write, called
 from dhis2sh.session import Session
@@ -69,7 +70,7 @@ async def deletion(s: Session, objects: Mapping[str, Sequence[JsonObject]]) -> D
         found.writes += [Write(plural, item, None) for item in leaves_first(types[plural], left)]
     found.writes.sort(key=lambda write: write.by_server)
     found.writes += [Write(plural, item, None, by_server=True) for plural, items in parts.items() for item in items]
-    found.notes = [*_gone_with_it(parts, uids), *_in_use(found, going, types), *found.notes]
+    found.notes = [*_gone_with_it(parts, uids), *_in_use(found, going, types), *found.notes, *not_coming_back(objects)]
     found.notes += [
         f"the server cannot be asked by {path}: what changes there is not known" for path in usage.not_asked
     ]

@@ -9,7 +9,7 @@ from dhis2sh.sandbox.store.areas import Area
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from dhis2sh.sandbox.store.areas import Get
     from dhis2sh.types import JsonObject, JsonValue
@@ -89,4 +89,16 @@ def _part(body: Mapping[str, JsonValue], name: str) -> JsonObject:
     return found if isinstance(found, dict) else {}
 
 
-AREA = Area(tables=TABLES, writes={"aggregateDataExchanges": _apart, "routes": _signs_in})
+def _forget_exchanges(connection: sqlite3.Connection, uids: Sequence[str]) -> None:
+    connection.executemany("DELETE FROM exchange_secret WHERE exchange = ?", [(uid,) for uid in uids])
+
+
+def _forget_routes(connection: sqlite3.Connection, uids: Sequence[str]) -> None:
+    connection.executemany("DELETE FROM route_secret WHERE route = ?", [(uid,) for uid in uids])
+
+
+AREA = Area(
+    tables=TABLES,
+    writes={"aggregateDataExchanges": _apart, "routes": _signs_in},
+    deletes={"aggregateDataExchanges": _forget_exchanges, "routes": _forget_routes},
+)

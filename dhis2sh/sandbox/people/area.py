@@ -16,6 +16,9 @@ from dhis2sh.sandbox.store.database import Store
 from dhis2sh.sandbox.store.references import ids
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
     from dhis2sh.types import JsonObject
 
 TABLES = """
@@ -123,8 +126,13 @@ def _creator(store: Store, uid: str) -> str | None:
     return None
 
 
+def _forget(connection: sqlite3.Connection, uids: Sequence[str]) -> None:
+    connection.executemany("DELETE FROM account WHERE user = ?", [(uid,) for uid in uids])
+
+
 AREA = ImportingArea(
     tables=TABLES,
     writes={"users": take_passwords},
+    deletes={"users": _forget},
     hooks={"users": Hook(prepare=prepare_user, check=check_user, vetoes=(_last_superuser, _wrote, _creator))},
 )

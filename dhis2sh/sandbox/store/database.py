@@ -291,6 +291,9 @@ class Store:
                     connection.executemany(
                         "DELETE FROM object WHERE type = ? AND uid = ?", [(plural, uid) for uid in uids]
                     )
+                    for area in self.areas:
+                        if plural in area.deletes:
+                            area.deletes[plural](connection, uids)
                 for plural, items in puts.items():
                     counts[plural] = _put(connection, plural, items)
                 for plural in sorted({*puts, *deletes}):
