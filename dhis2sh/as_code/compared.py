@@ -26,8 +26,9 @@ from dhis2sh.errors import UsageError, did_you_mean
 from dhis2sh.instance.app_changes import Listed
 from dhis2sh.instance.settings import LISTS_ALL
 from dhis2sh.metadata.bundles.adapting import NOT_HAD
-from dhis2sh.metadata.bundles.diff import differs, empty
+from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.bundles.mapping import PART_OF, unique_of
+from dhis2sh.metadata.comparing import empty
 from dhis2sh.metadata.made_by_server import MADE_BY_SERVER
 from dhis2sh.models import facts
 from dhis2sh.redact import SECRET, is_secret

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.changes import refusals
-from dhis2sh.changes.attempts import attempt
+from dhis2sh.changes.attempts import attempt, found_right
 from dhis2sh.changes.consent import require_consent
 from dhis2sh.changes.journal import JournalError, of
 from dhis2sh.changes.plan import StepsInBulk, WriteSummary
@@ -87,6 +87,7 @@ async def apply_plan(session: Session, verb: Writing, plan: Plan, consent: Conse
             await _check_current(session, plan)
             if plan.prepare is not None:
                 plan.prepare()
+        found_right(session, verb, consent, plan)
         with effect_scope("write"), recording(session, plan) as entry:
             if plan.writer is not None:
                 result: object = await carry_out(session, plan, plan.writer, entry)
@@ -181,11 +182,7 @@ def _what_then(entry: Recording, plan: Plan, summary: WriteSummary) -> str:
     if plan.writer is not None and plan.writer.bulk and not (summary.created or summary.updated or summary.deleted):
         return f"dhis2 journal show {entry.id}"  # what was there already is not taken back
     if plan.undoes is not None:  # to undo the undo would bring back what was just taken back
-        rest = plan.rest
-        if rest is None and summary.left:
-            rest = f"dhis2 undo {plan.undoes} --force  takes back the rest too"
-        explained = "dhis2 explain" if summary.failures and not rest else None
-        return "; ".join(filter(None, (f"dhis2 journal show {entry.id}", rest, explained)))
+        return plan.rest or ("dhis2 explain" if summary.failures else f"dhis2 journal show {entry.id}")
     return f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}"
 
 

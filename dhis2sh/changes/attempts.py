@@ -1,4 +1,4 @@
-"""What somebody tried to write and what wrote nothing: in the journal, so that `undo` takes no earlier write for it.
+"""What somebody tried to write and what wrote nothing, refused or right already: in the journal, so that `undo` takes no earlier write for it.
 
     with attempt(session, verb, consent):
         ...                                  # understands, reads, plans, asks: whatever comes before the first request
@@ -44,21 +44,29 @@ def attempt(session: Session, verb: Writing, consent: Consent, plan: Plan | None
         yield
     except BaseException as error:
         if not isinstance(error, (Declined, BrokenPipeError)) and _counts(verb, consent, plan, error):
-            _write_down(session, verb, plan, error)
+            _write_down(session, verb, plan, _outcome(error), _reason(error))
         raise
 
 
+def found_right(session: Session, verb: Writing, consent: Consent, plan: Plan) -> None:
+    """What somebody tried to write is there already, so that nothing was sent: the journal tells of that attempt, too."""
+    if not plan.steps and verb.journaled and _asked_for(verb, consent, plan):
+        _write_down(session, verb, plan, "unchanged", "; ".join(plan.notes) or "nothing to change")
+
+
 def _counts(verb: Writing, consent: Consent, plan: Plan | None, error: BaseException) -> bool:
+    return not (isinstance(error, NeedsConfirmation) and consent.later) and _asked_for(verb, consent, plan)
+
+
+def _asked_for(verb: Writing, consent: Consent, plan: Plan | None) -> bool:
     if verb.effect == "read" or consent.dry_run or not consent.journal:
-        return False
-    if isinstance(error, NeedsConfirmation) and consent.later:
         return False
     if plan is None:
         return verb.journaled
     return plan.journal and not plan.local and plan.undoes is None
 
 
-def _write_down(session: Session, verb: Writing, plan: Plan | None, error: BaseException) -> None:
+def _write_down(session: Session, verb: Writing, plan: Plan | None, outcome: Outcome, reason: str) -> None:
     profile = (plan.target if plan is not None else None) or _profile_of(session)
     if profile is None or profile.read_only:
         return
@@ -66,7 +74,7 @@ def _write_down(session: Session, verb: Writing, plan: Plan | None, error: BaseE
     if plan is None and verb.persons:
         writer = OF_PERSONS  # its reason may name somebody
     try:
-        of(profile.name).attempted(Attempted(verb.path, title, profile.url, _outcome(error), _reason(error), writer))
+        of(profile.name).attempted(Attempted(verb.path, title, profile.url, outcome, _kept(reason), writer))
     except JournalError as failed:  # nothing was written: that it is not written down does no harm
         session.person.warn(str(failed))
 
@@ -88,6 +96,9 @@ def _outcome(error: BaseException) -> Outcome:
 
 
 def _reason(error: BaseException) -> str:
-    told = error.message if isinstance(error, Dhis2Error) else type(error).__name__
-    told = redact(told)
+    return error.message if isinstance(error, Dhis2Error) else type(error).__name__
+
+
+def _kept(reason: str) -> str:
+    told = redact(reason)
     return told if len(told) <= LONGEST else f"{told[:LONGEST]}…"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject
 
 type State = Literal["planned", "sent", "done", "refused"]
-type Outcome = Literal["begun", "done", "partly", "refused", "failed", "interrupted"]
+type Outcome = Literal["begun", "done", "partly", "refused", "failed", "interrupted", "unchanged"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS entry (
@@ -342,13 +342,26 @@ class Journal:
                 states[entry] = {state: count for state, count in counts.items() if count}
         return [Entry(*row, states=states.get(row[0], {})) for row in rows]
 
-    def entry(self, number: int | None = None) -> Entry:
-        """One write by its number; the newest one that can be taken back without it. Raises `NotFound`."""
+    def entry(self, number: int) -> Entry:
+        """One write by its number. Raises `NotFound`."""
         for entry in self.entries():
-            if entry.id == number or (number is None and entry.undoable):
+            if entry.id == number:
                 return entry
-        what = f"no entry {number}" if number is not None else "nothing to take back"
-        raise NotFound(f"the journal has {what}", hint="dhis2 journal list")
+        raise NotFound(f"the journal has no entry {number}", hint="dhis2 journal list")
+
+    def meant(self) -> Entry:
+        """The last write that was tried, and nobody has taken back: it may have written nothing. Raises `NotFound`.
+
+        Attempts behind which somebody has gone back already, to take back a write before them, are passed over.
+        """
+        back_to: int | None = None
+        for entry in self.entries():
+            if entry.undoes is not None:
+                if entry.outcome == "done":
+                    back_to = entry.undoes if back_to is None else min(back_to, entry.undoes)
+            elif entry.undone_by is None and (entry.undoable or back_to is None or entry.id < back_to):
+                return entry
+        raise NotFound("the journal has nothing to take back", hint="dhis2 journal list")
 
     def before(self, entry: Entry) -> Iterator[Entry]:
         """The writes before one that can be taken back still, on the same server, newest first."""

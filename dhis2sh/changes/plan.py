@@ -370,7 +370,7 @@ class Plan:
     made_for: Profile | None = None
     undoes: int | None = None
     undone: str | None = None
-    rest: str | None = None
+    rest: str = ""
     journal: bool = True
     asks: bool = False
     names: dict[str, str] = field(default_factory=dict[str, str])

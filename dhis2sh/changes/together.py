@@ -137,6 +137,7 @@ def undone(entry: Entry, plans: Sequence[Plan], kind: type[Together]) -> Plan:
     made = together(entry.undo_title, plans, kind, "undone")
     writer = cast("Together", made.writer)
     writer.back, writer.again = True, f"dhis2 undo {entry.id}"
+    made.rest = next((plan.rest for plan in plans if plan.rest), "")
     made.blocked = None if made.steps else _first_refusal(plans)
     return made
 

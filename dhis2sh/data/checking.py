@@ -93,9 +93,11 @@ class Checker:
         target: has met what the rows speak of.
         deleting: the values themselves do not matter.
         by_date: a day stands for the period that it lies in, where its data element is reported by one other type alone.
+        commas: numbers that are texts have decimal commas.
     """
 
-    def __init__(self, target: Target, *, deleting: bool = False, by_date: bool = False) -> None:
+    def __init__(self, target: Target, *, deleting: bool = False, by_date: bool = False, commas: bool = False) -> None:
+        self._commas = commas
         self._target, self._deleting, self._by_date = target, deleting, by_date
         self._reported: dict[tuple[str, str], _Reported] = {}
         self._combos: dict[tuple[object, ...], str] = {}
@@ -122,7 +124,7 @@ class Checker:
             self._compare(sent, beside)
         marks = {name: mark for name in _MARKS if name in row and (mark := _mark(row[name], name)) is not None}
         if not (self._deleting or marks.get("deleted")):
-            sent["value"] = _value(row, place.element)
+            sent["value"] = _value(row, place.element, commas=self._commas)
         if "comment" in row and row["comment"] not in (None, ""):
             sent["comment"] = row["comment"]
         if marks.get("deleted") is False:
@@ -394,12 +396,31 @@ def _attribute_option(sets: Sequence[DataSet], target: Target) -> str | None:
     return f"--attribute-combo '{min(names.values())}'" if names else None
 
 
+_COMMA = re.compile(r"(-?\d+|-?\d{1,3}(?:[.' \u00a0\u2009\u202f]\d{3})+),(\d+)")
+_TWO = re.compile(r"(-?[1-9]\d{0,2})[.,](\d{3})")
+"""A number that is a thousand times as much if its mark parts the thousands."""
+
+
+def _with_point(text: str) -> str:
+    """A number with a decimal comma as the server takes it, a whole one without what follows. Raises `Problem` where it has two readings."""
+    if (two := _TWO.fullmatch(text)) is not None:
+        raise Problem(
+            f"'{text}' may be {two[1]}.{two[2]} or {two[1]}{two[2]}: write {two[1]},{two[2]}0 or {two[1]}{two[2]}"
+        )
+    if (found := _COMMA.fullmatch(text)) is not None:
+        whole = re.sub(r"[^-\d]", "", found[1])
+        return f"{whole}.{found[2]}" if found[2].strip("0") else whole
+    if "." in text and re.fullmatch(r"-?\d+\.\d+", text):
+        raise Problem(f"'{text}' has a decimal point, and --decimal says that this sheet has commas")
+    return text
+
+
 SHORT = 16
 """Characters of a value that a load may well have again."""
 _refused = lru_cache(20_000)(value_types.refused)
 
 
-def _value(row: Row, element: Element) -> str:
+def _value(row: Row, element: Element, *, commas: bool) -> str:
     given = row.get("value")
     if "annotation" in row and row["annotation"] and element.value_type not in value_types.NUMERIC:
         given = row["annotation"]  # ADX has numbers in `value` and texts beside it
@@ -410,6 +431,8 @@ def _value(row: Row, element: Element) -> str:
     text = text_of(cast("JsonValue", given))
     if text in ERRORS:  # a sheet that was saved as CSV
         raise Problem(f"the value is '{text}', the error of a formula")
+    if commas and isinstance(given, str) and element.value_type in value_types.NUMERIC:
+        text = _with_point(text)
     wanted = (_refused if len(text) <= SHORT else value_types.refused)(element.value_type, text)
     if wanted is not None:
         advice = value_types.advice(element.value_type, text)

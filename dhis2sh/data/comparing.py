@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dhis2sh import profiles
-from dhis2sh.data import asking, copying, files, loading
+from dhis2sh.data import asking, copying, disaggregation, files, loading
 from dhis2sh.data.cells import KEY
 from dhis2sh.data.checking import Checker, Problem
 from dhis2sh.data.target import Target
@@ -98,7 +98,7 @@ async def side(s: Session, text: str, asked: Asked) -> AsyncGenerator[list[Row]]
         raise NotFound(f"'{text}' is neither a profile nor a file", hint="dhis2 profile list")
     target = Target(s)
     await target.open()
-    return _of_file(path, target)
+    return _of_file(path, target, disaggregation.asking(s))
 
 
 def _file(text: str) -> Path | None:
@@ -116,8 +116,8 @@ async def _of_profile(s: Session, name: str, asked: Asked) -> AsyncGenerator[lis
                 yield rows
 
 
-async def _of_file(path: Path, target: Target) -> AsyncGenerator[list[Row]]:
-    async with aclosing(_resolved(files.values_of(path, {}, [], []), target)) as batches:
+async def _of_file(path: Path, target: Target, ask: disaggregation.Ask) -> AsyncGenerator[list[Row]]:
+    async with aclosing(_resolved(files.values_of(path, {}, [], [], ask=ask), target)) as batches:
         async for rows in batches:
             yield rows
 

@@ -20,6 +20,7 @@ from dhis2sh.rows.sheets import Where
 from dhis2sh.rows.tables import stream_rows
 
 if TYPE_CHECKING:
+    from dhis2sh.data.disaggregation import Ask
     from dhis2sh.types import Row
 
 _WITHOUT_HEADER = {".json", ".ndjson", ".yaml", ".yml"}
@@ -33,6 +34,7 @@ async def values_of(
     unread: list[str],
     where: Where | None = None,
     called: dict[str, str] | None = None,
+    ask: Ask | None = None,
 ) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a file, with the numbers of its rows; what its envelope says, it says of all of them.
 
@@ -42,6 +44,7 @@ async def values_of(
         unread: takes the columns that hold nothing of a value.
         where: the sheet, the header line and what is filled down, as who reads it may say.
         called: takes what the columns are called, by DHIS2's names.
+        ask: says which columns are categories.
 
     Raises `UsageError`, `NotFound`.
     """
@@ -69,7 +72,7 @@ async def values_of(
     if fill:
         notes.append(f"filled down: {', '.join(fill)}")
     given = {**_envelope(path, notes), **given}
-    async for batch in layouts.values_of(source.plain_batches(), given, unread, called=called, filled=fill):
+    async for batch in layouts.values_of(source.plain_batches(), given, unread, called=called, filled=fill, ask=ask):
         yield [(place + header, row) for place, row in batch]
 
 

@@ -20,6 +20,7 @@ from dhis2sh.verbs.places import says_where
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
+    from dhis2sh.data.disaggregation import Ask
     from dhis2sh.types import JsonValue, Row
 
 _HEADERS = {
@@ -56,9 +57,9 @@ _PASSED_OVER = {"row", "reason", "code"}
 """What our own file of refused rows has beside the values."""
 _ASIDE = {
     "total", "totals", "grandtotal", "subtotal", "sum", "sn", "sno", "serialno", "serialnumber", "serial", "no", "number", "nr",
-    "rownumber",
+    "rownumber", "remark", "remarks", "remarques", "observation", "observations", "obs",
 }  # fmt: skip
-"""What people call columns of a wide sheet that hold no values; a data element may be called so all the same."""
+"""What people call columns of a wide sheet that hold no values: totals, row numbers, remarks; a data element may be called so all the same."""
 _NAME = re.compile(r"(dataElement|orgUnit|categoryOptionCombo|attributeOptionCombo)(Name|Path)")
 """What our own lists have beside UIDs."""
 NOTHING = {"", "-", "n/a", "na", "null", "none"}
@@ -76,6 +77,7 @@ class Sheet:
         given: what stands for every row, such as the period of all of it.
         unread: headers that are none of these. A refused row keeps what stands below them.
         names: of the headers with names beside UIDs the column of the UIDs.
+        categories: headers that are categories, with an option in each row.
     """
 
     columns: Mapping[str, str]
@@ -84,6 +86,7 @@ class Sheet:
     given: Row = field(default_factory=lambda: {})
     unread: Sequence[str] = ()
     names: Mapping[str, str] = field(default_factory=lambda: {})
+    categories: Sequence[str] = ()
 
     @property
     def _division(self) -> str:
@@ -102,6 +105,10 @@ class Sheet:
             column: cell for header, column in self.names.items() if (cell := row.get(header)) not in (None, "")
         }
         own |= {column: cell for column, cell in beside.items() if column not in own}  # a name alone is the name
+        if options := [
+            f"{header}={text_of(cell)}" for header in self.categories if (cell := row.get(header)) not in (None, "")
+        ]:
+            own["categoryOptionCombo"] = ";".join(options)
         base, some = {**self.given, **own} if self.given else own, bool(own)
         if beside:
             base[NAMES] = beside
@@ -159,12 +166,13 @@ def _plain(header: str) -> str:
     return re.sub(r"[^a-z0-9]", "", header.lower())
 
 
-def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
+def sheet_of(headers: Sequence[str], given: Row, categories: Sequence[str] = ()) -> Sheet:
     """How a sheet with these headers is read.
 
     Parameters:
         headers: in their order.
         given: what the caller says of all rows, by DHIS2's names of columns.
+        categories: headers that are categories.
 
     Raises `UsageError` that says which column is missing, or which two hold the same.
     """
@@ -173,6 +181,8 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     others: list[str] = []
     by_place = [_plain(header) for header in headers[1:6]] == _DHIS2
     for header in headers:
+        if header in categories:
+            continue
         plain = _plain(header)
         name = "dataElement" if by_place and header == headers[0] else _BY_HEADER.get(plain)
         if _NAME.fullmatch(header) and _NAME.sub(r"\1", header) in headers:
@@ -189,10 +199,28 @@ def sheet_of(headers: Sequence[str], given: Row) -> Sheet:
     known = {*columns.values(), *given}
     if "value" in known:
         _complete(known, headers)
-        return Sheet(columns, given=given, unread=others, names=names)
+        return Sheet(columns, given=given, unread=others, names=names, categories=categories)
     sheet = _wide(columns, others, known, given, headers)
-    sheet.names = names
+    sheet.names, sheet.categories = names, categories
     return sheet
+
+
+def unknown(headers: Sequence[str], given: Row) -> list[str]:
+    """The headers that say nothing by themselves and may be what tells the values of a row apart; none where another does."""
+    if (
+        any(_BY_HEADER.get(_plain(header)) == "categoryOptionCombo" for header in headers)
+        or "categoryOptionCombo" in given
+    ):
+        return []
+    known = (_BY_HEADER, _PASSED_OVER, _ASIDE)
+    return [
+        header
+        for header in headers
+        if not any(_plain(header) in some for some in known)
+        and not (
+            _NAME.fullmatch(header) or says_where(header) or _is_period(header) or is_yearless(header) or "|" in header
+        )
+    ]
 
 
 def _complete(known: set[str], headers: Sequence[str]) -> None:
@@ -258,6 +286,7 @@ async def values_of(
     *,
     called: dict[str, str] | None = None,
     filled: Sequence[str] = (),
+    ask: Ask | None = None,
 ) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a sheet that comes in batches, each with the number of its row, from 1.
 
@@ -266,8 +295,9 @@ async def values_of(
         unread: takes the columns that hold nothing of a value.
         called: takes what the columns are called, by DHIS2's names.
         filled: the columns that were filled down.
+        ask: says which columns are categories; nobody does without it.
 
-    Raises errors of `sheet_of`, and `UsageError` for a later row with a column that the first did not have, and for values that
+    Raises errors of `ask`, `sheet_of`, and `UsageError` for a later row with a column that the first did not have, and for values that
     were filled down.
     """
     sheet: Sheet | None = None
@@ -276,7 +306,9 @@ async def values_of(
     async for batch in batches:
         if sheet is None:
             headers = list(dict.fromkeys(name for row in batch for name in row))
-            sheet, seen = sheet_of(headers, given), set(headers)
+            asked = unknown(headers, given) if ask is not None else []
+            categories = await ask(batch, asked) if ask is not None and asked else []
+            sheet, seen = sheet_of(headers, given, categories), set(headers)
             unread += sheet.unread
             _check_no_values(sheet, filled)
             if called is not None:
@@ -306,7 +338,7 @@ def _check_no_values(sheet: Sheet, filled: Sequence[str]) -> None:
 
 def _grown(sheet: Sheet, headers: set[str], given: Row, number: int) -> tuple[Sheet, set[str]]:
     """A field that only later rows have (JSON leaves out what is empty) is read as if the first had it."""
-    wider = sheet_of(sorted(headers), given)
+    wider = sheet_of(sorted(headers), given, sheet.categories)
     if bool(wider.across) != bool(sheet.across) or (wider.across and set(wider.across) != set(sheet.across)):
         raise UsageError(
             f"row {number:,} has columns that the rows before do not have", hint="give every row the same columns"

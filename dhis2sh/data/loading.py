@@ -29,6 +29,7 @@ from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
+    from dhis2sh.data.disaggregation import Ask
     from dhis2sh.data.jobs import Strategy
     from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
@@ -62,6 +63,7 @@ class Load:
         several_levels: units above others of the load have values of their own; else rows that name such a unit are
             taken for totals and refused.
         by_date: a day stands for the period that it lies in.
+        commas: numbers that are texts have decimal commas.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
         unread: columns that hold nothing of a value, filled as the notes are.
         called: what the columns of a file are called, by DHIS2's names, filled as the notes are.
@@ -77,6 +79,7 @@ class Load:
     by_job: bool = False
     several_levels: bool = True
     by_date: bool = False
+    commas: bool = False
     notes: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
     called: dict[str, str] = field(default_factory=dict[str, str])
@@ -137,7 +140,7 @@ class _Taking:
         self._s, self._url, self._target, self._load, self._by_set = s, s.profile.url, target, load, by_set
         self._preparing = Preparing(s.profile.name, min(load.size, ROWS_BY_SET) if by_set else load.size)
         self.refused = RefusedRows(self._preparing.path / jobs.REFUSED, load.unread, load.rejected)
-        self._checker = Checker(target, deleting=load.strategy == "DELETE", by_date=load.by_date)
+        self._checker = Checker(target, deleting=load.strategy == "DELETE", by_date=load.by_date, commas=load.commas)
         self._places = Places(s)
         self.above: list[str] = []
         """The columns that say where units lie."""
@@ -196,7 +199,7 @@ class _Taking:
         if isinstance(unread := row.get(UNREAD), dict):
             self.refused.beside[place] = _as_text(unread)
         given = row.get("value")
-        if not self._commas and isinstance(given, str) and "," in given:
+        if not (self._commas or self._load.commas) and isinstance(given, str) and "," in given:
             self._commas = _DECIMAL_COMMA.fullmatch(given.strip()) is not None
         try:
             sent = self._checked(row)
@@ -451,13 +454,15 @@ class _Steps:
         return PlanStep("import", "dataValues", name=self._target.words(row), detail=new)
 
 
-async def of_rows(rows: Rows[Row], given: Row, unread: list[str]) -> AsyncGenerator[list[tuple[int, Row]]]:
+async def of_rows(
+    rows: Rows[Row], given: Row, unread: list[str], ask: Ask | None = None
+) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of rows that are in memory, as `layouts.values_of` gives them."""
 
     async def one() -> AsyncGenerator[list[Row]]:
         yield rows.plain()
 
-    async for batch in layouts.values_of(one(), given, unread):
+    async for batch in layouts.values_of(one(), given, unread, ask=ask):
         yield batch
 
 

@@ -15,7 +15,7 @@ from dhis2sh.dhis2.properties import DEFAULT_OBJECTS
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.verbs import names
-from dhis2sh.words import folded, listed
+from dhis2sh.words import folded
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -31,7 +31,6 @@ FIELDS = {
     "categoryCombo[categoryOptionCombos[id,displayName,code]]",
 }
 """What is asked of each type: what the checks need and no more."""
-TOLD = 4
 SOUGHT = 20
 """Texts of one batch that are looked for one by one where nothing has that very code or name."""
 
@@ -210,14 +209,11 @@ class Target:
                 if len(rows) == 1:
                     known[text] = str(rows[0]["id"])
                 else:
-                    told = listed((f"{row.get('displayName')} [{row['id']}]" for row in rows), TOLD)
-                    self._problems[plural, text] = f"'{text}' is ambiguous: {told}"
-                    if plural == "organisationUnits":
-                        self._alike[text] = [str(row["id"]) for row in rows]
+                    self._several(plural, text, await names.ambiguous(self._s, plural, text, rows))
             open_ = [text for text in open_ if text not in hits]
         for number, text in enumerate(open_):
             hint = await self._as_others_find_it(plural, text) if number < SOUGHT else None
-            if text not in known:
+            if text not in known and (plural, text) not in self._problems:
                 why = f"there is no {_SINGULAR[plural]} with the UID, code or name '{text}'"
                 self._problems[plural, text] = f"{why} ({hint})" if hint else why
 
@@ -225,11 +221,20 @@ class Target:
         """A name without regard to case, accents and blanks, as every verb takes it; else what comes nearest."""
         try:
             found = await names.resolve(self._s, plural, text)
+        except names.Ambiguous as error:
+            self._several(plural, text, error)
+            return None
         except (NotFound, UsageError) as error:
             return error.hint
         if found != text:  # a UID is taken for one unseen, and that it is not there is known already
             self._uids[plural][text] = found
         return None
+
+    def _several(self, plural: str, text: str, error: names.Ambiguous) -> None:
+        """Remember that a text names several objects; of units a column that says where they lie may tell which."""
+        self._problems[plural, text] = str(error)
+        if plural == "organisationUnits":
+            self._alike[text] = list(error.uids)
 
     def _learn(self, rows: Iterable[JsonObject]) -> None:
         """Remember what objects are called."""

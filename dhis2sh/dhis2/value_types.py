@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ _WHOLE = re.compile(r"([-+]?\d+)[.,]0{1,2}")
 _COMMA = re.compile(r"([-+]?\d+),(\d+)")
 _PARTED = re.compile(r"[-+]?\d{1,3}(?:[ ,.'\u00a0\u2009\u202f]\d{3})+(?:[.,]\d+)?")
 """A number with something between its thousands, or one of three decimals: nobody but who wrote it knows."""
+_PERCENT = re.compile(r"(-?(?:0|[1-9]\d*)(?:\.\d+)?) ?%")
 _NONE = {"nil", "none", "no", "zero", "o", "-", "--", "n/a", "na", "nd"}
 
 
@@ -99,6 +101,12 @@ def advice(value_type: str, text: str) -> str | None:
         return None
     if (whole := _WHOLE.fullmatch(text)) is not None and refused(value_type, whole[1]) is None:
         return f"write {whole[1]}"
+    if (hundredths := _PERCENT.fullmatch(text)) is not None:
+        part = f"{Decimal(hundredths[1]).scaleb(-2).normalize():f}"
+        return {"PERCENTAGE": f"write {hundredths[1]}", "UNIT_INTERVAL": f"write {part}"}.get(
+            value_type,
+            f"write {hundredths[1]} or {part}, whichever is meant" if refused(value_type, part) is None else None,
+        )
     if _PARTED.fullmatch(text):
         return "take out what parts the thousands, if it is that"
     if (comma := _COMMA.fullmatch(text)) is not None and refused(value_type, f"{comma[1]}.{comma[2]}") is None:

@@ -6,7 +6,7 @@ API source: `DataApprovalController.java` (api-facts h.4; recorded `data-approva
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
@@ -398,4 +398,19 @@ async def taken_back(s: Session, journal: Journal, entry: Entry, *, force: bool)
     word = INVERSE[cast("Word", kept[0]["word"])]
     back = plan(word, found, named, title)
     cast("Approvals", back.writer).what = "undone"
+    if back.blocked is not None:
+        after = _after(journal, entry, groups.keys())
+        back.blocked.hint = None if after is None else f"dhis2 undo {after}  comes first: it was written after this"
     return back
+
+
+def _after(journal: Journal, entry: Entry, groups: Collection[tuple[str, str, str]]) -> int | None:
+    """The newest write behind an entry that has gone on with the same workflow and period, on the same server."""
+    for other in journal.entries():
+        if other.id <= entry.id:
+            break
+        if other.writer == NAME and other.undoable and other.url == entry.url:
+            kept = (change.before or {} for change in journal.changes(other.id) if change.written)
+            if any(tuple(str(one.get(name)) for name in ("workflow", "period", "combo")) in groups for one in kept):
+                return other.id
+    return None

@@ -221,7 +221,7 @@ def _kept(key: str, value: Held) -> JsonObject | None:
     """A value as the journal keeps it; under its own name where that says that it is a secret, so that it is not kept."""
     if isinstance(value, Missing):
         return None
-    return {key if isinstance(value, str) and is_secret(key) else "value": value}
+    return {key if isinstance(value, str) and value and is_secret(key) else "value": value}
 
 
 @takes_back(NAME)

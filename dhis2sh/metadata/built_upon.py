@@ -10,9 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from dhis2sh.changes.way_back import way_back
 from dhis2sh.client import schema
 from dhis2sh.dhis2.references import references
 from dhis2sh.dhis2.uids import found_in
+from dhis2sh.errors import Dhis2Error
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.walk import BACKWARDS
 from dhis2sh.metadata.objects.deleting import Deletion, deletion
@@ -72,6 +74,33 @@ def _parts(plural: str, uid: str, created: Objects) -> Iterator[str]:
             whole = item.get(path.partition(".")[0])
             if isinstance(whole, dict) and whole.get("id") == uid:
                 yield str(item["id"])
+
+
+async def in_order(s: Session, journal: Journal, entry: Entry, staying: Staying) -> str:
+    """The command that takes back the newest write of those that stand on what an entry has made, and which are next.
+
+    What a later entry has changed may not be again as it was by then, since what this undo deletes was part of it.
+    """
+    made = {change.uid for change in journal.changes(entry.id)}
+    later = [change for number in staying.first for change in journal.changes(number)]
+    force = any(change.action == "update" and change.uid in made for change in later)
+    newest, *others = staying.first
+    first = f"dhis2 undo {newest}{' --force' if await _wants_force(s, journal, newest) else ''}"
+    after = [*map(str, others), f"{entry.id}{' --force' if force else ''}"]
+    return f"{first}  comes first; then undo {', then undo '.join(after)} takes back all of it"
+
+
+async def _wants_force(s: Session, journal: Journal, number: int) -> bool:
+    """Does some of an entry stay without force that would go with it?"""
+    entry = journal.entry(number)
+    back = way_back(entry)
+    if back is None:
+        return False
+    try:
+        without, with_ = [await back(s, journal, entry, force=force) for force in (False, True)]
+    except Dhis2Error:  # who takes it back will hear of it
+        return False
+    return len(with_.steps) > len(without.steps)
 
 
 async def deletion_of_unused(

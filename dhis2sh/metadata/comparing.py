@@ -15,6 +15,11 @@ MIDNIGHT = "T00:00:00.000"
 """What a server adds to a date without a time."""
 
 
+def empty(value: JsonValue) -> bool:
+    """Is a value the same as none at all? A zero is not."""
+    return value is None or value is False or value in ("", [], {})
+
+
 def has_rows(body: JsonObject) -> bool:
     """Does an object hold rows that say more than to what they refer?"""
     return any(
@@ -47,11 +52,15 @@ def _same_row(left: JsonValue, right: JsonValue) -> bool:
 def same(left: JsonValue, right: JsonValue) -> bool:
     """Does a server's value (`left`) mean what was sent to it? Sets have no order, and a server leaves empty ones out.
 
+    None at all is also what is false or an empty text: servers differ in which of these they leave out.
+
     Of an object with a UID only what both sides say counts: a server adds names and times, and a reference may be a UID
     alone. Rows that were sent without UIDs are those that have what was sent: a server adds UIDs, and arrows to their owner.
     """
     if left in (None, [], {}) and right in (None, [], {}):
         return True
+    if left is None or right is None:
+        return empty(left) and empty(right)
     if isinstance(left, list) and isinstance(right, list):
         return _same_collections(left, right)
     if isinstance(left, dict) and isinstance(right, dict):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.changes.plan import PlanStep
 from dhis2sh.changes.sending import UNANSWERED, looking_back
 from dhis2sh.client import reading
-from dhis2sh.dhis2.properties import SET_BY_SERVER
+from dhis2sh.dhis2.properties import COUNTED, SET_BY_SERVER
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Refused
 from dhis2sh.metadata import removing
 from dhis2sh.metadata.comparing import has_rows, same
@@ -145,18 +145,18 @@ async def ignored(s: Session, what: str, writes: Sequence[Write], count: int) ->
         there = await written(s, writes)
     except Dhis2Error:
         return [{"type": what, "message": f"the server ignored {count:,} and gave no reason"}]
-    missing = [write for write in writes if write.uid not in there]
+    missing = [write for write in writes if (write.plural, write.uid) not in there]
     return [{"type": write.plural, "uid": write.uid, "name": write.name, "message": IGNORED} for write in missing]
 
 
-async def written(s: Session, writes: Sequence[Write]) -> set[str]:
-    """The UIDs of those changes that the server has carried out, found out by reading the objects."""
-    found: set[str] = set()
+async def written(s: Session, writes: Sequence[Write]) -> set[tuple[str, str]]:
+    """The types and UIDs of those changes that the server has carried out, found out by reading the objects."""
+    found: set[tuple[str, str]] = set()
     for plural in dict.fromkeys(write.plural for write in writes):
         mine = [write for write in writes if write.plural == plural]
         rows = await _there(s, plural, [write.uid for write in mine])
         now = {str(row["id"]): row for row in rows}
-        found |= {write.uid for write in mine if _is_done(write, now.get(write.uid))}
+        found |= {(plural, write.uid) for write in mine if _is_done(write, now.get(write.uid))}
     return found
 
 
@@ -164,7 +164,8 @@ def _is_done(write: Write, now: JsonObject | None) -> bool:
     if write.action != "update" or now is None:
         return (now is None) == (write.action == "delete")
     before, after = write.changed()
-    return all(same(now.get(name), (after or {}).get(name)) for name in {**(before or {}), **(after or {})})
+    names = {**(before or {}), **(after or {})}.keys() - COUNTED.get(write.plural, frozenset())
+    return all(same(now.get(name), (after or {}).get(name)) for name in names)
 
 
 async def believed(s: Session, write: Write, answer: JsonValue) -> JsonValue:

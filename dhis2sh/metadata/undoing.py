@@ -14,10 +14,10 @@ from dhis2sh.client import schema
 from dhis2sh.dhis2.properties import COUNTED, DEFAULT_OBJECTS, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
 from dhis2sh.errors import NotFound, Refused, ServerFault, UsageError
 from dhis2sh.metadata import looked, map_layers, writes
-from dhis2sh.metadata.built_upon import Staying, deletion_of_unused
-from dhis2sh.metadata.bundles.diff import differs, empty
+from dhis2sh.metadata.built_upon import Staying, deletion_of_unused, in_order
+from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.collections import joins_of
-from dhis2sh.metadata.comparing import as_made, ids, same, same_property
+from dhis2sh.metadata.comparing import as_made, empty, ids, same, same_property
 from dhis2sh.metadata.gone_references import without_gone
 from dhis2sh.metadata.lost_secrets import again
 from dhis2sh.metadata.objects.deleting import Deletion, deletion
@@ -48,6 +48,10 @@ WORKED_OUT = {
 """What a server sets by itself although an object owns it: a variable has the value type of what it stands for."""
 NOT_ADDED = VOLATILE | FOLLOWERS
 """What others add to an object without editing it."""
+NOT_THERE, AS_BEFORE, STILL_THERE = (
+    f"sent without an answer, and {how} now" for how in ("not there", "as before", "still there")
+)
+"""What a server has of what it gave no answer to: whether it was never written, or others were faster, nobody knows."""
 SETTLED = dt.timedelta(minutes=1)
 """So long after an object was created its server may save it again by itself."""
 
@@ -91,12 +95,12 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
         changes=metadata, staying=staying.why,
     )  # fmt: skip
-    plan.rest = _rest(journal, entry, staying) if notes.stays and not force else ""
+    plan.rest = await _rest(s, journal, entry, staying, notes) if notes.stays and not force else ""
     if not metadata:
         plan.blocked = _refusal(entry)
     elif not plan.steps and notes.stays:
-        hint = plan.rest or _what_then(journal, entry)
-        plan.blocked = Refused(f"nothing of entry {entry.id} was taken back: {notes.stays[0]}", hint=hint)
+        told = f"nothing of entry {entry.id} was taken back: {notes.stays[0]}"
+        plan.blocked = Refused(told, hint=plan.rest or None)
     return plan
 
 
@@ -143,24 +147,16 @@ async def _deleted(
     return gone, staying
 
 
-def _rest(journal: Journal, entry: Entry, staying: Staying) -> str | None:
-    """What to do about what stays, where others stand on it, since force is of no use where a server refuses; else None.
+async def _rest(s: Session, journal: Journal, entry: Entry, staying: Staying, notes: Notes) -> str:
+    """What to do about what stays; empty where nothing helps.
 
-    What a later entry has changed may not be again as it was by then, since what this undo deletes was part of it.
+    Where others stand on it that is to take those back first, or to see them: force is of no use where a server refuses.
     """
     if staying.first:
-        made = {change.uid for change in journal.changes(entry.id)}
-        later = (change for number in staying.first for change in journal.changes(number))
-        force = " --force" if any(change.action == "update" and change.uid in made for change in later) else ""
-        before = "; ".join(f"dhis2 undo {number}" for number in staying.first)
-        return f"{before}; dhis2 undo {entry.id}{force}  in this order takes back all of it"
-    return f"dhis2 metadata usage {next(iter(staying.why))}  says what uses it" if staying.why else None
-
-
-def _what_then(journal: Journal, entry: Entry) -> str:
-    """What to do where nothing could be taken back: with force, or the write before."""
-    before = (f"; dhis2 undo {other.id}  takes back the write before" for other in journal.before(entry))
-    return f"dhis2 undo {entry.id} --force{next(before, '')}"
+        return await in_order(s, journal, entry, staying)
+    if staying.why:
+        return f"dhis2 metadata usage {next(iter(staying.why))}  says what uses it"
+    return f"dhis2 undo {entry.id} --force  takes that back too" if notes.force_helps else ""
 
 
 @dataclass(slots=True)
@@ -307,6 +303,8 @@ class Notes:
         self._edited: dict[str, tuple[str, str]] = {}
         self.stays: list[str] = []
         """What is not as it was before, and stays so."""
+        self.force_helps = False
+        """Does some of it stay because somebody has changed it since?"""
         self.left: dict[str, list[JsonObject]] = {}
         """What was created and somebody has edited since, by type."""
 
@@ -327,6 +325,7 @@ class Notes:
                 self.add(f"{changed} was changed again since, it is deleted with what it belongs to", about)
             else:
                 self.add(f"{changed} was changed again since, it stays (--force deletes it too)", about, stays=True)
+                self.force_helps = True
 
     def lines(self) -> list[str]:
         """One line for each reason."""
@@ -374,12 +373,12 @@ async def _taken_back(
         deleted = change.action.endswith("delete")
         if deleted and current is not None:
             if not expected or change.state == "done":
-                notes.add("never deleted" if change.state == "sent" else "there again, left alone", called)
+                notes.add(STILL_THERE if change.state == "sent" else "there again, left alone", called)
         elif deleted:
             pairs += await _made_again(s, plural, change, notes, called)
         elif current is None:
             notes.add(
-                "never written" if change.state == "sent" else "gone, nothing to take back",
+                NOT_THERE if change.state == "sent" else "gone, nothing to take back",
                 called,
                 stays=change.action != "create" and change.state == "done",
             )
@@ -394,7 +393,7 @@ async def _taken_back(
                 pairs.append(Write(plural, current, None))
         elif change.state == "sent" and _is(types, change, current):
             if not expected:
-                notes.add("never written", called)
+                notes.add(AS_BEFORE, called)
         else:
             pairs.append(_restored(types, change, current, notes, called, force=force))
     return pairs
@@ -411,7 +410,9 @@ async def _made_again(s: Session, plural: str, change: Change, notes: Notes, cal
 
 
 def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types: Mapping[str, Resource]) -> bool:
-    """Is a property what it was? Of join rows what a server calls them does not count."""
+    """Is a property what it was? Of join rows what a server calls them does not count, nor what it counts itself."""
+    if name in COUNTED.get(plural, ()):
+        return True
     join = joins_of(plural).get(name)
     if join is not None:
         return not differs(plural, name, [*join.rows(before)], [*join.rows(now)], types)
@@ -551,6 +552,7 @@ def _restored(
             if members is None:
                 reason = f"{name} was changed again since, it stays (--force takes it back too)"
                 notes.add(reason, called, stays=True)
+                notes.force_helps = True
             else:
                 target[name] = members
         elif name in before:

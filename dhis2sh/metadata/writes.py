@@ -325,13 +325,13 @@ class Objects:
         )  # fmt: skip
 
     async def look_back(self, s: Session, part: Part) -> PartDone:
-        """What of a bundle is on the server, found out by reading; a single object is left to whoever tries again."""
-        if self.alone:
-            return PartDone()
-        writes = [self.writes[number] for number in part.numbers]
-        there = await looked.written(s, writes)
-        done = [number for number in part.numbers if self.writes[number].uid in there]
-        return _counted(writes[0].action, PartDone(done, uids=sorted(there)))
+        """What of a part is on the server, found out by reading, and what the server has done by itself with it."""
+        writes = {number: self.writes[number] for number in [*part.numbers, *part.also]}
+        there = await looked.written(s, [*writes.values()])
+        done = {number: write for number, write in writes.items() if (write.plural, write.uid) in there}
+        found = await looked.made_of(s, {number: write for number, write in done.items() if write.after is not None})
+        uids = sorted(write.uid for number, write in done.items() if number in part.numbers)
+        return _counted(writes[part.numbers[0]].action, PartDone([*done], found=found, uids=uids))
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Say what a server says once and never again: the key of a token that it has made."""

@@ -109,11 +109,19 @@ class _Sheet:
             return found
         filled = [name for name in names if self._top(name, 1)]
         if len(filled) > 1:
-            hint = f"--sheet '{filled[0]}'" if self._told else "save the one that is meant as a file of its own"
+            hint = (
+                f"--sheet '{max(filled, key=self._width)}'"
+                if self._told
+                else "save the one that is meant as a file of its own"
+            )
             raise UsageError(
                 f"{self._path.name} has {len(filled)} sheets with rows, and one is read: {', '.join(filled)}", hint=hint
             )
         return (filled or names)[0]
+
+    def _width(self, sheet: str) -> int:
+        """The cells in the fullest of a sheet's first lines: a page of instructions has few."""
+        return max(sum(cell is not None for cell in cells) for _, cells in self._top(sheet, LOOKED_AT))
 
     def _top(self, sheet: str, count: int) -> list[tuple[int, Line]]:
         """The first lines of a sheet that hold anything."""

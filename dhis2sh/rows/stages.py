@@ -207,14 +207,20 @@ def _values(rows: Rows[Row], space: Namespace, text: object) -> list[object]:
     return [expression.value(function, row) for row in rows.items]
 
 
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
+
+
 def _numbers(values: list[object]) -> list[float]:
-    """Numbers, and texts that are numbers (data values are texts); nulls are left out."""
+    """Numbers, and texts that are numbers (data values are texts), whole ones as such; nulls are left out."""
     found: list[float] = []
     for value in values:
         if value is None or value == "":
             continue
         try:
-            found.append(value if isinstance(value, (int, float)) else float(str(value)))
+            if isinstance(value, str) and _WHOLE.fullmatch(value):
+                found.append(int(value))
+            else:
+                found.append(value if isinstance(value, (int, float)) else float(str(value)))
         except ValueError:
             raise PipelineError(f"{value!r} is not a number", hint="where(...) the numbers first") from None
     return found

@@ -198,10 +198,17 @@ class Workbook:
         """Parse a part piece by piece, tags without their prefix; each step is one piece. Raises `UsageError`."""
         parser = expat.ParserCreate()
         parser.buffer_text = True
-        parser.StartElementHandler = lambda tag, attributes: start(tag.rpartition(":")[2], attributes)
-        if end is not None:
-            ended = end
-            parser.EndElementHandler = lambda tag: ended(tag.rpartition(":")[2])
+
+        def begun(tag: str, attributes: dict[str, str]) -> None:
+            """The root says whether tags have a prefix, which few programs write."""
+            plain = ":" not in tag
+            parser.StartElementHandler = start if plain else lambda tag, more: start(tag.rpartition(":")[2], more)
+            if end is not None:
+                ended = end
+                parser.EndElementHandler = ended if plain else lambda tag: ended(tag.rpartition(":")[2])
+            start(tag.rpartition(":")[2], attributes)
+
+        parser.StartElementHandler = begun
         if text is not None:
             parser.CharacterDataHandler = text
         parser.StartDoctypeDeclHandler = self._no_entities

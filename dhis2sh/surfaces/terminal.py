@@ -233,7 +233,8 @@ class Terminal:
             self._bar.start()
         if task not in self._tasks:
             self._tasks[task] = self._bar.add_task(task, total=total)
-        self._bar.update(self._tasks[task], completed=done, total=total)
+        counted = f"{task}: {done:,}" if done and total is None else task  # of what has no end the number moves
+        self._bar.update(self._tasks[task], completed=done, total=total, description=counted)
 
     async def ask(self, about: object, typed: str | None = None) -> bool | None:
         """Show something and ask for a yes, or for a word."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.dates import spelled
+from dhis2sh.dhis2.written import days_of
 from dhis2sh.errors import Dhis2Error, UsageError
 from dhis2sh.tracker.programs import TOLD, named
 from dhis2sh.tracker.referred import REFERRING, Referred
@@ -75,22 +76,15 @@ def value_of(item: Item, given: JsonValue, *, attribute: bool = False, referred:
     return text
 
 
-_TURNED = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})")
+_AS_SENT = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def written_day(text: str) -> str:
-    """A date that is written day or month first (`13/03/2025`), where it can be read in one way alone; any other text as it is."""
-    turned = _TURNED.fullmatch(text)
-    if turned is None:
+    """A date as people write it (`13/03/2025`, `13-Mar-2025`), where it can be read in one way alone; any other text as it is."""
+    if _AS_SENT.match(text):  # the server's own form, which may go on with a time
         return text
-    first, second, year = int(turned[1]), int(turned[3]), int(turned[4])
-    days: set[dt.date] = set()
-    for month, day in ((first, second), (second, first)):
-        try:
-            days.add(dt.date(year, month, day))
-        except ValueError:
-            continue
-    return days.pop().isoformat() if len(days) == 1 else text
+    days = days_of(text)
+    return days[0].isoformat() if len(days) == 1 else text
 
 
 def _option(item: Item, text: str) -> str:

@@ -38,7 +38,7 @@ async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     plan = changing.plan(title, back, await names_for(s, back), notes=notes, again=f"dhis2 undo {entry.id}", asks=True)
     gone = any(one.action not in {"create", "update"} for one in written)
     force_helps = any(STAYS in note for note in notes)
-    if not plan.steps and (gone or force_helps):  # else all of it is as before, and `undo` goes on to the write before
+    if not plan.steps and (gone or force_helps):  # else all of it is as before
         plan.blocked = Refused(
             f"entry {entry.id} cannot be taken back: {NOT_COME_BACK if gone else '; '.join(notes)}",
             hint=f"dhis2 undo {entry.id} --force" if force_helps else f"dhis2 journal show {entry.id}  has what it was",
@@ -186,7 +186,7 @@ async def ownership(s: Session, journal: Journal, entry: Entry, *, force: bool) 
 async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) -> Plan:
     """What a push has made is deleted, what it has changed is as before; what it has deleted stays so, and it is said.
 
-    A push that has changed nothing has nothing to take back, with --force neither; `undo` goes on to the write before it.
+    A push that has changed nothing has nothing to take back, with --force neither.
     """
     title = entry.undo_title
     digests = [part.digest.split("/") for part in journal.parts(entry.id) if part.digest]

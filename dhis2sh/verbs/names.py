@@ -89,8 +89,8 @@ async def resolve_all(
         open_ = [text for text in texts if text not in sure]
         return sure | {text: there.uid for text, there in (await among(s, (), open_)).items()}
     found, wrong = await resolve_each(s, plural, texts, there=there, most=MOST_MISSING)
-    if ambiguous := next((error for error in wrong.values() if not isinstance(error, NotFound)), None):
-        raise ambiguous
+    if several := next((error for error in wrong.values() if not isinstance(error, NotFound)), None):
+        raise several
     if missing := {text: error for text, error in wrong.items() if isinstance(error, NotFound)}:
         told = dict([*missing.items()][:MOST_MISSING])
         raise _unknown(plural, told, places or {}, len(missing) - len(told))
@@ -117,7 +117,7 @@ async def resolve_each(
         hits = await by_key(s, plural, key, [text for text in open_ if key != "id" or is_uid(text)])
         for text, rows in hits.items():
             if len(rows) > 1:
-                wrong[text] = await _ambiguous(s, plural, text, rows)
+                wrong[text] = await ambiguous(s, plural, text, rows)
             else:
                 found[text] = str(rows[0]["id"])
         open_ = [text for text in open_ if text not in found and text not in wrong]
@@ -195,7 +195,7 @@ async def among(s: Session, plurals: Sequence[str], texts: Iterable[str], *, fie
             kinds = {str(row["id"]): row for row in rows}
             if len(kinds) > 1:
                 told = [{**row, "displayName": f"{row[TYPE]} {row.get('displayName')}"} for row in kinds.values()]
-                raise await _ambiguous(s, joined(plurals) or "all types", text, told)
+                raise await ambiguous(s, joined(plurals) or "all types", text, told)
             found[text] = _found(rows[0], text)
 
     await look(("id", [text for text in texts if is_uid(text)]), ("code", unsure), ("name", unsure))
@@ -249,8 +249,26 @@ async def _list(s: Session, plural: str | Sequence[str], fields: str, text: str)
     return [{**row, TYPE: kind} for kind, rows in found for row in cast("list[Row]", rows)]
 
 
-async def _ambiguous(s: Session, plural: str, text: str, rows: Sequence[JsonObject]) -> UsageError:
-    """Several objects are called so: each with its UID, what it is a part of, and what differs where they look the same."""
+class Ambiguous(UsageError):
+    """A text that names several objects.
+
+    Parameters:
+        message, hint: as of `UsageError`.
+        uids: of all of them.
+    """
+
+    def __init__(self, message: str, *, hint: str, uids: Sequence[str]) -> None:
+        super().__init__(message, hint=hint)
+        self.uids = uids
+
+
+async def ambiguous(s: Session, plural: str, text: str, rows: Sequence[JsonObject]) -> Ambiguous:
+    """Several objects are called so: each with its UID, what it is a part of, and what differs where they look the same.
+
+    Parameters:
+        plural: their type; text: what they are called; rows: they, with `id` and `displayName`.
+    """
+    uids = [str(row["id"]) for row in rows]
     rows = rows[:CANDIDATES]
     holders = await _holders(s, plural, [str(row["id"]) for row in rows])
     names = [str(row.get("displayName") or row.get("name")) for row in rows]
@@ -262,7 +280,7 @@ async def _ambiguous(s: Session, plural: str, text: str, rows: Sequence[JsonObje
         ),
         CANDIDATES,
     )
-    return UsageError(f"'{text}' is ambiguous among {plural}: {told}", hint="use a UID")
+    return Ambiguous(f"'{text}' is ambiguous among {plural}: {told}", hint="use a UID", uids=uids)
 
 
 async def _holders(s: Session, plural: str, uids: Sequence[str]) -> dict[str, str]:
@@ -296,7 +314,7 @@ async def _alike(s: Session, plurals: Sequence[str], text: str) -> Row:
     if not same:
         raise await _missing(s, plurals, text, close)
     if len(same) > 1:
-        raise await _ambiguous(s, joined(plurals) or "all types", text, same)
+        raise await ambiguous(s, joined(plurals) or "all types", text, same)
     return same[0]
 
 

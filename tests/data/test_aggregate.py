@@ -389,11 +389,17 @@ async def test_names_are_taken_as_everywhere_else(s: Session):
     assert (await values(s))["Stock", "default", "Clinic A", "202501"] == "7"
 
 
-async def test_an_undo_that_finds_nothing_to_do_goes_on_to_the_write_before(s: Session):
+async def test_an_undo_that_finds_nothing_to_do_goes_on_to_no_other_write(s: Session):
     same = write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,100\n", "same.csv")
     await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\nTemperature,202501,Clinic A,1\n"))
     await do(s, "data aggregate push", file=same)
-    assert "entry 1" in (await planned(s, "undo")).title
+    before = await values(s)
+    with pytest.raises(
+        Refused, match=r"entry 2 .* has nothing to take back: .* the values were there before it"
+    ) as told:
+        await do(s, "undo")
+    assert str(told.value.hint).startswith("dhis2 undo 1  takes back the write before it")
+    assert await values(s) == before
 
 
 async def test_a_load_that_changed_nothing_is_never_taken_back_not_even_by_force(s: Session):
@@ -402,9 +408,9 @@ async def test_a_load_that_changed_nothing_is_never_taken_back_not_even_by_force
     sheet = write("dataElement,period,orgUnit,value\nStock,202501,Clinic A,5\nStock,202502,Clinic B,6\n")
     for _ in range(2):
         await do(s, "data aggregate push", file=sheet)
-    await do(s, "undo")
+    await do(s, "undo", id=1)
     assert await values(s) == before
-    for more in ({}, {"id": 2}, {"id": 2, "force": True}):
+    for more in ({"id": 2}, {"id": 2, "force": True}):
         plan = await planned(s, "undo", **more)
         assert not plan.steps
         assert plan.blocked is None

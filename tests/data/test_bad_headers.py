@@ -364,3 +364,56 @@ async def test_days_as_people_write_them_stand_for_their_month_where_they_can_be
     assert "20241231 is Daily: its month is 202412, which --by-date takes" in told
     plan = await planned(s, "data aggregate push", file=sheet, by_date=True)
     assert [step.name for step in plan.steps] == ["Stock, Clinic A, 202412", "Stock, Clinic B, 202501"]
+
+
+WIDE = "Facility,Data element,{},202501,202502\nClinic A,Visits,Male,1,2\nClinic A,Visits,Female,3,4\n,,Total,4,6\n"
+
+
+@pytest.mark.parametrize(
+    "sheet",
+    [
+        WIDE,
+        "Facility,{},Visits\nClinic A,Male,1\nClinic B,Female,2\n",
+        "orgUnit,{},dataElement,value\nClinic A,Male,Visits,1\n",
+    ],
+)
+async def test_a_column_of_option_combinations_is_told_what_to_be_called(s: Session, sheet: str):
+    with pytest.raises(UsageError, match=r"the cells of 'Who' are category option combinations .'Male'.") as caught:
+        await planned(
+            s, "data aggregate push", file=write(sheet.format("Who")), period=None if sheet == WIDE else "202502"
+        )
+    assert caught.value.hint == "call the column 'Who' 'Category option combo'"
+
+
+async def test_a_column_that_is_called_as_a_category_has_its_options(s: Session):
+    plan = await planned(s, "data aggregate push", file=write(WIDE.format("Sex")))
+    assert [step.name for step in plan.steps] == [
+        f"Visits, {sex}, Clinic A, {month}" for sex in ("Male", "Female") for month in ("202501", "202502")
+    ]
+    wide = write("Facility,Sex,Visits\nClinic A,Male,1\nClinic B,Femail,2\n")
+    plan = await planned(s, "data aggregate push", file=wide, period="202502")
+    assert [step.name for step in plan.steps] == ["Visits, Male, Clinic A, 202502"]
+    assert "there is no category option combination 'Sex=Femail'" in "; ".join(plan.notes)
+
+
+async def test_remarks_in_a_wide_sheet_are_not_read_and_texts_of_an_element_are(s: Session):
+    sheet = write("Facility,Colour,Remarks\nClinic A,RED,all well\n")
+    plan = await planned(s, "data aggregate push", file=sheet, period="202502")
+    assert [step.name for step in plan.steps] == ["Colour, Clinic A, 202502"]
+    assert "columns not read: Remarks" in plan.notes
+
+
+async def test_decimal_commas_are_read_where_somebody_says_so(s: Session):
+    """A count may be written 3,0; what may be a thousand times as much is refused, and so is another mark."""
+    cells = ["12,5", "3,0", "-0,25", "1.234,5", "1 234,75", "1,234", "1.234", "12.5", "7", "1,2,3"]
+    lines = [f"Temperature;{202301 + at};Clinic A;{cell}" for at, cell in enumerate(cells)]
+    sheet = write("dataElement;period;orgUnit;value\n" + "\n".join(lines) + "\n")
+    plan = await planned(s, "data aggregate push", file=sheet, decimal=",")
+    assert [step.detail for step in plan.steps] == ["12.5", "3", "-0.25", "1234.5", "1234.75", "7"]
+    told = "; ".join(plan.notes)
+    assert "'1,234' may be 1.234 or 1234: write 1,2340 or 1234" in told
+    assert "'1.234' may be 1.234 or 1234: write 1,2340 or 1234" in told
+    assert "'12.5' has a decimal point, and --decimal says" in told
+    assert "this is '1,2,3'" in told
+    told = "; ".join((await planned(s, "data aggregate push", file=sheet)).notes)
+    assert "'12,5': write 12.5, if that is a decimal comma" in told

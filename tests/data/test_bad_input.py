@@ -59,11 +59,14 @@ async def test_units_of_one_name(s: Session):
     }
     await s.client.post("organisationUnits", body)
     said = await refused(s, write("orgUnit,202502\nClinic A,7\n"), data_element="Stock")
-    assert "'Clinic A' is ambiguous" in said and "ouClinicA01" in said and "ouClinicA02" in said
+    assert "'Clinic A' is ambiguous" in said
+    assert "[ouClinicA01] in North" in said and "[ouClinicA02] in " in said
+    said = await refused(s, write("orgUnit,202502\nclinic  a,7\n"), data_element="Stock")
+    assert "'clinic  a' is ambiguous" in said and "[ouClinicA02] in " in said
 
 
 @pytest.mark.parametrize(("cell", "why"), [
-    ("12,5", "such as 12 or -3.5, and this is '12,5': write 12.5, if that"), ("12,0", "this is '12,0': write 12"), ("nil", "write 0 if it is zero"), ("1 234", "wants a number"), ("12%", "wants a number"),
+    ("12,5", "such as 12 or -3.5, and this is '12,5': write 12.5, if that"), ("12,0", "this is '12,0': write 12"), ("nil", "write 0 if it is zero"), ("1 234", "wants a number"), ("12%", "write 12 or 0.12, whichever is meant"),
     ("n/a", "wants a number"), ("=A1", "wants a number"), ("1e400", "wants a number"), ("12 cases", "wants a number"),
 ])  # fmt: skip
 async def test_what_is_no_number(s: Session, cell: str, why: str):
@@ -72,7 +75,7 @@ async def test_what_is_no_number(s: Session, cell: str, why: str):
 
 
 @pytest.mark.parametrize(("period", "why"), [
-    ("31/12/2025", "'31/12/2025' is not a period"), ("2025-13", "is not a period"), ("December", "is not a period"),
+    ("31/12/2025", "20251231 is Daily: its month is 202512"), ("2025-13", "is not a period"), ("December", "is not a period"),
     ("20251231", "20251231 is Daily: its month is 202512"), ("2025-12-02", "20251202 is Daily: its month is 202512"),
     ("2025", "reported Monthly, and 2025 is Yearly"),
 ])  # fmt: skip

@@ -95,6 +95,16 @@ async def test_an_approval_from_above_is_not_taken_back_from_below(flow: Session
         await do(flow, "approval unapprove", **MONTH, org_units=["Clinic A"])
 
 
+async def test_an_undo_below_an_approval_names_the_one_that_comes_first(flow: Session):
+    for level in (3, 2):
+        await do(flow, "approval approve", **MONTH, org_units=["Nation"], level=level)
+    with pytest.raises(Refused, match="approved, here and above") as told:
+        await do(flow, "undo", id=1)
+    assert told.value.hint == "dhis2 undo 2  comes first: it was written after this"
+    for number in (2, 1):
+        await do(flow, "undo", id=number)
+
+
 async def test_incomplete_data_is_not_approved_where_that_is_asked_for(flow: Session):
     with pytest.raises(CheckFailed, match="'Monthly' is not complete for 202501: 1 unit missing: Clinic A") as told:
         await do(flow, "approval approve", **MONTH, org_units=["Clinic A"], fail_on_incomplete=True)
@@ -144,11 +154,13 @@ async def test_approving_again_with_one_left_out_changes_nothing(flow: Session):
     await do(flow, "approval approve", **MONTH, org_units=["Clinic A"])
     again = await do(flow, "approval approve", **MONTH, org_units=["Clinic A", "Nation"])
     assert "nothing changed" in again.line() and "1 unit left out: waits" in again.line()
-    plan = await planned(flow, "undo")
+    with pytest.raises(Refused, match=r"entry 2, wrote nothing \(.* 1 already approved"):
+        await planned(flow, "undo")
+    plan = await planned(flow, "undo", id=1)
     assert [step.name for step in plan.steps] == ["Clinic A, 202501"]
     with pytest.raises(Refused) as refused:
         await do(flow, "approval approve", **MONTH, org_units=["Nation"])
     assert str(refused.value.hint).endswith(" 202501 Nation --blockers")
-    with pytest.raises(Refused, match="the last attempt, entry 2, wrote nothing") as refused:
+    with pytest.raises(Refused, match="the last attempt, entry 3, wrote nothing") as refused:
         await do(flow, "undo")
     assert str(refused.value.hint).startswith("dhis2 undo 1  takes back the write before it")

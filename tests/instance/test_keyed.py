@@ -195,6 +195,16 @@ async def test_a_password_is_never_shown_and_never_kept(s: Session):
     assert (await settings(s, "keyEmailPassword"))["keyEmailPassword"] in {"(secret)", None}
     shown = await call(s, "journal show")
     assert "Geheim" not in str(shown.plain())
+    await do(s, "undo")
+    assert (await s.client.get("systemSettings/keyEmailPassword")).get("keyEmailPassword", "") == "", "there was none"
+
+
+async def test_a_password_over_another_one_cannot_come_back(s: Session):
+    for word in ("Geheim-1", "Geheim-2"):
+        await do(s, "system settings set", values=[f"keyEmailPassword={word}"])
+    with pytest.raises(Refused, match="nothing to take back") as told:
+        await do(s, "undo")
+    assert str(told.value.hint).startswith("dhis2 undo 1  takes back the write before it")
 
 
 @pytest.mark.parametrize("line", ["customize apply", "apps restore", "datastore import", "datastore set"])

@@ -48,7 +48,7 @@ async def test_what_a_later_write_uses_stays_by_name_and_nothing_of_that_write_i
     with pytest.raises(PartlyDone) as partly:
         await call(session, "undo", YES, id=1)
 
-    assert partly.value.hint.endswith("dhis2 undo 2; dhis2 undo 1  in this order takes back all of it")
+    assert partly.value.hint == "dhis2 undo 2  comes first; then undo 1 takes back all of it"
     assert "--force" not in partly.value.hint
     reason = "it stays, entry 2 uses it (indicators Built indicator)"
     assert {(row["uid"], row["message"]) for row in partly.value.summary.left} == {
@@ -77,12 +77,39 @@ async def test_the_order_that_is_promised_takes_back_what_a_later_write_has_shar
 
     with pytest.raises(PartlyDone) as partly:
         await call(session, "undo", YES, id=1)
-    assert partly.value.hint.endswith("dhis2 undo 2; dhis2 undo 1 --force  in this order takes back all of it")
+    assert partly.value.hint == "dhis2 undo 2  comes first; then undo 1 --force takes back all of it"
     with suppress(PartlyDone):  # the group is gone
         await call(session, "undo", YES, id=2)
     await call(session, "undo", YES, id=1, force=True)
     created = [*FIRST.items(), ("userGroups", groups)]
     assert not any([await there(session, f"{kind}/{row['id']}") for kind, rows in created for row in rows])
+
+
+async def test_what_comes_first_is_named_with_the_force_that_it_wants(session: Session, tmp_path: Path) -> None:
+    """The later write's object was edited since: without force it stays, and with it what it uses."""
+    await imported(session, tmp_path, **FIRST)
+    await imported(session, tmp_path, indicators=[INDICATOR])
+    patch = [{"op": "add", "path": "/description", "value": "Edited"}]
+    await session.client.patch("indicators/inBuiltUp01", patch)
+
+    with pytest.raises(PartlyDone) as partly:
+        await call(session, "undo", YES, id=1)
+    assert partly.value.hint == "dhis2 undo 2 --force  comes first; then undo 1 takes back all of it"
+    with pytest.raises(Refused, match="changed again since") as refused:
+        await call(session, "undo", YES, id=2)
+    assert refused.value.hint == "dhis2 undo 2 --force  takes that back too"
+    await call(session, "undo", YES, id=2, force=True)
+    await call(session, "undo", YES, id=1)
+    assert not any([await there(session, f"{kind}/{row['id']}") for kind, rows in FIRST.items() for row in rows])
+
+
+async def test_force_is_offered_only_where_it_helps(session: Session) -> None:
+    await call(session, "metadata update", YES, type="dataElements", uid="deText00001", set=["description=Words"])
+    await session.client.delete("dataElements/deText00001")
+    for force in (False, True):
+        with pytest.raises(Refused, match="gone, nothing to take back") as refused:
+            await call(session, "undo", YES, id=1, force=force)
+        assert refused.value.hint == "dhis2 journal list"
 
 
 async def test_where_all_of_it_is_used_the_undo_is_refused_and_names_the_order(
@@ -96,7 +123,7 @@ async def test_where_all_of_it_is_used_the_undo_is_refused_and_names_the_order(
     assert plan.steps == []
     with pytest.raises(Refused, match=r"it stays, entry 2 uses it \(dataElementGroups Built\)") as refused:
         await call(session, "undo", YES, id=1)
-    assert refused.value.hint == "dhis2 undo 2; dhis2 undo 1  in this order takes back all of it"
+    assert refused.value.hint == "dhis2 undo 2  comes first; then undo 1 takes back all of it"
 
     await call(session, "undo", YES, id=1, force=True)
     assert not await there(session, "dataElements/deBuiltUp01")

@@ -106,3 +106,10 @@ async def test_a_name_that_is_nearly_right_is_told(session: Session, file: Path)
     with pytest.raises(UsageError) as refused:
         await planned(session, "metadata package install", file=file, map=["Returnn=DS"])
     assert "Return" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("verb", ["import", "merge-bundle"])
+async def test_a_type_of_which_a_file_holds_nothing(session: Session, file: Path, verb: str):
+    with pytest.raises(UsageError, match=r"--types: bundle\.json holds no programs, indicators") as refused:
+        await planned(session, f"metadata {verb}", file=file, types=["dataSets,programs", "indicators"])
+    assert str(refused.value.hint) == "it holds dataElementGroups, dataElements, dataSets"

@@ -108,7 +108,7 @@ def test_a_server_that_is_killed(
         assert count(capsys) == GROUPS + 1
         assert cli.run(["undo", "1", "--yes", "-p", "srv"]) == 0
         assert "2,000 deleted" in (told := capsys.readouterr().out)
-        assert "never written: " in told, "the part that the server did not live to write"
+        assert "sent without an answer, and not there now: " in told, "the part that the server did not live to write"
         assert count(capsys) == 2501
 
 

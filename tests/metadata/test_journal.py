@@ -39,7 +39,8 @@ async def test_nothing_is_kept_of_a_dry_run_a_local_write_or_with_no_journal(ses
     await do(session, "metadata rename", Consent(journal=False, yes=True), type="dataElements", all=True, prefix="X ")
     await do(session, "metadata rename", type="dataElements", all=True, prefix="X ")  # changes nothing
 
-    assert journal_of(session).entries() == []
+    [tried] = journal_of(session).entries()
+    assert (tried.outcome, tried.undoable) == ("unchanged", False)
 
 
 async def test_undo_takes_back_creations_updates_and_deletions(session: Session) -> None:
@@ -184,8 +185,9 @@ async def test_what_was_sent_and_never_written_is_not_taken_back(session: Sessio
     plan = await do(session, "undo", Consent(dry_run=True))
     assert plan.steps == []
     assert plan.notes == [
-        "never deleted: dataElements BCG doses given [deNumber001]",
-        "never written: dataElements Remark [deText00001], dataElements Never [deNever0001]",
+        "sent without an answer, and still there now: dataElements BCG doses given [deNumber001]",
+        "sent without an answer, and as before now: dataElements Remark [deText00001]",
+        "sent without an answer, and not there now: dataElements Never [deNever0001]",
     ]
 
 
@@ -329,7 +331,9 @@ def test_rename_with_undo_gives_the_same_export(real_home: Path, capsys: pytest.
     assert cli.run([*rename, "--yes"]) == 0
     assert "nothing changed" in capsys.readouterr().out
     assert export("renamed.json") != before
-    assert cli.run(["undo", "-p", "sandbox", "--yes"]) == 0
+    assert cli.run(["undo", "-p", "sandbox", "--yes"]) == 5, "the second changed nothing, and the first is not meant"
+    assert "try: dhis2 -p sandbox undo 1  takes back" in capsys.readouterr().err
+    assert cli.run(["undo", "1", "-p", "sandbox", "--yes"]) == 0
 
     assert without_times(export("after.json")) == without_times(before)
 

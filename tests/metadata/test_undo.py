@@ -8,13 +8,14 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dhis2sh.changes.journal import Change, journal_of
-from dhis2sh.changes.plan import Part
+from dhis2sh.changes.plan import Part, Plan, PlanStep
 from dhis2sh.client.client import Client
 from dhis2sh.errors import NotFound, PartlyDone, Refused, ServerFault
 from dhis2sh.metadata import looked, undoing, write, writes
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.session import Session
 from tests.metadata.calls import YES, call, planned
+from tests.metadata.test_journal import settled
 
 RENAME = {"type": "dataElements", "all": True, "prefix": "X "}
 NEW = {"type": "dataElementGroups", "set": ["name=New", "shortName=New"]}
@@ -37,8 +38,9 @@ class Failing:
         async def unheard(message: dict) -> None:
             pass
 
-        if scope["type"] != "http" or scope["method"] != "POST" or self.good > 0:
-            self.good -= scope["type"] == "http" and scope["method"] == "POST"
+        writes = scope["type"] == "http" and scope["method"] != "GET"
+        if not writes or self.good > 0:
+            self.good -= writes
             await self.app(scope, receive, send)
             return
         if self.carries_out:
@@ -102,7 +104,7 @@ async def test_a_proxys_fault_in_json_is_no_refusal(session: Session, *, carries
     mended(session)
     plan = await planned(session, "undo")
     assert len(plan.steps) == (3 if carries_out else 0)
-    assert carries_out or all(note.startswith("never written: ") for note in plan.notes)
+    assert carries_out or all(note.startswith("sent without an answer, and as before now: ") for note in plan.notes)
 
 
 async def test_hints_2_an_account_that_is_made_again_has_no_password(session: Session) -> None:
@@ -283,3 +285,71 @@ async def test_sharing_of_what_has_a_group_already_is_as_before_after_an_undo(
     assert summary.updated == 1
     assert not summary.left
     assert await country.client.sharing.get("dataSets", uid) == before
+
+
+SINGLE = (
+    ("metadata create", NEW),
+    ("metadata update", {"type": "dataElements", "uid": "deText00001", "set": ["description=Words"]}),
+    ("metadata delete", {"type": "dataElements", "objects": ["deText00001"]}),
+    ("metadata data-element-groups add", {"uid": "deGroup0001", "items": ["deText00001"]}),
+)
+
+
+@pytest.mark.parametrize(("verb", "arguments"), SINGLE)
+async def test_a_single_write_whose_answer_was_lost_is_looked_at_and_so_is_its_undo(
+    session: Session, verb: str, arguments: dict[str, object]
+) -> None:
+    async def all_() -> object:
+        wanted = {"dataElements": True, "dataElementGroups": True}
+        return settled(await session.client.get("metadata", wanted))
+
+    await call(session, "metadata rename", YES, **RENAME)
+    before = await all_()
+    failing(session, 0, carries_out=True)
+    for line, more in ((verb, arguments), ("undo", {})):
+        told = await call(session, line, YES, **more)
+        assert "looked at afterwards: all of it is done" in told.note
+        assert journal_of(session).entries()[0].outcome == "done"
+    assert await all_() == before
+
+
+@pytest.mark.parametrize(("verb", "arguments"), SINGLE)
+async def test_a_single_write_that_was_lost_with_its_answer_is_no_reason_to_take_back_the_one_before(
+    session: Session, verb: str, arguments: dict[str, object]
+) -> None:
+    await call(session, "metadata rename", YES, **RENAME)
+    before = await names(session)
+    failing(session, 0)
+    with pytest.raises(ServerFault):
+        await call(session, verb, YES, **arguments)
+    with pytest.raises(Refused, match=r"entry 2 .* has nothing to take back: sent without an answer, and ") as told:
+        await call(session, "undo", YES)
+    assert str(told.value.hint).startswith("dhis2 undo 1  takes back the write before it")
+    assert await names(session) == before
+
+
+def test_what_a_server_leaves_out_when_it_is_false_is_no_change_of_somebody_else() -> None:
+    """2.41 and 2.43 show no `external` of what was shared with nobody outside."""
+    sent = {"public": "r-------", "external": False, "users": {}, "userGroups": {}}
+    now = {"public": "r-------", "users": {}, "userGroups": {}, "owner": "admin"}
+    assert undoing._is_still("dataSets", "sharing", {"sharing": {**now, "owner": None}}, {"sharing": sent}, {})
+    assert undoing._is_still("dataSets", "mobile", {}, {"mobile": False}, {})
+    assert undoing._is_still("dataSets", "formName", {}, {"formName": ""}, {})
+    assert not undoing._is_still("dataSets", "mobile", {}, {"mobile": True}, {})
+    assert not undoing._is_still("dataSets", "sharing", {"sharing": now}, {"sharing": {**sent, "external": True}}, {})
+    assert not undoing._is_still("options", "sortOrder", {}, {"sortOrder": 0}, {})
+
+
+async def test_what_a_server_counts_itself_is_no_change_of_somebody_else(country: Session) -> None:
+    [found, *_] = (await country.client.list_page("dataSets", {"fields": "id,version"})).rows
+    journal, uid, counted = journal_of(country), str(found["id"]), int(str(found.get("version") or 0))
+    before, after = {"version": counted + 5, "name": "A"}, {"version": counted + 9, "name": "B"}
+    for names_ in (["version"], ["version", "name"]):
+        old, new = ({name: body[name] for name in names_} for body in (before, after))
+        step = PlanStep("update", "dataSets", uid=uid, name="A", before=old, after=new)
+        entry = journal.begin(Plan("much", [step]), country.profile.url)
+        journal.mark(entry, [0], "done")
+        journal.end(entry, "done")
+        plan = await planned(country, "undo", id=entry)
+        assert not plan.steps
+        assert not any("version" in note for note in plan.notes), plan.notes

@@ -95,6 +95,41 @@ def test_what_was_refused_is_what_undo_means(said, refused: str):
     assert described() is None
 
 
+UNCHANGED = (
+    FIRST,
+    "user enable admin --yes",
+    "system settings set keyCacheStrategy=CACHE_30_MINUTES --yes",
+)
+
+
+@pytest.mark.parametrize("line", UNCHANGED)
+def test_what_was_right_already_is_what_undo_means(said, line: str):
+    assert said("system settings set keyCacheStrategy=CACHE_30_MINUTES --yes")[0] == 0
+    assert said(f"{line}")[0] == 0
+    assert [(entry.id, entry.outcome) for entry in of("sandbox").entries()][:2] == [(3, "unchanged"), (2, "done")]
+    code, told = said("undo --yes")
+    assert (code, "the last attempt, entry 3, wrote nothing" in told) == (5, True), told
+    assert "try: dhis2 undo 2  takes back the write before it" in told
+    assert described() == "Words"
+    assert "unchanged" in said("journal list")[1]
+    assert said("undo 2 --yes")[0] == 0
+    assert said("undo --yes")[0] == 0, "who has gone back behind the attempt is asked no more"
+    assert described() is None
+
+
+def test_what_others_have_set_back_is_no_reason_to_take_back_an_older_write(said):
+    assert said("metadata update dataElements Remark --set 'formName=Mark'")[0] == 0
+    assert said("metadata update dataElements Remark --set formName= --no-journal")[0] == 0
+    code, told = said("undo --yes")
+    assert (code, "update dataElement 'Remark' [deText00001] has nothing to take back: 1 already right" in told) == (
+        5,
+        True,
+    )
+    assert "try: dhis2 undo 1  takes back the write before it" in told
+    assert described() == "Words"
+    assert "1 already right" in said("undo --dry-run")[1]
+
+
 @pytest.mark.parametrize("line", NO_ATTEMPTS)
 def test_what_is_no_attempt_to_write_is_passed_over(said, line: str):
     said(line)
@@ -163,6 +198,22 @@ async def test_an_agent_is_refused_alike(sandbox_home: Path):
     assert "the last attempt, entry 5, wrote nothing" in await told("destroy", "undo")
     assert "no plan 'gone'" in await told("destroy", "metadata delete", arguments=delete, plan_id="gone")
     assert len(of("sandbox").entries()) == 6
+
+
+async def test_so_is_what_was_right_already_to_an_agent_and_in_a_notebook(sandbox_home: Path, runner: magics.Runner):
+    answers = Answers()
+
+    async def told(tool: str, verb: str, **arguments: object) -> str:
+        call = {"verb": verb, "profile": "sandbox", "arguments": arguments}
+        return json.dumps(await answers.call_tool({"name": tool, "arguments": call}))
+
+    await told("write", "system settings set", values=["applicationTitle=Ministry"])
+    await told("write", "system settings set", values=["applicationTitle=Ministry"])
+    assert "the last attempt, entry 2, wrote nothing" in await told("destroy", "undo")
+    runner.shell.run_line_magic("dhis2", "user enable admin --yes")
+    with pytest.raises(Refused, match="the last attempt, entry 3, wrote nothing"):
+        runner.shell.run_line_magic("dhis2", "undo --yes")
+    assert [entry.outcome for entry in of("sandbox").entries()] == ["unchanged", "unchanged", "done"]
 
 
 async def test_a_no_is_no_refusal_and_silence_is_one(session: Session, monkeypatch: pytest.MonkeyPatch):

@@ -107,7 +107,7 @@ names nix
 data aggregate get
 data aggregate get --data-element nix --period 2025 --org-unit Bo
 data aggregate get --data-element DE_1 --period 202513 --org-unit Bo
-data aggregate get --data-element DE_1 --period 31/12/2025 --org-unit Bo
+data aggregate get --data-element DE_1 --period 05/06/2025 --org-unit Bo
 data aggregate get --data-element DE_1 --period 2025 --org-unit nix
 data aggregate get --data-element DE_1 --start-date 2025-02-30 --end-date 2025-03-01 --org-unit Bo
 data aggregate push

@@ -75,8 +75,8 @@ def test_hints_1_a_line_that_names_none_prints_none_nor_does_the_next_line(
 @pytest.mark.parametrize(
     ("text", "carried"),
     [
-        ("dhis2 undo 3 --force; dhis2 undo 2  takes back the write before",
-         "dhis2 -p box undo 3 --force; dhis2 -p box undo 2  takes back the write before"),
+        ("dhis2 journal show 3; dhis2 undo 2  takes it back",
+         "dhis2 -p box journal show 3; dhis2 -p box undo 2  takes it back"),
         ("dhis2 metadata rename -p live", "dhis2 metadata rename -p live"),
         ("dhis2 -p live metadata list", "dhis2 -p live metadata list"),
         ("dhis2 profile verify", "dhis2 -p box profile verify"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.errors import Dhis2Error, PartlyDone, ServerFault
+from dhis2sh.errors import Dhis2Error, PartlyDone, Refused, ServerFault
 from dhis2sh.session import Session
 from dhis2sh.tracker import jobs, loading, sending
 from dhis2sh.types import JsonObject
@@ -50,7 +50,7 @@ async def test_an_empty_cell_leaves_alone_what_is_there(s: Session):
     assert (ada["Family name"], ada["Card number"]) == ("Kamara", "A-1")
 
 
-async def test_a_push_that_changed_nothing_is_passed_over(s: Session, monkeypatch: pytest.MonkeyPatch):
+async def test_a_push_that_changed_nothing_is_not_taken_back(s: Session, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(loading, "VALIDATED", 0)  # as of many objects, which are compared when they are sent
     before = await exported(s)
     for _ in range(2):
@@ -58,9 +58,11 @@ async def test_a_push_that_changed_nothing_is_passed_over(s: Session, monkeypatc
     named = await planned(s, "undo", id=2)
     assert not named.steps
     assert any("it has changed nothing" in note for note in named.notes)
-    await do(s, "undo")
+    with pytest.raises(Refused, match=r"entry 2 .* has nothing to take back: it has changed nothing"):
+        await do(s, "undo")
+    await do(s, "undo", id=1)
     assert await exported(s) == before
-    for more in ({}, {"id": 2}, {"id": 2, "force": True}):
+    for more in ({"id": 2}, {"id": 2, "force": True}):
         nothing = await planned(s, "undo", **more)
         assert not nothing.steps, "what was there before a push is never written by its undo"
         assert nothing.blocked is None

@@ -261,7 +261,7 @@ async def test_a_name_beside_a_unit_is_held_against_it_and_stands_for_it(s: Sess
 
 async def test_dates_that_can_be_read_in_one_way_are_and_numbers_come_with_advice(s: Session):
     head = "Facility,Given name,Enrollment date,Born,Visit #1 | date,Visit #1 | Weight\n"
-    rows = "Clinic A,Hal,13/03/2025,28.02.2025,03/13/2025,3.5\nClinic A,Ivy,01/02/2025,,,\nClinic A,Jo,2025-01-01,,2025-01-02,nil\n"
+    rows = "Clinic A,Hal,13-Mar-2025,28.02.2025,03/13/2025,3.5\nClinic A,Ivy,01/02/2025,,,\nClinic A,Jo,2025-01-01,,2025-01-02,nil\n"
     with pytest.raises(PartlyDone) as partly:
         await do(
             s,

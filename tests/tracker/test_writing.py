@@ -225,8 +225,8 @@ async def test_undo_leaves_alone_what_somebody_changed_since(s: Session):
     assert (await get(s, "tePerson001"))["attributes"]["Family name"] == "Almoor"
 
 
-async def test_an_undo_passes_over_what_is_as_before_already(s: Session):
-    """Put back by hand, it is no change since, asks for no --force, and does not stop the way to the write before."""
+async def test_an_undo_says_what_is_as_before_already(s: Session):
+    """Put back by hand, it is no change since and asks for no --force; nor is the write before taken back for it."""
     await do(s, "data tracker update", uid="enPerson001", follow_up=True)
     await do(s, "data tracker update", uid="tePerson001", set=["Family name=Kamara"])
     await s.client.post("tracker?async=false", {"trackedEntities": [
@@ -236,16 +236,20 @@ async def test_an_undo_passes_over_what_is_as_before_already(s: Session):
         plan = await planned(s, "undo", id=2, force=force)
         assert (plan.steps, plan.blocked) == ([], None)
         assert "already as it was before" in plan.notes[0]
-    assert "entry 1" in (await planned(s, "undo")).title
+    with pytest.raises(Refused, match=r"entry 2 .* has nothing to take back: Ada Almoor is already as it was") as told:
+        await do(s, "undo")
+    assert str(told.value.hint).startswith("dhis2 undo 1  takes back the write before it")
 
 
-async def test_an_undo_passes_over_what_is_gone(s: Session):
+async def test_an_undo_of_what_is_gone_takes_back_no_other_write(s: Session):
     await do(s, "data tracker update", uid="tePerson001", set=["Family name=Kamara"])
     made = await do(s, "data tracker register", **ANNA)
     await s.client.post(
         "tracker?async=false&importStrategy=DELETE", {"trackedEntities": [{"trackedEntity": made.uids[0]}]}
     )
-    assert "entry 1" in (await planned(s, "undo")).title
+    with pytest.raises(Refused, match=r"entry 2 .* has nothing to take back: .* is gone already") as told:
+        await do(s, "undo")
+    assert str(told.value.hint).startswith("dhis2 undo 1  takes back the write before it")
 
 
 async def test_complete_and_open_again(s: Session):

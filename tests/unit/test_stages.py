@@ -216,3 +216,16 @@ def test_a_frame_made_column_by_column_is_the_one_made_of_rows(values: list[Any]
     frame = frame_of(items, ["id", "value"])
     assert frame.schema == whole.schema
     assert frame.equals(whole)
+
+
+def test_a_sum_of_whole_texts_is_whole():
+    """Data values are texts: a sum of counts is written as a count."""
+    values = Rows(
+        [
+            {"ou": "A", "pe": "1", "value": "3"},
+            {"ou": "A", "pe": "1", "value": "-1"},
+            {"ou": "A", "pe": "2", "value": "1.5"},
+        ]
+    )
+    assert repr(values.pivot("ou", "pe", "sum(value)").plain()) == "[{'ou': 'A', '1': 2, '2': 1.5}]"
+    assert repr(values.where("pe == '1'").sum("value")) == "2"

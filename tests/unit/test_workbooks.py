@@ -203,3 +203,20 @@ def test_every_type_beside_every_other_in_a_column():
     book.close()
     expected: list[Row] = [{" ".join(pair): kinds[pair[line]][2] for pair in pairs} for line in (0, 1)]
     assert read_rows(Path("pairs.xlsx")) == expected
+
+
+def test_of_several_sheets_the_one_with_a_table_is_advised():
+    xlsxwriter = pytest.importorskip("xlsxwriter")
+    book = xlsxwriter.Workbook("several.xlsx")
+    for name, rows in {
+        "README": [["Please fill in"]],
+        "Jan": [["Facility", "Stock"]],
+        "Feb": [["Facility", "Stock"]],
+    }.items():
+        sheet = book.add_worksheet(name)
+        for number, row in enumerate(rows):
+            sheet.write_row(number, 0, row)
+    book.close()
+    with pytest.raises(UsageError, match="3 sheets with rows, and one is read: README, Jan, Feb") as caught:
+        next(batches_of(Path("several.xlsx"), Where()))
+    assert caught.value.hint == "--sheet 'Jan'"

@@ -13,6 +13,7 @@ from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.walk import known
+from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.client.client import Client
@@ -123,6 +124,15 @@ def require_metadata(bundle: Bundle, types: Mapping[str, Resource]) -> None:
         else "dhis2 metadata types lists the types"
     )
     raise UsageError(f"{bundle.origin or 'this'} holds no metadata: {told}; nothing was written", hint=way)
+
+
+def require_types(bundle: Bundle, plurals: Sequence[str]) -> None:
+    """Raise `UsageError` for a type that was asked for and of which the bundle holds nothing."""
+    held = bundle.counts()
+    if missing := [plural for plural in plurals if plural not in held]:
+        raise UsageError(
+            f"--types: {bundle.origin or 'this'} holds no {listed(missing)}", hint=f"it holds {listed(held, 8)}"
+        )
 
 
 async def check(client: Client, bundle: Bundle, types: Mapping[str, Resource]) -> Findings:

@@ -16,7 +16,7 @@ from dhis2sh.dhis2.properties import NAMES, VOLATILE
 from dhis2sh.dhis2.references import label
 from dhis2sh.metadata import map_layers
 from dhis2sh.metadata.collections import joins_of
-from dhis2sh.metadata.comparing import access_given
+from dhis2sh.metadata.comparing import access_given, empty
 
 if TYPE_CHECKING:
     from dhis2sh.metadata.bundles.bundle import Bundle
@@ -27,11 +27,6 @@ type Change = Literal["added", "removed", "changed"]
 
 FILLED_IN: Mapping[str, JsonValue] = {"shape": "NORMAL", "hideEmptyRowItems": "NONE", "regressionType": "NONE"}
 """What a server writes into an embedded object that does not say it (a dashboard's item, a map's layer)."""
-
-
-def empty(value: JsonValue) -> bool:
-    """Is a value the same as none at all? A zero is not."""
-    return value is None or value is False or value in ("", [], {})
 
 
 @dataclass(frozen=True, slots=True)

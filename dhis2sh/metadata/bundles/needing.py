@@ -19,7 +19,7 @@ def needs(resource: Resource | None, body: Row, gone: Container[str]) -> str | N
         return None
     for name, value in body.items():
         prop = resource.properties.get(name)
-        if prop is None or prop.collection or not isinstance(value, dict) or value.get("id") not in gone:
+        if prop is None or prop.collection or not isinstance(value, dict) or str(value.get("id")) not in gone:
             continue
         if PART_OF.get(resource.plural) == name or (prop.required and prop.reference):
             return name

@@ -298,12 +298,12 @@ class _Install:
         """Refuse what was said of an object that nothing is in the way of."""
         decided = settled_by(mapped)
         for uid in [uid for uid, choice in told.items() if choice == "skip"]:  # any object may be left out
-            decided[uid] = frozenset({"skip"})
+            decided[uid] = {"skip"}
         if any(choice == "rename" and "rename" not in decided.get(uid, ()) for uid, choice in told.items()):
             there = {uid for objects in self._there.objects.values() for uid in objects}  # it has its new name already
             there |= {match.uid for match in fitted(apart=()).matches if match.by in {"code", "name"}}
             for uid in there & told.keys():
-                decided[uid] = decided.get(uid, frozenset()) | {"rename"}
+                decided.setdefault(uid, set()).add("rename")
         require_conflicts(told, self._source, decided)
 
     def _with_groups(self, bundle: Bundle) -> Bundle:

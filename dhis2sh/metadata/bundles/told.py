@@ -5,8 +5,8 @@ A line that fits nothing is a slip, and what it was meant for would be written a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2.references import label, references
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
@@ -124,12 +124,12 @@ def told_of(bundle: Bundle, texts: Sequence[str]) -> dict[str, Choice]:
         held = bundle.like()
         held.objects, held.outside = bundle.objects, {}
         _, uid = _in_bundle("--resolve", held, source, {})
-        if told.setdefault(uid, cast("Choice", choice)) != choice:
+        if told.setdefault(uid, choice) != choice:
             raise UsageError(f"--resolve: {source} is said to {told[uid]} and to {choice}", hint="say one of them")
     return told
 
 
-def require_conflicts(told: Mapping[str, Choice], bundle: Bundle, settled: Mapping[str, frozenset[Choice]]) -> None:
+def require_conflicts(told: Mapping[str, Choice], bundle: Bundle, settled: Mapping[str, Set[Choice]]) -> None:
     """Raise `UsageError` where a choice decides nothing, since nothing is in the way of its object.
 
     Parameters:
@@ -146,7 +146,7 @@ def require_conflicts(told: Mapping[str, Choice], bundle: Bundle, settled: Mappi
             )
 
 
-def settled_by(mapped: Mapped) -> dict[str, frozenset[Choice]]:
+def settled_by(mapped: Mapped) -> dict[str, set[Choice]]:
     """By UID what a mapping has made of choices; a counterpart that was found anyway is what `map` says."""
     found: dict[str, set[Choice]] = {}
     for match in mapped.matches:
@@ -155,4 +155,4 @@ def settled_by(mapped: Mapped) -> dict[str, frozenset[Choice]]:
         found.setdefault(clash.uid, set()).add("rename")
     for clash in (*mapped.skipped, *mapped.clashes):
         found.setdefault(clash.uid, set()).update(CHOICES if clash in mapped.clashes else ("skip",))
-    return {uid: frozenset(choices) for uid, choices in found.items()}
+    return found

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.data import asking, comparing, copying, files, loading, named, way_back
+from dhis2sh.data import asking, comparing, copying, disaggregation, files, loading, named, way_back
 from dhis2sh.data.asking import Asked
 from dhis2sh.data.loading import Load
 from dhis2sh.data.named import Names
@@ -76,6 +76,10 @@ async def push(
         bool,
         Doc("A day stands for the period that it lies in: 30 June for June, where the element is reported by month."),
     ] = False,
+    decimal: Annotated[
+        Literal[".", ","],
+        Doc("What stands before the decimals of numbers: of a comma, 1,234 is refused, as it may be 1234."),
+    ] = ".",
     no_undo: NoUndo = False,
     rejected: Rejected = None,
 ) -> Plan:
@@ -99,8 +103,9 @@ async def push(
     }  # fmt: skip
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
-        by_job=async_, several_levels=several_levels, by_date=by_date, filled=fill_down or (),
+        by_job=async_, several_levels=several_levels, by_date=by_date, commas=decimal == ",", filled=fill_down or (),
     )  # fmt: skip
+    ask = disaggregation.asking(s)
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
     if rejected is not None:
@@ -108,9 +113,9 @@ async def push(
     if file is None:
         if fill_down:
             raise UsageError("rows of a pipeline are not filled down", hint="--fill-down is for a file")
-        return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread), load)
+        return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread, ask), load)
     where = Where(sheet, header_row, tuple(fill_down or ()))
-    return await loading.plan(s, files.values_of(file, given, load.notes, load.unread, where, load.called), load)
+    return await loading.plan(s, files.values_of(file, given, load.notes, load.unread, where, load.called, ask), load)
 
 
 @verb(

@@ -11,6 +11,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.files import check_beside
 from dhis2sh.metadata.bundles import exported, importing
 from dhis2sh.metadata.bundles.bundle import only, read_bundle, server_bundle
+from dhis2sh.metadata.bundles.checking import require_types
 from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
 from dhis2sh.metadata.bundles.mapping import renamed
 from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, origin_of, plan_merge
@@ -37,7 +38,9 @@ async def import_(s: Session, file: BundleFile, *, options: ImportOptions) -> Pl
         check_beside("--rejected", options.rejected, file if isinstance(file, Path) else None)
     bundle = read_bundle(file)
     if options.types:
-        bundle = only(bundle, await plurals_of(s, options.types))
+        wanted = await plurals_of(s, options.types)
+        require_types(bundle, wanted)
+        bundle = only(bundle, wanted)
     if options.map:
         given = await given_of(s, bundle, options.map, await schema.types_of(s.client))
         bundle = renamed(bundle, given)
@@ -99,4 +102,7 @@ async def merge_bundle(s: Session, file: BundleFile, *, options: MergeOptions) -
 
     API source: `POST /api/metadata`.
     """
-    return await plan_merge(s, read_bundle(file), options)
+    bundle = read_bundle(file)
+    if options.types:
+        require_types(bundle, await plurals_of(s, options.types))
+    return await plan_merge(s, bundle, options)
