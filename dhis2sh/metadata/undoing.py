@@ -97,11 +97,12 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         changes=metadata, staying=staying.why,
     )  # fmt: skip
     plan.rest = await _rest(s, journal, entry, staying, notes) if notes.stays and not force else ""
+    plan.rest = plan.rest or next((one.first for one in told if one.first), "")
     if not metadata:
         plan.blocked = _refusal(entry)
     elif not plan.steps and notes.stays:
-        told = f"nothing of entry {entry.id} was taken back: {notes.stays[0]}"
-        plan.blocked = Refused(told, hint=plan.rest or None)
+        why = f"nothing of entry {entry.id} was taken back: {notes.stays[0]}"
+        plan.blocked = Refused(why, hint=plan.rest or None)
     return plan
 
 
