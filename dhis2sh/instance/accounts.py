@@ -16,7 +16,7 @@ from dhis2sh.changes.by_request import ByRequest, Request
 from dhis2sh.changes.plan import Plan, PlanStep
 from dhis2sh.client import reading
 from dhis2sh.errors import NeedsSecret, NotFound, Refused, UsageError
-from dhis2sh.instance.people import GROUPS, ROLES, USERS, account
+from dhis2sh.instance.people import GROUPS, ROLES, USERS, account, has_second_factor
 from dhis2sh.instance.staff import weak
 from dhis2sh.words import counted, listed
 
@@ -104,6 +104,27 @@ async def each(s: Session, uids: Sequence[str], address: str, does: str) -> Plan
     return Plan(f"{does}: {counted(len(uids), 'account')}", steps, notes=[NO_WAY_BACK], writer=writer)
 
 
+async def without_second_factor(s: Session, uids: Sequence[str]) -> Plan:
+    """The plan of taking second factors away; accounts that are known to have none are counted and left alone.
+
+    Raises `NotFound`.
+    """
+    has = await has_second_factor(s, uids)
+    needed = [uid for uid in uids if has.get(uid) is not False]
+    plan = await each(s, needed, "twoFA/disabled", "no second factor any more")
+    notes: list[str] = []
+    if none := len(uids) - len(needed):
+        notes.append(f"{counted(none, 'account')} had no second factor")
+    if any(uid not in has for uid in needed):
+        notes.append("whether there was a second factor is not known: since 2.42 a server says that to its owner alone")
+    if not needed:
+        plan.notes = []
+    plan.notes += notes
+    if plan.writer is not None:
+        cast("ByRequest", plan.writer).notes = notes
+    return plan
+
+
 async def replica(s: Session, user: str, username: str, password: str) -> Plan:
     """The plan of copying an account under another username. Raises `UsageError` for one that is taken."""
     if await _holder(s, username):
@@ -164,7 +185,7 @@ async def may_be_renamed(s: Session, user: str, username: str) -> None:
     if version.minor >= FIXED_SINCE:
         raise UsageError(
             f"DHIS2 {version} refuses to change a username (E4056)",
-            hint=f"dhis2 user replicate {user} {username}, then dhis2 user disable {user}",
+            hint=f"dhis2 user replicate {user} {username}  makes one like it; the old one can be disabled then",
         )
     if await _holder(s, username):
         raise UsageError(f"the username {username} is taken", hint=f"dhis2 user get {username}")

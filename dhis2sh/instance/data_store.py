@@ -14,7 +14,7 @@ from dhis2sh import paths
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.files import parse_json
-from dhis2sh.instance.keyed import MISSING, STORE, WHAT, Held, Keyed, held, plan, readable
+from dhis2sh.instance.keyed import MISSING, STORE, WHAT, Held, Keyed, ending_cut, held, plan, readable
 from dhis2sh.rows.tables import read_text
 from dhis2sh.verbs import meant_json
 from dhis2sh.words import counted
@@ -43,7 +43,17 @@ async def value_of(s: Session, namespace: str, key: str) -> JsonValue:
         keys = await readable(s, namespace)
         hint = did_you_mean(key, keys) or f"dhis2 datastore list {namespace}"
         raise NotFound(f"there is no key '{key}' in namespace '{namespace}'", hint=hint)
+    for other in ending_cut(key) & {*await readable(s, namespace)} if "." in key else ():
+        _tell_apart(s, namespace, key, found, other, await held(s, STORE, f"{namespace}/{other}"))
     return found
+
+
+def _tell_apart(s: Session, namespace: str, key: str, found: Held, other: str, its: Held) -> None:
+    """Warn where a value may be that of another key, which a server may give in its place (`_unmistakable` says why)."""
+    if found == its:
+        s.person.warn(
+            f"{namespace}/{key} and {namespace}/{other} have the same value: a server may give the one for the other"
+        )
 
 
 async def _must_be(s: Session, namespace: str) -> None:
@@ -107,6 +117,9 @@ async def entries(s: Session, namespace: str) -> dict[str, JsonValue]:
         return key, await held(s, STORE, f"{namespace}/{key}")
 
     found = {key: value async for key, value in gather_bounded((one(key) for key in keys), AT_ONCE)}
+    for key in keys:
+        for other in ending_cut(key) & found.keys():
+            _tell_apart(s, namespace, key, found[key], other, found[other])
     return {key: cast("JsonValue", found[key]) for key in keys if found[key] is not MISSING}
 
 

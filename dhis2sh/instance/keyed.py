@@ -117,7 +117,7 @@ def _bytes(value: JsonValue) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode()
 
 
-def _ending_cut(name: str) -> set[str]:
+def ending_cut(name: str) -> set[str]:
     """The keys for which a server could take one with a dot in it."""
     return {name.partition(".")[0], name.rpartition(".")[0]} if "." in name else set()
 
@@ -144,7 +144,7 @@ async def _unmistakable(s: Session, key: str) -> None:
     for `a` (recorded, inst-data-store 47).
     """
     namespace, _, name = key.partition("/")
-    if (others := _ending_cut(name)) and (meant := others & await _there(s, namespace)):
+    if (others := ending_cut(name)) and (meant := others & await _there(s, namespace)):
         raise _mistakable(key, min(meant))
 
 
@@ -159,7 +159,7 @@ async def _told_apart(s: Session, changes: Sequence[Keyed]) -> tuple[list[Keyed]
     there: dict[str, set[str]] = {}
     for change in changes:
         namespace, _, name = change.key.partition("/")
-        others = _ending_cut(name) if change.place == STORE else set[str]()
+        others = ending_cut(name) if change.place == STORE else set[str]()
         if others and namespace not in there:
             there[namespace] = await _there(s, namespace)
         meant = {other for other in others & there.get(namespace, set()) if f"{namespace}/{other}" not in gone}

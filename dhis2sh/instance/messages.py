@@ -74,7 +74,8 @@ def sending(subject: str, text: str, to: Mapping[str, Sequence[str]], named: Seq
         raise UsageError("to whom?", hint="--user USERNAME, --group NAME, or --org-unit NAME for the users of a unit")
     step = PlanStep("create", CONVERSATIONS, name=subject, detail=f"to {listed(named, 10)}: {text[:200]}")
     writer = ByRequest("messages", [Request("POST", CONVERSATIONS, body)], again="nothing", complete=_sent)
-    return Plan(f"send '{subject}' to {listed(named)}", [step], notes=[NO_WAY_BACK], writer=writer)
+    many = len(named) > 1 or bool(to.get("userGroups")) or bool(to.get("organisationUnits"))
+    return Plan(f"send '{subject}' to {listed(named)}", [step], notes=[NO_WAY_BACK], writer=writer, asks=many)
 
 
 async def readers(s: Session, to: Mapping[str, Sequence[str]]) -> list[str]:

@@ -232,6 +232,17 @@ async def second_factors(s: Session) -> list[Row]:
     return [_factor(me, await s.client.get("2fa/enabled") is True, kind if isinstance(kind, str) else None)]
 
 
+async def has_second_factor(s: Session, uids: Sequence[str]) -> dict[str, bool]:
+    """Which accounts have a second factor, as far as the server says so: of all until 2.41, of oneself since."""
+    if (await s.client.version()).minor < TELLS_OF_SESSIONS:
+        rows = (await reading.by_uid(s.client, USERS, uids, fields="id,twoFactorEnabled")).rows
+        return {str(row["id"]): row["twoFactorEnabled"] is True for row in rows if "twoFactorEnabled" in row}
+    me = await s.client.get_object("me", {"fields": "id"})
+    if me["id"] not in uids:
+        return {}
+    return {str(me["id"]): await s.client.get("2fa/enabled") is True}
+
+
 def _factor(user: JsonObject, has: bool, kind: str | None) -> Row:
     row = shown(user)
     return {name: row[name] for name in ("id", "username", "name", "disabled", "roles")} | {

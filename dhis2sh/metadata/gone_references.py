@@ -22,11 +22,12 @@ ROLES = "userRoles"
 
 
 class Told(NamedTuple):
-    """What a plan says of an object, and whether it stays gone."""
+    """What a plan says of an object, whether it stays gone, and the undo that has to be first."""
 
     reason: str
     about: str
     stays: bool = False
+    first: str = ""
 
 
 async def without_gone(s: Session, journal: Journal, pairs: Sequence[Write]) -> tuple[list[Write], list[Told]]:
@@ -69,7 +70,8 @@ async def without_gone(s: Session, journal: Journal, pairs: Sequence[Write]) -> 
             continue
         after = _stripped(write.after or {}, gone)
         if any(name == ROLES for name, _ in mine) and not after.get(ROLES):
-            said.append(Told(f"not made again without any role, for this is gone: {told}", about, stays=True))
+            undo = next((f"dhis2 undo {entries[uid]}" for _, uid in mine if uid in entries), "")
+            said.append(Told(f"not made again without any role, for this is gone: {told}", about, True, undo))
         else:
             said.append(Told(f"comes back without what is gone or hidden: {told}", about))
             kept.append(replace(write, after=after))

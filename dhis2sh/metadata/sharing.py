@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,8 +42,8 @@ async def wanted_sharing(
 ) -> Sharing:
     """The options as changes to sharing, with every user and group by its UID."""
     wanted = Sharing(public_access=None if public is None else access_of(public), fresh=overwrite)
-    for texts, plural in ((users, "users"), (groups, "userGroups")):
-        pairs = [_pair(text) for text in texts]
+    for texts, plural, option in ((users, "users", "--user"), (groups, "userGroups", "--group")):
+        pairs = [_pair(text, option) for text in texts]
         uids = await names.resolve_all(s, plural, [name for name, _ in pairs], there=True)
         for name, text in pairs:
             gone = text == "none"
@@ -53,10 +54,12 @@ async def wanted_sharing(
     return wanted
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str, option: str) -> tuple[str, str]:
     name, equals, given = text.rpartition("=")
-    if not equals or not name:
-        raise UsageError(f"'{text}' is not NAME=ACCESS", hint="--group 'Child Health=rw', --group 'Child Health=r/rw'")
+    if not name.strip():
+        asked = "Child Health" if equals or not text.strip() else text
+        hint = f"{option} {shlex.quote(f'{asked}=rw')}, {option} {shlex.quote(f'{asked}=r/rw')}"
+        raise UsageError(f"'{text}' is not NAME=ACCESS", hint=hint)
     return name.strip(), given.strip()
 
 

@@ -11,6 +11,7 @@ from dhis2sh.changes.by_request import REQUESTS
 from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
+from dhis2sh.dhis2.never_given import secrets_of
 from dhis2sh.dhis2.properties import COUNTED, DEFAULT_OBJECTS, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
 from dhis2sh.errors import NotFound, Refused, ServerFault, UsageError
 from dhis2sh.metadata import looked, map_layers, writes
@@ -96,11 +97,12 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         changes=metadata, staying=staying.why,
     )  # fmt: skip
     plan.rest = await _rest(s, journal, entry, staying, notes) if notes.stays and not force else ""
+    plan.rest = plan.rest or next((one.first for one in told if one.first), "")
     if not metadata:
         plan.blocked = _refusal(entry)
     elif not plan.steps and notes.stays:
-        told = f"nothing of entry {entry.id} was taken back: {notes.stays[0]}"
-        plan.blocked = Refused(told, hint=plan.rest or None)
+        why = f"nothing of entry {entry.id} was taken back: {notes.stays[0]}"
+        plan.blocked = Refused(why, hint=plan.rest or None)
     return plan
 
 
@@ -251,6 +253,7 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
     if change.action == "create":
         return "is still there" if now is not None else ""
     before, secret = _without_secrets(change.before or {})
+    secret += _sign_ins(change)
     if now is None:
         return "is gone" if change.action != "update" or before else ""
     if change.action.endswith("delete"):  # what it had, and what its server has put in as it was made again
@@ -532,6 +535,12 @@ def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
     return {name: item for name, item in value.items() if name not in secret}, secret
 
 
+def _sign_ins(change: Change) -> list[str]:
+    """What of an update is a sign-in whose secret no server gives: without it the one before cannot come back."""
+    before = change.before or {} if change.action.endswith("update") else {}
+    return [name for name in before.keys() & {"auth"} if secrets_of(change.type, {name: before[name]})]
+
+
 def _restored(
     types: Mapping[str, Resource], change: Change, current: JsonObject, notes: Notes, called: str, *, force: bool
 ) -> Write:
@@ -540,6 +549,7 @@ def _restored(
     Of a collection of objects only what this change put in or took out goes back, whatever was done to it since.
     """
     before, secret = _without_secrets(change.before or {})
+    secret += _sign_ins(change)
     for name in secret:
         notes.add(f"{name} was a secret and stays", called)
     after, plural = change.after or {}, change.type

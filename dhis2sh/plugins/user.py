@@ -306,11 +306,11 @@ async def enable(s: Session, users: Users) -> Plan:
 
 @verb("user two-factor-off", effect="write", examples=["dhis2 user two-factor-off anna"])
 async def two_factor_off(s: Session, users: Users) -> Plan:
-    """Take the second factor away from accounts whose owner has lost it.
+    """Take the second factor away from accounts whose owner has lost it; who is known to have none is left alone.
 
     API source: `POST /api/users/{uid}/twoFA/disabled`.
     """
-    return await accounts.each(s, uids_of(users), "twoFA/disabled", "no second factor any more")
+    return await accounts.without_second_factor(s, uids_of(users))
 
 
 @verb("user grant", effect="write", examples=["dhis2 user grant anna 'Data entry clerk'"])

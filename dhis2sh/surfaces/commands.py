@@ -17,7 +17,7 @@ _REST = r"(?:(?!  )[^;\n])*?"
 """A command ends at the line's end, a semicolon or the two blanks before what it is good for."""
 _COMMAND = (  # compiled when something is printed: a first prompt prints no command
     r"(?<![\w./\\-])dhis2(?=\s+[a-z][a-z0-9-]*(?![\w.]))"
-    r"(?!\s+(?:profile(?!\s+verify(?!\s[\w<]))|sandbox|shell|mcp)\b)"  # of this machine, whatever the profile
+    r"(?!\s+(?:profile(?!\s+(?:verify|show)(?!\s[\w<]))|sandbox|shell|mcp)\b)"  # of this machine, whatever the profile
     rf"(?!{_REST}\s(?:-p|--profile)[\s=])(?!{_REST}\s--help\b)"
 )
 _DATA = frozenset({"steps", "envelope", "failures", "refused", "names"})

@@ -93,6 +93,19 @@ async def test_a_key_that_would_be_taken_for_another_is_left_out_of_a_plan_and_n
     assert isinstance(plan.blocked, Refused) and "write to 'a'" in str(plan.blocked)
 
 
+async def test_a_value_that_may_be_that_of_another_key_is_warned_of(s: Session, monkeypatch: pytest.MonkeyPatch):
+    for key, value in (("a.b", "1"), ("c.d", "2"), ("a", "1"), ("c", "3")):
+        await do(s, "datastore set", namespace="ticket", key=key, value=value)
+    warned: list[str] = []
+    monkeypatch.setattr(s.person, "warn", warned.append)
+    for key in ("a.b", "c.d"):
+        await call(s, "datastore get", namespace="ticket", key=key)
+    told = "ticket/a.b and ticket/a have the same value: a server may give the one for the other"
+    assert warned == [told]
+    await planned(s, "datastore delete", namespace="ticket")
+    assert warned == [told, told]
+
+
 async def test_what_is_not_there_is_told_with_what_is_near(s: Session):
     await do(s, "datastore set", **THEME, value="1")
     with pytest.raises(NotFound, match="there is no key 'them' in namespace 'looks'") as missing:

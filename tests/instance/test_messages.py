@@ -74,3 +74,22 @@ async def test_the_plan_names_everybody_who_gets_it(s: Session):
     assert "to admin" in (plan.steps[0].detail or "")
     with pytest.raises(UsageError, match="'Clinic A' has no users: nobody would get it"):
         await planned(s, "messaging send", subject="A", text="B", org_unit=["Clinic A"])
+
+
+@pytest.mark.parametrize(
+    ("to", "asks"),
+    [({"user": ["admin"]}, False), ({"user": ["admin", "anna"]}, True), ({"org_unit": ["Nation"]}, True)],
+)
+async def test_a_message_to_more_than_one_asks_and_every_plan_says_that_it_stays_sent(s: Session, to: dict, asks: bool):
+    roles = [{"id": "yrB6vc5Ip3r"}]
+    body = {
+        "username": "anna",
+        "firstName": "Anna",
+        "surname": "Example",
+        "password": "Example_2026!",
+        "userRoles": roles,
+    }
+    await s.client.post("users", body)  # pyright: ignore[reportArgumentType]
+    plan = await planned(s, "messaging send", subject="A", text="B", **to)
+    assert plan.asks is asks
+    assert plan.notes == ["this cannot be undone: people have read it by then"]

@@ -48,6 +48,7 @@ async def test_where_nothing_is_left_the_plan_is_blocked_and_says_what_to_undo_f
     await do(s, "metadata delete", type="userRoles", objects=["rlExample02"])
     undo = await planned(s, "undo", id=1)
     assert isinstance(undo.blocked, Refused) and "dhis2 undo 3" in str(undo.blocked)
+    assert str(undo.blocked.hint) in {"dhis2 undo 2", "dhis2 undo 3"}
     await do(s, "undo", id=3)
     await do(s, "undo", id=2)
     assert (await do(s, "undo", id=1)).created == 2

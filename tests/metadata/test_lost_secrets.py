@@ -104,6 +104,21 @@ async def test_what_signs_people_in_does_not_come_back_either(session: Session):
     assert any("clientSecret of oAuth2Clients" in note for note in plan.notes)
 
 
+@pytest.mark.parametrize("kind", ["http-basic", "api-headers"])
+async def test_a_sign_in_that_was_replaced_stays_replaced_and_that_is_said(session: Session, kind: str):
+    secret = {"password": "s3cret", "username": "me"} if kind == "http-basic" else {"headers": {"X-Key": "s3cret"}}
+    await session.client.post(
+        "routes", {"id": "rtWeather01", "name": "A", "url": URL, "auth": {"type": kind, **secret}}
+    )
+    Path("new.json").write_text('{"id": "rtWeather01", "auth": {"type": "api-token", "token": "other"}, "name": "B"}')
+    assert (await do(session, "metadata update", type="routes", from_="new.json")).updated == 1
+    undo = await planned(session, "undo")
+    assert "auth was a secret and stays: routes A [rtWeather01]" in undo.notes
+    assert (await do(session, "undo")).updated == 1
+    back: Any = await session.client.get("routes/rtWeather01")
+    assert (back["name"], back["auth"]) == ("A", {"type": "api-token"})
+
+
 def test_what_of_a_sign_in_is_no_secret_is_kept_and_names_in_headers_never():
     auth = {"type": "http-basic", "username": "me", "password": "s3cret"}
     assert redacted({"auth": auth}) == {"auth": {"type": "http-basic", "username": "me", "password": "(secret)"}}

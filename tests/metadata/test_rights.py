@@ -8,7 +8,8 @@ from dhis2sh.changes.apply import apply_plan
 from dhis2sh.changes.journal import journal_of
 from dhis2sh.client.auth import Basic
 from dhis2sh.client.client import Client
-from dhis2sh.errors import Forbidden, Refused
+from dhis2sh.errors import Forbidden, Refused, UsageError
+from dhis2sh.metadata.sharing import wanted_sharing
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
@@ -72,3 +73,19 @@ async def test_rights_that_were_lost_in_between_are_told_before_anything_is_sent
     tried, shared, *_ = journal_of(clerk).entries()
     assert (tried.verb, tried.outcome, tried.states) == ("metadata rename", "refused", {}), "nothing was sent"
     assert shared.verb == "metadata share"
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "hint"),
+    [
+        ("group", "Data managers", "--group 'Data managers=rw', --group 'Data managers=r/rw'"),
+        ("user", "anna", "--user anna=rw, --user anna=r/rw"),
+        ("group", "=rw", "--group 'Child Health=rw', --group 'Child Health=r/rw'"),
+    ],
+)
+async def test_sharing_without_an_access_is_told_with_the_name_that_was_given(
+    session: Session, option: str, given: str, hint: str
+):
+    with pytest.raises(UsageError, match="is not NAME=ACCESS") as refused:
+        await wanted_sharing(session, None, *(([given], []) if option == "user" else ([], [given])), overwrite=False)
+    assert refused.value.hint == hint

@@ -82,6 +82,8 @@ def test_hints_1_a_line_that_names_none_prints_none_nor_does_the_next_line(
         ("dhis2 profile verify", "dhis2 -p box profile verify"),
         ("is it up? dhis2 profile verify  shows which", "is it up? dhis2 -p box profile verify  shows which"),
         ("dhis2 profile verify other", "dhis2 profile verify other"),
+        ("check the address: dhis2 profile show", "check the address: dhis2 -p box profile show"),
+        ("dhis2 profile show other", "dhis2 profile show other"),
         ("dhis2 profile login box; dhis2 sandbox reset", "dhis2 profile login box; dhis2 sandbox reset"),
         ("dhis2 metadata rename --help", "dhis2 metadata rename --help"),
         ("dhis2\n    metadata types", "dhis2 -p box\n    metadata types"),
