@@ -253,7 +253,7 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
     if change.action == "create":
         return "is still there" if now is not None else ""
     before, secret = _without_secrets(change.before or {})
-    secret += _sign_ins(change)
+    secret += _sign_ins(change, now)
     if now is None:
         return "is gone" if change.action != "update" or before else ""
     if change.action.endswith("delete"):  # what it had, and what its server has put in as it was made again
@@ -535,10 +535,11 @@ def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
     return {name: item for name, item in value.items() if name not in secret}, secret
 
 
-def _sign_ins(change: Change) -> list[str]:
+def _sign_ins(change: Change, now: JsonObject | None) -> list[str]:
     """What of an update is a sign-in whose secret no server gives: without it the one before cannot come back."""
     before = change.before or {} if change.action.endswith("update") else {}
-    return [name for name in before.keys() & {"auth"} if secrets_of(change.type, {name: before[name]})]
+    other = (name for name in before.keys() & {"auth"} if (now or {}).get(name) != before[name])
+    return [name for name in other if secrets_of(change.type, {name: before[name]})]
 
 
 def _restored(
@@ -549,7 +550,7 @@ def _restored(
     Of a collection of objects only what this change put in or took out goes back, whatever was done to it since.
     """
     before, secret = _without_secrets(change.before or {})
-    secret += _sign_ins(change)
+    secret += _sign_ins(change, current)
     for name in secret:
         notes.add(f"{name} was a secret and stays", called)
     after, plural = change.after or {}, change.type
