@@ -32,7 +32,7 @@ PATIENCE = 600
 EACH_TIME = (
     (re.compile(r"\b[\d,]+ bytes"), "N bytes"),
     (re.compile(r"\b\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "DATE UTC"),
-    (re.compile(r"^((?:\[\d+\] )?(?:create|update) \w+ [^\n\[]*)\[\w{11}\]", re.MULTILINE), r"\1[UID]"),
+    (re.compile(r"^((?: *\")?(?:create|update) \w+ [^\n\[]*)\[\w{11}\]", re.MULTILINE), r"\1[UID]"),
     (re.compile(r"^(create apiToken until )\d{4}-\d\d-\d\d", re.MULTILINE), r"\1DATE"),
 )
 """What an output has another one of each time, and what stands for it."""

@@ -29,10 +29,10 @@ async def main() -> None:
         })  # fmt: skip
         print(program["sharing"]["public"], [group["access"] for group in program["sharing"]["userGroups"].values()])
 
-        # A second time there is nothing to plan; undo takes all of it back.
+        # A second time there is nothing to plan; undo takes the one before back by its number.
         print("again: nothing", (await call("write", "metadata share", wanted))["nothing"])
-        plan = await call("destroy", "undo", {})
-        print("taken back", (await call("destroy", "undo", {}, plan_id=plan["plan_id"]))["updated"])
+        plan = await call("destroy", "undo", {"id": 2})
+        print("taken back", (await call("destroy", "undo", {"id": 2}, plan_id=plan["plan_id"]))["updated"])
 
 
 asyncio.run(main())

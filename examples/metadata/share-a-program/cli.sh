@@ -7,6 +7,6 @@ dhis2 metadata share programs 'Pregnancy follow-up' --tree --group 'Field staff=
 dhis2 metadata list programStages --filter program.name:eq:'Pregnancy follow-up' --fields name,sharing \
     --jq '.[] | "\(.name): everybody \(.sharing.public), groups \([.sharing.userGroups[].access])"'
 
-# A second time nothing changes; undo takes all of it back.
+# A second time nothing changes; undo takes the one before back by its number.
 dhis2 metadata share programs 'Pregnancy follow-up' --tree --group 'Field staff=rw/rw' --public r --yes -o json --jq '{updated}'
-dhis2 undo --yes -o json --jq '{updated}'
+dhis2 undo 2 --yes -o json --jq '{updated}'
