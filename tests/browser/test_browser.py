@@ -102,6 +102,38 @@ async def test_the_login_form_and_the_apps_of_every_version(
     await s.aclose()
 
 
+class _GoingOnLate:
+    """A login page whose script goes on only when what is asked next is on its way, as on a slow machine."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def late(message: Any) -> None:
+            if message["type"] == "http.response.body":
+                now, then = b"location.href = '../';", b"setTimeout(() => { location = '../'; }, 200);  "
+                message["body"] = message["body"].replace(now, then)
+            elif message["type"] == "http.response.start":
+                message["headers"] = [pair for pair in message["headers"] if pair[0] != b"content-length"]
+            await send(message)
+
+        if scope["type"] == "http" and scope["path"] == "/api/ping":
+            await asyncio.sleep(1)
+        await self.app(scope, receive, late)
+
+
+async def test_a_login_page_may_go_on_whenever_it_likes(
+    context: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, _ = server(wrapped=_GoingOnLate)
+    s = session_on(url, monkeypatch)
+    page = await entering.enter(s, context, url, HOW)
+    assert page.url == f"{url}/api/ping"
+    assert await entering.who(page, url) == "admin"
+    assert context.pages == [page], "the page of the login is closed"
+    await s.aclose()
+
+
 async def test_a_wrong_password_is_said_in_the_servers_words(
     context: Any, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -104,9 +104,14 @@ async def enter(s: Session, context: BrowserContext, base: str, how: Entering) -
     from playwright.async_api import Error  # heavy: an extra
 
     context.set_default_timeout(how.timeout * 1000)
-    page = await context.new_page()
+    door = await context.new_page()
+    page = door
     try:
-        await _entered(s, context, page, base, how)
+        await _entered(s, context, door, base, how)
+        # A page that let somebody in goes on by itself, whenever its script comes to it: what is asked next has its own.
+        page = await context.new_page()
+        await page.goto(f"{base}/api/ping")
+        await door.close()
     except Error as error:
         told = first_line(error)
         if "Timeout" in told:
@@ -140,10 +145,8 @@ async def _entered(s: Session, context: BrowserContext, page: Page, base: str, h
             )
         case "session":
             await _by_cookie(s, context, base)
-            await page.goto(f"{base}/api/ping")
         case _:
             await _by_token(s, context, base)
-            await page.goto(f"{base}/api/ping")
 
 
 async def _credentials(s: Session) -> tuple[str, str]:
@@ -171,7 +174,6 @@ async def _by_form(page: Page, base: str, user: str, password: str, profile: str
     async with page.expect_response(lambda r: r.request.method == "POST" and _LOGIN.search(urlsplit(r.url).path) is not None) as got:  # fmt: skip
         await page.locator(SUBMIT).first.click()
     await _accepted(await got.value, profile)
-    await page.goto(f"{base}/api/ping")
 
 
 async def _accepted(answer: Response, profile: str) -> None:
