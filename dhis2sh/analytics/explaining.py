@@ -25,7 +25,7 @@ from dhis2sh.words import counted, joined
 if TYPE_CHECKING:
     from dhis2sh.analytics.naming import Unit
     from dhis2sh.client.data_values import DataValueQuery
-    from dhis2sh.client.messages import Grid
+    from dhis2sh.client.grids import Grid
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row

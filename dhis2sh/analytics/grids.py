@@ -15,7 +15,7 @@ from dhis2sh.dhis2 import value_types
 from dhis2sh.errors import BrokenAnswer, Refused
 
 if TYPE_CHECKING:
-    from dhis2sh.client.messages import Grid, GridHeader
+    from dhis2sh.client.grids import Grid, GridHeader
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonValue, Row

@@ -7,8 +7,6 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from pydantic import BaseModel
-
 from dhis2sh.analytics.outputs import Tables, target_of, write
 from dhis2sh.analytics.planning import digest
 from dhis2sh.analytics.pull import Explain, Fresh, Out, Pulled, finishing, pulled
@@ -73,7 +71,8 @@ class Live[P]:
         return await self.cut(part)
 
 
-class LivePlan(BaseModel):
+@dataclass(frozen=True, slots=True)
+class LivePlan:
     """What a pull of live data would do: how many requests, and how many of their answers are there from a pull cut off."""
 
     what: str

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from dhis2sh.client import reading
 
 if TYPE_CHECKING:
-    from dhis2sh.client.messages import AnalyticsMetaData
+    from dhis2sh.client.grids import AnalyticsMetaData
     from dhis2sh.session import Session
     from dhis2sh.types import JsonValue, Row
 
@@ -89,18 +89,18 @@ async def units_of(s: Session, uids: Iterable[str]) -> dict[str, Unit]:
     wanted |= {uid for each in wanted & rows.keys() for uid in _ways(rows[each])}
     rows |= await _rows(s, wanted - rows.keys())
 
-    def name(uid: str) -> str:
-        return str(rows[uid].get("displayName") or uid) if uid in rows else uid
-
-    return {
-        uid: Unit(
-            name(uid), _text(row.get("code")), str(row.get("path") or f"/{uid}"),
-            tuple(name(each) for each in _ways(row)), int(cast("int", row.get("level") or len(_ways(row)))),
+    named = {uid: str(row.get("displayName") or uid) for uid, row in rows.items()}
+    found: dict[str, Unit] = {}
+    for uid, row in rows.items():
+        if uid not in wanted:
+            continue
+        ways = _ways(row)
+        found[uid] = Unit(
+            named[uid], _text(row.get("code")), str(row.get("path") or f"/{uid}"),
+            tuple([named.get(each, each) for each in ways]), int(cast("int", row.get("level") or len(ways))),
             _text(row.get("openingDate")), _text(row.get("closedDate")),
-        )
-        for uid, row in rows.items()
-        if uid in wanted
-    }  # fmt: skip
+        )  # fmt: skip
+    return found
 
 
 async def _rows(s: Session, uids: Collection[str]) -> dict[str, Row]:

@@ -16,7 +16,7 @@ from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Refused, ServerFault, TimedOut, TooLong, UsageError
 
 if TYPE_CHECKING:
-    from dhis2sh.client.messages import Grid
+    from dhis2sh.client.grids import Grid
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row

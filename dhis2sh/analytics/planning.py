@@ -26,7 +26,7 @@ from dhis2sh.errors import Forbidden, NotFound, Refused, TooLong, UsageError
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
-    from dhis2sh.client.messages import AnalyticsMetaData
+    from dhis2sh.client.grids import AnalyticsMetaData
     from dhis2sh.client.requests import Param
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue

@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel
-
 from dhis2sh.analytics import nothing
 from dhis2sh.analytics.naming import Names, units_of
 from dhis2sh.analytics.outputs import Tables, Target, target_of, write
@@ -74,7 +72,8 @@ class Wanted:
     scheduler: Annotated[str | None, Doc("The cluster's scheduler, tcp://...; some processes here without it.")] = None
 
 
-class Request(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Request:
     """One request of a plan: what of each dimension, how many cells, and whether the answer is kept from before."""
 
     dx: str
@@ -84,7 +83,8 @@ class Request(BaseModel):
     kept: bool
 
 
-class PullPlan(BaseModel):
+@dataclass(frozen=True, slots=True)
+class PullPlan:
     """What a pull would do.
 
     Parameters:
@@ -124,7 +124,8 @@ class PullPlan(BaseModel):
         ])  # fmt: skip
 
 
-class Pulled(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Pulled:
     """What was pulled into a file.
 
     Parameters:

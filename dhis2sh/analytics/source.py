@@ -9,7 +9,7 @@ from dhis2sh.analytics.pieces import Piece, ask
 
 if TYPE_CHECKING:
     from dhis2sh.analytics.planning import Planned
-    from dhis2sh.client.messages import Grid
+    from dhis2sh.client.grids import Grid
     from dhis2sh.session import Session
     from dhis2sh.types import Row
 

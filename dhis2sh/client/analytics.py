@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.client.bodies import save
-from dhis2sh.client.messages import Grid
+from dhis2sh.client.grids import Grid
 from dhis2sh.client.streams import whole_file, whole_json, whole_text
 from dhis2sh.errors import UsageError
 
@@ -53,9 +53,9 @@ class Analytics:
 
         A query that makes a long address goes by `POST /api/query/alias`, where the version has it.
 
-        Raises `Refused` with E7100 to E7152 or E7200 to E7239.
+        Raises `Refused` with E7100 to E7152 or E7200 to E7239, `BrokenAnswer` for an answer that is no table.
         """
-        return await self._client.get(analytics_path(of), _params(dimensions, filters, params), model=Grid)
+        return Grid.of(await self._client.get(analytics_path(of), _params(dimensions, filters, params)))
 
     async def data_value_set(
         self, dimensions: Dimensions, *, filters: Dimensions = (), params: Mapping[str, Param] | None = None

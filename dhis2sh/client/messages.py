@@ -3,15 +3,13 @@
 Everything unknown is kept (`extra="allow"`) and everything is optional: the description marks as required what servers
 leave out. `ConflictRow` is the one form that a refusal of a single object has, whatever was written.
 
-API source: WebMessage and its responses (api-facts a.7, b.2, e.1, f.1, h.1, h.3, h.7), `GET /api/me` (h.8), analytics
-grids (g.1).
+API source: WebMessage and its responses (api-facts a.7, b.2, e.1, f.1, h.1, h.3, h.7), `GET /api/me` (h.8).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Literal, Self, cast
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -19,7 +17,7 @@ from pydantic.alias_generators import to_camel
 from dhis2sh.client.unfilled import completed
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import BrokenAnswer
-from dhis2sh.types import JsonObject, JsonValue, Row
+from dhis2sh.types import JsonObject, JsonValue
 
 if TYPE_CHECKING:
     from dhis2sh.errors import Refused
@@ -380,95 +378,6 @@ class Me(Answered):
     def may(self, authority: str) -> bool:
         """Whether the user has an authority; `ALL` has every one."""
         return "ALL" in self.authorities or authority in self.authorities
-
-
-class AnalyticsItem(Answered):
-    """What a UID or period in a grid is called."""
-
-    uid: str | None = None
-    name: str | None = None
-    code: str | None = None
-    dimension_item_type: str | None = None
-    start_date: str | None = None
-    end_date: str | None = None
-    legend_set: str | None = None
-    total_aggregation_type: str | None = None
-
-
-class AnalyticsMetaData(Answered):
-    """`metaData` of an analytics answer: names of everything in the grid, and the members of each dimension."""
-
-    items: dict[str, AnalyticsItem] = {}
-    dimensions: dict[str, list[str]] = {}
-    ou_hierarchy: dict[str, str] = {}
-    ou_name_hierarchy: JsonObject = {}
-    pager: JsonObject | None = None
-
-    def name_of(self, identifier: str) -> str:
-        """The name of an item, or the identifier itself when the server gave none."""
-        item = self.items.get(identifier)
-        return item.name if item is not None and item.name else identifier
-
-
-class GridHeader(Answered):
-    """A column of a grid."""
-
-    name: str = ""
-    column: str | None = None
-    value_type: str | None = None
-    hidden: bool = False
-    meta: bool = False
-    option_set: str | None = None
-
-
-class Grid(Answered):
-    """The table that analytics answers with: columns, rows of cells, and what the identifiers mean."""
-
-    headers: list[GridHeader] = []
-    rows: list[list[Any]] = []
-    meta_data: AnalyticsMetaData = Field(default_factory=AnalyticsMetaData)
-    width: int | None = None
-    height: int | None = None
-
-    def records(self, *, names: bool = False) -> Iterator[Row]:
-        """The rows as objects by column; numbers as numbers.
-
-        Parameters:
-            names: also put each identifier's name beside it, as `<column>Name`.
-        """
-        columns = [header.name for header in self.headers]
-        numeric = [header.name for header in self.headers if header.value_type in _NUMERIC]
-        named = [header.name for header in self.headers if header.meta] if names else []
-        known: dict[Any, JsonValue] = {}  # very many numbers are 1, 2 or 3
-        for cells in self.rows:
-            row: Row = dict(zip(columns, cells, strict=False))
-            for name in numeric:
-                cell = row.get(name)
-                if isinstance(cell, str):
-                    if (number := known.get(cell)) is None:
-                        number = known[cell] = _number(cell)
-                    row[name] = number
-            yield self._with_names(row, named) if named else row
-
-    def _with_names(self, row: Row, columns: Collection[str]) -> Row:
-        """A row with the name beside each identifier."""
-        found: Row = {}
-        for name, cell in row.items():
-            found[name] = cell
-            if name in columns and isinstance(cell, str):
-                found[f"{name}Name"] = self.meta_data.name_of(cell)
-        return found
-
-
-_NUMERIC = {"NUMBER", "INTEGER", "PERCENTAGE", "UNIT_INTERVAL"}
-_WHOLE = re.compile(r"-?\d+(\.0)?")
-
-
-def _number(cell: str) -> JsonValue:
-    try:
-        return int(float(cell)) if _WHOLE.fullmatch(cell) else float(cell)
-    except ValueError:
-        return cell
 
 
 class TrackerBundle(Answered):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dhis2sh.errors import Refused
 
 if TYPE_CHECKING:
-    from dhis2sh.client.messages import Grid
+    from dhis2sh.client.grids import Grid
     from dhis2sh.client.requests import Param
     from dhis2sh.pictures.definitions import Definition, Dimension
     from dhis2sh.session import Session

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dhis2sh.client.messages import Grid
+from dhis2sh.client.grids import Grid
 from dhis2sh.errors import UsageError
 from dhis2sh.show.pivots import Cell, Head, Pivot
 
@@ -25,7 +25,7 @@ async def table_of(s: Session, found: Definition) -> Pivot:
     if not all(items.get(name) for name in ("dx", "pe", "ou")):
         raise UsageError(f"'{found.name}' lacks data, periods or units", hint="dhis2 metadata visualizations describe")
     params: dict[str, Param] = {**items, **found.outliers}
-    grid = await s.client.get("analytics/outlierDetection", params, model=Grid)
+    grid = Grid.of(await s.client.get("analytics/outlierDetection", params))
     kept = [at for at, header in enumerate(grid.headers) if header.name.lower() not in IDENTIFIERS]
     heads = tuple(Head((grid.headers[at].column or grid.headers[at].name,)) for at in kept[1:])
     rows = [list(row) for row in grid.rows]

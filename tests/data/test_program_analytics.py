@@ -8,7 +8,7 @@ import pytest
 
 from dhis2sh.analytics import grids
 from dhis2sh.analytics.grids import pages
-from dhis2sh.client.messages import Grid, GridHeader
+from dhis2sh.client.grids import Grid, GridHeader
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, UsageError
 from dhis2sh.session import Session
 from tests.metadata.calls import call
@@ -112,7 +112,7 @@ async def test_pages_of_entities_that_overlap_are_an_error(monkeypatch: pytest.M
 
     async def same(*_: Any, **__: Any) -> Grid:
         body = {"headers": [{"name": column}], "rows": [["teAnna00001"]], "metaData": {"pager": {"isLastPage": False}}}
-        return Grid.model_validate(body)
+        return Grid.of(body)
 
     monkeypatch.setattr(s.client.analytics, "query", same)
     with pytest.raises(BrokenAnswer, match="changed their order"):

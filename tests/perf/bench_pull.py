@@ -16,7 +16,7 @@ from dhis2sh.analytics.naming import Names, Unit
 from dhis2sh.analytics.outputs import Tables, target_of, write
 from dhis2sh.analytics.pull import finishing
 from dhis2sh.analytics.pulling import Pull
-from dhis2sh.client.messages import AnalyticsMetaData
+from dhis2sh.client.grids import AnalyticsMetaData
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 

@@ -1,5 +1,6 @@
 """`pull` of a year at facility level against requests written by hand: twelve months, four at once, tried again; and, for
-comparison, the same in the four requests that `pull` makes of it.
+comparison, the same in the four requests that `pull` makes of it, without and with what it puts beside the numbers: names,
+paths, and the order of what was asked for.
 
 As whole processes (CPU of client and server, clock), and within a session that is there already, as in a shell or a notebook
 (clock). Over a quick link, and with 200 ms latency and 2 % of the answers lost. Needs ../shared beside this checkout.
@@ -71,6 +72,40 @@ asyncio.run(main())
 
 
 HAND, FEW = by_hand(1), by_hand(3)
+NAMED = (
+    FEW.replace(
+        """        grids = await asyncio.gather(*map(one, range(1, 13, 3)))
+""",
+        """        async def rest(path, **params):
+            while True:
+                try:
+                    answer = await client.get(URL.replace("analytics", path), params=params)
+                    if answer.status_code == 200:
+                        return answer.json()
+                except httpx.HTTPError:
+                    await asyncio.sleep(0.5)
+        *grids, units, data = await asyncio.gather(
+            *map(one, range(1, 13, 3)),
+            rest("organisationUnits", fields="id,displayName,path", paging="false"),
+            rest("dataElements", fields="id,displayName", filter="id:in:[" + DATA.replace(";", ",") + "]", paging="false"),
+        )
+    names = {row["id"]: row["displayName"] for row in units["organisationUnits"] + data["dataElements"]}
+    paths = {row["id"]: row["path"] for row in units["organisationUnits"]}
+    ways = {uid: " / ".join(names[each] for each in path.strip("/").split("/")) for uid, path in paths.items()}
+    place = {uid: at for at, uid in enumerate(DATA.split(";"))}
+    for grid in grids:
+        rows = sorted(grid["rows"], key=lambda row: (row[1], place[row[0]], row[2]))
+        grid["rows"] = [
+            (dx, names[dx], pe, pe, ou, names[ou], paths[ou], ways[ou], float(value)) for dx, pe, ou, value in rows
+        ]
+""",
+    )
+    .replace("import asyncio", f"DATA = {DATA!r}\nimport asyncio", 1)
+    .replace(
+        'lines.writerow(header["name"] for header in grids[0]["headers"])',
+        'lines.writerow(["dx", "dxName", "pe", "peName", "ou", "ouName", "ouPath", "ouHierarchy", "value"])',
+    )
+)
 
 
 def lines(name: str) -> int:
@@ -101,6 +136,7 @@ def rows(quick: bool) -> list[Row]:
                     work = {
                         "by hand": partial(both, [sys.executable, "-c", HAND], settings, server),
                         "by hand in four": partial(both, [sys.executable, "-c", FEW], settings, server),
+                        "by hand with names": partial(both, [sys.executable, "-c", NAMED], settings, server),
                         "pull": partial(both, [dhis2, "pull", *ASKED, "--fresh", "--out", "pulled.csv"], settings, server),
                         "pull --no-names": partial(
                             both, [dhis2, "pull", *ASKED, "--fresh", "--no-names", "--out", "bare.csv"], settings, server
@@ -114,6 +150,7 @@ def rows(quick: bool) -> list[Row]:
                         {
                             "by hand": partial(inside, HAND, settings),
                             "by hand in four": partial(inside, FEW, settings),
+                            "by hand with names": partial(inside, NAMED, settings),
                             "pull": partial(inside, SESSION, settings),
                         },
                         count,
@@ -121,8 +158,9 @@ def rows(quick: bool) -> list[Row]:
                 assert lines("hand.csv") == lines("pulled.csv") == lines("bare.csv") > 10_000, "the same numbers"
                 for what in ("pull", "pull --no-names"):
                     found += compared(what, "by hand", times, 1.2, link)
-                found += compared("pull", "by hand in four", times, None, link)
-                for base, wanted in (("by hand", 1.2), ("by hand in four", None)):
+                for base in ("by hand in four", "by hand with names"):
+                    found += compared("pull", base, times, None, link)
+                for base, wanted in (("by hand", 1.2), ("by hand in four", None), ("by hand with names", None)):
                     what = f"pull in a session{link}, clock"
                     found.append(ratio(what, session["pull"], session[base], f"x {base}", wanted))
         finally:

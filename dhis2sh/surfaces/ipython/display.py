@@ -53,6 +53,7 @@ def install(shell: Any, look: Look | None = None) -> None:
         ("dhis2sh.rows.stream", "Stream"),
         ("dhis2sh.changes.plan", "Plan"),
         ("dhis2sh.changes.plan", "WriteSummary"),
+        ("dhis2sh.client.grids", "Grid"),
         ("pydantic.main", "BaseModel"),
     ):
         formatters["text/plain"].for_type_by_name(module, name, _text)

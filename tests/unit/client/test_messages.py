@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
 from dhis2sh.client.messages import (
-    AnalyticsMetaData,
     DataIntegrityReport,
-    Grid,
     ImportCount,
     Me,
     Notification,
@@ -18,7 +15,7 @@ from dhis2sh.client.messages import (
     WebMessage,
 )
 from dhis2sh.errors import Refused
-from tests.shared import needs_shared, shared
+from tests.shared import exchanges, needs_shared
 
 
 def test_an_object_report_names_what_was_created():
@@ -139,24 +136,6 @@ def test_asynchronous_writes_name_their_job(response: dict, job: str | None):
     assert (task.job_type if task else None) == job
 
 
-def test_a_grid_becomes_records():
-    grid = Grid.model_validate(
-        {
-            "headers": [
-                {"name": "dx", "valueType": "TEXT", "meta": True},
-                {"name": "value", "valueType": "NUMBER"},
-                {"name": "n", "valueType": "NUMBER"},
-            ],
-            "metaData": {"items": {"s46m5MS0hxu": {"name": "BCG"}}, "dimensions": {"dx": ["s46m5MS0hxu"]}},
-            "rows": [["s46m5MS0hxu", "12.0", "1.5"], ["other", "none", 3]],
-        }
-    )
-    assert list(grid.records(names=True)) == [
-        {"dx": "s46m5MS0hxu", "dxName": "BCG", "value": 12, "n": 1.5},
-        {"dx": "other", "dxName": "other", "value": "none", "n": 3},
-    ]
-
-
 def test_what_was_not_asked_for_is_none():
     me = Me.model_validate({"username": "admin", "userGroups": [{"name": "Clerks"}]})
     assert me.id is None
@@ -188,12 +167,6 @@ def test_the_worst_findings_come_first():
 def test_counts_add_up():
     both = ImportCount.model_validate({"imported": 1, "ignored": 2}) + ImportCount(updated=3, deleted=4)
     assert (both.created, both.updated, both.deleted, both.ignored, both.total) == (1, 3, 4, 2, 10)
-
-
-def exchanges(version: str) -> Iterator[dict]:
-    for path in sorted(shared("wire", version).glob("*.jsonl")):
-        for line in path.read_text().splitlines():
-            yield json.loads(line)
 
 
 @needs_shared
@@ -234,15 +207,10 @@ def test_recorded_reads_with_a_model_of_ours_validate():
         if path == "/api/me":
             assert Me.model_validate(body).id == body.get("id")  # `fields=username` asks for none
             seen.add("me")
-        elif path.startswith("/api/analytics") and isinstance(body, dict) and "headers" in body:
-            grid = Grid.model_validate(body)
-            assert isinstance(grid.meta_data, AnalyticsMetaData)
-            assert len(list(grid.records())) == len(body["rows"])
-            seen.add("grid")
         elif path.startswith("/api/system/tasks/") and isinstance(body, list) and body and isinstance(body[0], dict):
             assert Notification.model_validate(body[0]).completed
             seen.add("notification")
         elif path in {"/api/dataIntegrity/summary", "/api/dataIntegrity/details"} and body:
             assert DataIntegrityReport.of(body).checks
             seen.add("integrity")
-    assert {"me", "grid", "notification"} <= seen
+    assert {"me", "notification"} <= seen
