@@ -15,6 +15,7 @@ from dhis2sh.rows.cells import cell
 from dhis2sh.rows.registry import Renderer, register_renderer, renderer_of
 from dhis2sh.rows.rows import Text, Value, Verbatim, to_json, to_plain
 from dhis2sh.show import heat, plans, rows, trees
+from dhis2sh.show.charts import looks
 from dhis2sh.show.layout import STYLE, fit, width_of, wrapped
 from dhis2sh.words import BOLD, RESET, on_screen, safe
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from dhis2sh.show.trees import Branch
     from dhis2sh.types import JsonValue, Row
 
-__all__ = ["heat", "html", "plans", "rows", "text", "tree_of"]  # some of them register their renderers
+__all__ = ["heat", "html", "looks", "plans", "rows", "text", "tree_of"]  # some of them register their renderers
 
 
 def text(result: object, *, width: int | None = None, colour: bool = False) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from dhis2sh.errors import UsageError, did_you_mean
-from dhis2sh.rows.registry import Renderer, drawn, page, register_renderer
+from dhis2sh.rows.registry import drawn, page
 from dhis2sh.show.numbers import Numbers
 
 if TYPE_CHECKING:
@@ -221,21 +221,3 @@ def _solved(rows: Sequence[Sequence[float]], right: Sequence[float]) -> list[flo
                 factor = table[row][at] / table[at][at]
                 table[row] = [cell - factor * above for cell, above in zip(table[row], table[at], strict=True)]
     return [table[at][size] / table[at][at] for at in range(size)]
-
-
-# How charts look, to whoever shows results ---------------------------------------------------------------------------
-
-
-def _text(chart: Chart, width: int | None, colour: bool) -> str:
-    from dhis2sh.show.charts import terminal  # start-up: most results are no charts
-
-    return terminal.text(chart, width or None)
-
-
-def _html(chart: Chart) -> str:
-    from dhis2sh.show.charts import media  # start-up: as above
-
-    return media.inline(chart)
-
-
-register_renderer(Chart, Renderer(_text, _html))
