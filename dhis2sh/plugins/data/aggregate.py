@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.data import asking, comparing, copying, disaggregation, files, loading, named, way_back
+from dhis2sh.data import asking, comparing, copying, disaggregation, files, loading, named, nothing, way_back
 from dhis2sh.data.asking import Asked
 from dhis2sh.data.loading import Load
 from dhis2sh.data.named import Names
@@ -162,7 +162,7 @@ async def delete(s: Session, *, asked: Asked) -> Plan:
     API source: `POST /api/dataValueSets?importStrategy=DELETE`.
     """
     query = await asking.query_of(s, asked)
-    found = loading.of_batches(s.client.data_values.batches(whole=True, **query))
+    found = loading.of_batches(nothing.told(s, asked, query, s.client.data_values.batches(whole=True, **query)))
     return await loading.plan(s, found, Load("the values found", strategy="DELETE"))
 
 
