@@ -107,7 +107,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
                 taking.take(place, row)
             s.person.progress(f"check {load.what}", taking.given, None)
         if not taking.given:
-            raise NotFound(f"{load.what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
+            raise _nothing_in(s, load.what, load.notes)
         if load.single and taking.problem is not None:
             taking.drop()
             return _blocked(load, taking.problem)
@@ -125,6 +125,13 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     if isinstance(made.writer, Values):
         made.writer.by_job = load.by_job
     return made
+
+
+def _nothing_in(s: Session, what: str, notes: Sequence[str]) -> NotFound:
+    """The error of a load without a value; what was noticed while it was read, such as hidden rows, is said."""
+    for note in notes:
+        s.person.warn(note)
+    return NotFound(f"{what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
 
 
 def _blocked(load: Load, problem: Problem) -> Plan:

@@ -65,6 +65,10 @@ async def push(
             "A column whose empty cells mean what stands above them; in XLSX those that are merged with it, where any are."
         ),
     ] = None,
+    skip_hidden: Annotated[
+        bool,
+        Doc("Leave out what is hidden in a workbook, by a filter too: rows and columns; else they are read as well."),
+    ] = False,
     strategy: Annotated[str, Doc("create-and-update, create or update.")] = "create-and-update",
     async_: Annotated[
         bool, Doc("Let the server import each part in a job of its own, and watch it: no proxy ends it for its length.")
@@ -113,8 +117,12 @@ async def push(
     if file is None:
         if fill_down:
             raise UsageError("rows of a pipeline are not filled down", hint="--fill-down is for a file")
+        if sheet is not None or header_row != 1 or skip_hidden:
+            raise UsageError(
+                "rows of a pipeline are no sheet", hint="--sheet, --header-row and --skip-hidden are for a file"
+            )
         return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread, ask), load)
-    where = Where(sheet, header_row, tuple(fill_down or ()))
+    where = Where(sheet, header_row, tuple(fill_down or ()), skip_hidden)
     return await loading.plan(s, files.values_of(file, given, load.notes, load.unread, where, load.called, ask), load)
 
 
