@@ -214,7 +214,9 @@ class _Taking:
                 raise Problem(why)
         except Problem as problem:
             self.problem = problem
-            self.refused.add(place, _as_text(row), f"{problem}{self._merged(row)}")
+            beside = self._checker.two_readings(row)
+            reason = f"{problem}{self._merged(row)}" + (f"; {beside}" if beside not in {None, str(problem)} else "")
+            self.refused.add(place, _as_text(self._checker.plainly(row)), reason)
             self._totals.refused(row)
             return
         self._met.update(name for name in _MAY_BE_MERGED if row.get(name))
@@ -229,7 +231,7 @@ class _Taking:
         elif before[1] == value:
             self.repeated += 1
         else:
-            self._contradicted(place, sent, before[0], _as_text(row))
+            self._contradicted(place, sent, before[0], _as_text(self._checker.plainly(row)))
 
     def _merged(self, row: Row) -> str:
         """What to do where a row lacks what rows above it have, and that is why it is refused."""
