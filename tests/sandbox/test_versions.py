@@ -147,3 +147,35 @@ def test_every_difference_between_versions_is_explained_read_and_differs_somewhe
         assert item.name in read, f"nothing asks for {item.name}"
         assert f"    {item.name}: " in str(Version.__doc__)
         assert len({getattr(version, item.name) for version in VERSIONS.values()}) > 1, f"{item.name} differs nowhere"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "older", "newer"),
+    [
+        ("GET", "/api/sessionsOf", None, "No static resource api&#47;sessionsOf."),
+        ("GET", "/api/analytics.pdf", None, "Acceptable representations"),
+        ("GET", "/api/sharing?type=constant", "request parameter &#39;id&#39; for method parameter type String is", "Required parameter &#39;id&#39;"),
+        ("GET", "/api/dataApprovals/approvals?wf=x&pe=202401", "method parameter type Set is", "&#39;ou&#39; is not present."),
+        ("POST", "/api/dataValues?de=a&ou=b", "conditions &quot;de, pe, ou&quot; not met for actual request parameters: de={a}, ou={b}", "Invalid request parameters."),
+        ("POST", "/api/fileResources?domain=DOCUMENT", "Required request part &#39;file&#39; is not present", "Required part"),
+    ],
+)  # fmt: skip
+def test_pages_of_the_container_up_to_2_41(method: str, path: str, older: str | None, newer: str):
+    with serving("2.41") as api:
+        page = api.request(method, path).text
+        assert "Tomcat/9.0.117" in page and newer not in page
+        assert older in page if older else "<b>Message</b>" not in page
+    with serving("2.42") as api:
+        assert newer in api.request(method, path).text
+
+
+def test_what_a_login_page_is_told_up_to_2_41():
+    with serving("2.41") as api:
+        answer = api.get("/api/loginConfig")
+        assert answer.status_code == 200
+        assert not {"minPasswordLength", "loginPageTemplate", "applicationDescription"} & answer.json().keys()
+        assert answer.json()["applicationTitle"] == "DHIS 2"
+        api.post("/api/systemSettings/keyApplicationIntro", content="Welcome", headers={"content-type": "text/plain"})
+        assert api.get("/api/loginConfig").json()["applicationDescription"] == "Welcome"
+    with serving("2.42") as api:
+        assert api.get("/api/loginConfig").json()["maxPasswordLength"] == "72"

@@ -144,7 +144,7 @@ class Api:
         return grid_answer(grid, request.path_params.get("ending", "json"), self.store)
 
     def unspoken(self, request: Request) -> Response:
-        """`GET /api/analytics.pdf`: a format that no handler writes."""
+        """`GET /api/analytics.pdf`, up to 2.41 `.xlsx` too: a format that no handler writes."""
         raise not_acceptable(_SPOKEN)
 
     def debug(self, request: Request) -> Response:
@@ -236,6 +236,7 @@ def routes(server: Server) -> list[Route]:
             for ending in ("json", "csv", "xml", "html", "html+css")
         ),
         Route("/api/analytics.pdf", api.unspoken),
+        *([Route("/api/analytics.xlsx", api.unspoken)] if server.store.version.minor <= 41 else []),
         Route("/api/analytics/debug/sql", api.debug),
         Route("/api/analytics/rawData.{ending}", api.raw),
         Route("/api/analytics/dataValueSet.{ending}", api.value_set),

@@ -247,7 +247,7 @@ def _number(body: JsonObject, name: str) -> int:
 def _required_many(query: QueryParams, name: str) -> list[str]:
     found = params.many(query, name)
     if not found:
-        raise missing_parameter(name)
+        raise missing_parameter(name, "Set")
     return found
 
 
