@@ -179,3 +179,47 @@ def test_what_a_login_page_is_told_up_to_2_41():
         assert api.get("/api/loginConfig").json()["applicationDescription"] == "Welcome"
     with serving("2.42") as api:
         assert api.get("/api/loginConfig").json()["maxPasswordLength"] == "72"
+
+
+def test_people_of_2_41():
+    """Recorded (people-crud 13, people-tokens 1, people-me 7 and 23)."""
+    nameless = {"id": "usNoName001", "username": "nameless", "firstName": "N", "password": "Distr1ct-Wire!",
+                "userRoles": [{"id": "yrB6vc5Ip3r"}]}  # fmt: skip
+    sign_in = {"username": "admin", "password": "district"}
+    for version, reported, token, home, setting in (
+        ("2.41", False, "ApiTokenCreationResponse", "/dhis-web-dashboard", 409),
+        ("2.42", True, "ObjectReport", "/", 200),
+    ):
+        with serving(version) as api:
+            nameless["userRoles"] = [{"id": api.get("/api/userRoles?fields=id").json()["userRoles"][0]["id"]}]
+            refused = api.post("/api/users", json=nameless)
+            assert (refused.status_code, "response" in refused.json()) == (409, reported)
+            assert ("Failing row contains (" in refused.text, "Distr1ct-Wire!" in refused.text) == (not reported,) * 2
+            assert api.get("/api/users/usNoName001").status_code == 404
+            made = api.post("/api/apiTokens", json={"type": "PERSONAL_ACCESS_TOKEN_V2"})
+            assert made.json()["response"]["responseType"] == token
+            assert api.post("/api/auth/login", json=sign_in).json()["redirectUrl"] == home
+            assert api.get("/api/me/settings/nope").status_code == setting
+
+
+def test_addresses_of_next_pages():
+    """Recorded (people-bulk 15, analytics-geo-dimensions 8 and 16): encoded or not, right or wrong, by version."""
+    for version, gist, items, paged in (
+        ("2.41", "/options/gist?fields=id,name&filter=name:like:Al&pageSize=1&page=2", "/api/dataItems", False),
+        ("2.42", "/api/options/gist?fields=id%2Cname&filter=name%3Alike%3AAl&pageSize=1&page=2", "/api/api/dataItems", True),
+    ):  # fmt: skip
+        with serving(version) as api:
+            page = api.get("/api/options/gist?fields=id,name&filter=name:like:Al&pageSize=1").json()["pager"]
+            assert page["nextPage"].removeprefix("http://sandbox") == gist
+            assert f"sandbox{items}?" in api.get("/api/dataItems?pageSize=1").json()["pager"]["nextPage"]
+            assert ("pager" in api.get("/api/dimensions/zzzzzzzzzzz/items").json()) == paged
+
+
+def test_a_media_type_that_nobody_takes():
+    for version, words in (
+        ("2.41", "Content type 'text/plain' not supported"),
+        ("2.42", "Content-Type 'text/plain' is not supported"),
+    ):
+        with serving(version) as api:
+            answer = api.post("/api/options", content="x", headers={"Content-Type": "text/plain"})
+            assert (answer.status_code, answer.json()["message"]) == (415, words)
