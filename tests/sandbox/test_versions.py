@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh import sandbox
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load
@@ -223,3 +224,40 @@ def test_a_media_type_that_nobody_takes():
         with serving(version) as api:
             answer = api.post("/api/options", content="x", headers={"Content-Type": "text/plain"})
             assert (answer.status_code, answer.json()["message"]) == (415, words)
+
+
+def test_registrations_in_a_period_that_the_database_of_2_43_does_not_know():
+    """Recorded (data-complete 1 to 3, 13): the first time all is lost and the period made, the second time it is taken."""
+    address = "/api/completeDataSetRegistrations"
+    asked = f"{address}?dataSet=dsMonthly01&orgUnit=ouClinicA01&period=201904"
+    body = {name: [{"dataSet": "dsMonthly01", "organisationUnit": "ouClinicA01", "period": "201904"}]
+            for name in ("completeDataSetRegistrations",)}  # fmt: skip
+    for version, statuses in (("2.42", [200, 200, 200]), ("2.43", [200, 409, 200])):
+        store = open_store(version=version)
+        load(store, metadata())
+        with TestClient(create_app(store), base_url="http://sandbox") as api:
+            api.auth = ("admin", "district")
+            first = api.post(f"{address}?dryRun=true", json=body)
+            answers = [first, *(api.post(address, json=body) for _ in range(2))]
+            assert [one.status_code for one in answers] == statuses
+            told = answers[1].json()["response"]
+            if version == "2.43":
+                assert told["description"] == "The import process failed: Failed to flush BatchHandler"
+                assert set(told["importCount"].values()) == {0}
+            assert answers[2].json()["response"]["importCount"]["imported"] == (version == "2.43")
+            assert len(api.get(asked).json()["completeDataSetRegistrations"]) == 1
+        store.close()
+
+
+def test_rates_where_nothing_is_registered():
+    """Recorded of 2.43 (analytics-dx 5): it makes no table of completeness then; what is expected it knows."""
+    asked = "/api/analytics?dimension=dx:dsMonthly01.{}&dimension=pe:202501&filter=ou:ouNation001"
+    for version, status in (("2.42", 200), ("2.43", 409)):
+        store = open_store(version=version)
+        load(store, metadata())
+        build.build(store)
+        with TestClient(create_app(store), base_url="http://sandbox") as api:
+            api.auth = ("admin", "district")
+            assert api.get(asked.format("REPORTING_RATE")).status_code == status
+            assert api.get(asked.format("EXPECTED_REPORTS")).status_code == 200
+        store.close()
