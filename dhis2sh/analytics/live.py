@@ -39,7 +39,7 @@ class Live[P]:
         parts: in the order of their rows.
         content: what a part asks for, as JSON.
         read: the rows of a part; cut: the same in smaller parts, none where it cannot be cut.
-        what: the rows, in the plural; alone: the units that are asked for without what is below them.
+        nothing: says why there are no rows at all.
     """
 
     title: str
@@ -48,9 +48,8 @@ class Live[P]:
     content: Callable[[P], JsonValue]
     read: Callable[[P], AsyncGenerator[list[Row]]]
     cut: Callable[[P], Awaitable[Sequence[P]]]
+    nothing: Callable[[], Awaitable[object]]
     stamp: str | None = None
-    what: str = "rows"
-    alone: Sequence[str] = ()
 
     def key(self, part: P) -> str:
         """A digest of a part."""
@@ -102,7 +101,7 @@ async def live[P](
         return LivePlan(what=source.title, requests=len(source.parts), kept=work.there())
     if there := work.there():
         s.person.note(f"{there:,} of {counted(len(source.parts), 'part')} kept from a pull that was cut off")
-    stream = Stream(told_of_none(s, source.what, source.alone, work.batches()), columns=columns)
+    stream = Stream(told_of_none(source.nothing, work.batches()), columns=columns)
     if target is None:
         stream.finally_(finishing(work))
         return stream

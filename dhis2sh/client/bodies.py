@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal, Unpack, cast
 
 import orjson
 
 from dhis2sh import paths
-from dhis2sh.client.answers import Garbage
+from dhis2sh.client.answers import AnswerStream, Garbage
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, TimedOut, Unreachable
 from dhis2sh.files import open_packed
 
 if TYPE_CHECKING:
-    from dhis2sh.client.answers import AnswerStream
     from dhis2sh.client.protocol import Requests
     from dhis2sh.client.requests import Params, Sending
     from dhis2sh.types import JsonObject, Row
@@ -146,8 +146,10 @@ async def read[T](
 ) -> AsyncGenerator[T]:
     """GET an address and give what the answer holds as it comes.
 
-    An answer that breaks off before anything of it was handed on is asked for again, as often as any request is. Later nobody
-    knows whether it would come in the same order: then it is an error, which `read_whole` never has to raise.
+    An answer that breaks off is asked for again, as often as any request is, and goes on behind what has come. That is certain
+    where it begins with the very bytes that came before: each row is in an answer once, so that the rest is what is missing, in
+    whatever order. Where it begins otherwise, and something of it was handed on, it is an error, which `read_whole` never has to
+    raise.
 
     Parameters:
         path, params, accept, how: the request.
@@ -155,11 +157,11 @@ async def read[T](
 
     Raises `BrokenAnswer`, and as `Client.stream` and what `made` raises.
     """
-    attempt = 0
+    coming = _Coming(client, lambda: client.stream("GET", path, params, accept=accept, **how))
     while True:
-        attempt, begun, given = attempt + 1, False, False
+        begun = given = False
         try:
-            async with client.stream("GET", path, params, accept=accept, **how) as answer:
+            async with coming.answer() as answer:
                 begun = True
                 async with aclosing(made(answer)) as found:
                     async for some in found:
@@ -167,10 +169,85 @@ async def read[T](
                         yield some
             return
         except _BROKE_OFF as error:
-            wait = _until_again(client, attempt, error) if begun and not given else None
+            wait = coming.until_again(error) if begun and not given else None
             if wait is None:
                 raise
         await asyncio.sleep(wait)
+
+
+class _Otherwise(BrokenAnswer):
+    """An answer that was asked for again does not begin as it did before."""
+
+
+class _Coming:
+    """An answer that goes on where it broke off.
+
+    Parameters:
+        asks: sends the request.
+    """
+
+    def __init__(self, client: Requests, asks: Callable[[], AbstractAsyncContextManager[AnswerStream]]) -> None:
+        self._client, self._asks, self._attempt = client, asks, 0
+
+    def until_again(self, error: Dhis2Error) -> float | None:
+        """Seconds until it is asked for again, None where it is not."""
+        self._attempt += 1
+        return _until_again(self._client, self._attempt, error)
+
+    @asynccontextmanager
+    async def answer(self) -> AsyncGenerator[AnswerStream]:
+        """The answer, whose pieces come from as many requests as it takes."""
+        async with AsyncExitStack() as open_:
+            first = await open_.enter_async_context(self._asks())
+            headers = {name: value for name, value in first.headers.items() if name != "content-encoding"}  # undone
+            async with aclosing(self._pieces(open_, first)) as pieces:
+                yield AnswerStream(
+                    first.status, headers, method=first.method, url=first.url, raw=pieces, close=first.aclose,
+                    who=first.who, remedy=first.remedy,
+                )  # fmt: skip
+
+    async def _pieces(self, open_: AsyncExitStack, answer: AnswerStream) -> AsyncGenerator[bytes]:
+        seen, size = hashlib.blake2b(), 0
+        while True:
+            try:
+                async for piece in _behind_what_came(answer, seen.digest(), size):
+                    seen.update(piece)
+                    size += len(piece)
+                    yield piece
+                return
+            except _BROKE_OFF as error:
+                wait = None if isinstance(error, _Otherwise) else self.until_again(error)
+                if wait is None:
+                    raise
+            await open_.aclose()
+            await asyncio.sleep(wait)
+            answer = await open_.enter_async_context(self._asks())
+
+
+async def _behind_what_came(answer: AnswerStream, digest: bytes, size: int) -> AsyncGenerator[bytes]:
+    """The pieces of an answer behind its first `size` bytes. Raises `_Otherwise` where those have another digest."""
+    again, left = hashlib.blake2b(), size
+    async for piece in answer:
+        if not left:
+            yield piece
+            continue
+        again.update(piece[:left])
+        rest = piece[left:]
+        left -= len(piece) - len(rest)
+        if not left:
+            _check_alike(answer, again.digest() == digest)
+            if rest:
+                yield rest
+    _check_alike(answer, not left)
+
+
+def _check_alike(answer: AnswerStream, alike: bool) -> None:
+    if not alike:
+        raise _Otherwise(
+            f"{answer.method} {answer.url.partition('?')[0]}: the answer was cut off, and asked for again it begins otherwise: "
+            "nobody knows what of it is missing",
+            hint="try again, for fewer rows at a time",
+        )
 
 
 async def read_whole[T](

@@ -575,7 +575,7 @@ class Client:
             size: rows in one batch.
             accept: `text/csv` or `application/csv` where the address gives CSV: its columns are named by its first line.
 
-        An answer that breaks off before a batch was handed on is asked for again.
+        An answer that breaks off goes on as `bodies.read` says.
 
         Raises as `stream` and `dhis2sh.client.streams.batches_of` do.
         """

@@ -103,8 +103,8 @@ class DataValues:
         """Data values, some at a time, read from the server's CSV: the smallest of its formats.
 
         Empty cells are left out; `value` is text, as in JSON. Closing it closes the request. A question that no server takes
-        for its length is asked in several. Each comes as the server sends it, and when it is cut off behind the first
-        rows that is an error.
+        for its length is asked in several. Each comes as the server sends it; what is cut off goes on as `bodies.read`
+        says, or is an error.
 
         Parameters:
             whole: each comes when all of it is there, and is asked for again when it was cut off: for a look that has to be

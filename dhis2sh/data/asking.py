@@ -5,7 +5,7 @@ API source: `DataValueSetQueryParams.java` (api-facts f.2).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -17,7 +17,7 @@ from dhis2sh.dhis2.periods import Period, PeriodType, period_type
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs import names, periods
 from dhis2sh.verbs.declaration import Doc, Refers
-from dhis2sh.words import joined
+from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -119,22 +119,27 @@ def _complete(asked: Asked) -> None:
         raise UsageError("--children goes with --org-unit", hint="--org-unit NAME --children")
 
 
-async def periods_of(s: Session, asked: Asked) -> list[str]:
-    """The periods of a question, those of the data sets in place of longer ones; each once, in order. Errors as `query_of`."""
-    return await _periods(s, asked, await kinds_of(s, asked))
+async def periods_of(s: Session, asked: Asked, *, reported: bool = False) -> list[str]:
+    """The periods of a question, those of the data sets in place of longer ones; each once, in order.
+
+    Parameters:
+        reported: they are those that the data sets are reported for, or entered: others are refused.
+
+    Errors as `query_of`.
+    """
+    return await _periods(s, asked, await kinds_of(s, asked), reported=reported)
 
 
-async def _periods(s: Session, asked: Asked, kinds: Sequence[PeriodType]) -> list[str]:
-    """The periods of a question about data of these types."""
-    given = [period for text in asked.period for period in await periods.meant(s, text)]
-    found: dict[str, None] = {}
-    for period in given:
-        inside = _inside(period, kinds)
-        if inside:
-            s.person.note(
-                f"{period} stands for {len(inside)} {joined(str(kind) for kind in _other(period, kinds))} periods"
-            )
-        found |= dict.fromkeys(item.iso for item in inside or [period])
+async def _periods(s: Session, asked: Asked, kinds: Sequence[PeriodType], *, reported: bool = False) -> list[str]:
+    """The periods of a question about data of these types; what is no plain match of the two is said."""
+    given = {period.iso: period for text in asked.period for period in await periods.meant(s, text)}
+    inside = [(period, within(period, _other(period, kinds))) for period in given.values()]
+    unlike = [period for period, parts in inside if not parts and _other(period, kinds)]
+    if reported and unlike:
+        raise UsageError(_unlike(unlike, kinds), hint=f"a period such as {kinds[0].at(unlike[0].start).iso}")
+    for note in _notes(inside, kinds):
+        s.person.note(note)
+    found = dict.fromkeys(item.iso for period, parts in inside for item in parts or [period])
     if len(found) > MOST_PERIODS:
         raise UsageError(
             f"these are {len(found):,} periods", hint="--start-date and --end-date ask for them by their days"
@@ -142,24 +147,66 @@ async def _periods(s: Session, asked: Asked, kinds: Sequence[PeriodType]) -> lis
     return list(found)
 
 
-async def period_of(s: Session, data_set: str, text: str) -> Period:
-    """The one period of a data set that a text means. Raises `UsageError` for several, and for none."""
-    (iso, *more) = await periods_of(s, Asked(data_set=[data_set], period=[text]))
+def _notes(inside: Sequence[tuple[Period, Sequence[Period]]], kinds: Sequence[PeriodType]) -> Iterator[str]:
+    """What is said of periods that are of another type than data of these types, and of those that hold shorter data too."""
+    if longer := [(period, parts) for period, parts in inside if parts]:
+        held = {part.iso: str(part.type) for _, parts in longer for part in parts}
+        types = joined(dict.fromkeys(held.values()))
+        periods_ = [period for period, _ in longer]
+        whole = f" that lie wholly in {'it' if len(longer) == 1 else 'them'}" if _cuts(periods_, kinds) else ""
+        yield f"{_told(periods_)} {'stands' if len(longer) == 1 else 'stand'} for {len(held)} {types} periods{whole}"
+    if unlike := [period for period, parts in inside if not parts and _other(period, kinds)]:
+        yield _unlike(unlike, kinds)
+    if mixed := [period for period, _ in inside if _shorter_too(period, kinds)]:
+        of_data = joined(str(kind) for kind in kinds)
+        yield f"{_told(mixed)}: {mixed[0].type} values alone, though these data are {of_data}"
+
+
+def _cuts(longer: Sequence[Period], kinds: Sequence[PeriodType]) -> bool:
+    """Does a period of the data lie in one of these only in part, as a week does at the end of a month?"""
+    return any(
+        kind.at(period.start).start < period.start or kind.at(period.end).end > period.end
+        for period in longer
+        for kind in _other(period, kinds)
+    )
+
+
+def _shorter_too(period: Period, kinds: Sequence[PeriodType]) -> bool:
+    """Are a question's data of the period's type, and of another one that has periods within it?"""
+    return period.type in kinds and bool(within(period, [kind for kind in kinds if kind != period.type]))
+
+
+def _unlike(unlike: Sequence[Period], kinds: Sequence[PeriodType]) -> str:
+    """What is said of periods that are of no type of the data, and hold none of theirs."""
+    types = joined(dict.fromkeys(str(period.type) for period in unlike))
+    theirs = listed(dict.fromkeys(kind.at(period.start).iso for period in unlike for kind in kinds))
+    data = joined(str(kind) for kind in kinds)
+    if len(unlike) == 1:
+        return f"{_told(unlike)} is {types}, and these data are {data}: it begins in {theirs}"
+    return f"{_told(unlike)} are {types}, and these data are {data}: they begin in {theirs}"
+
+
+def _told(periods_: Sequence[Period]) -> str:
+    return joined((period.iso for period in periods_), most=2)
+
+
+async def period_of(s: Session, data_set: str, text: str, *, reported: bool = True) -> Period:
+    """The one period of a data set that a text means. Parameters as `periods_of`. Raises `UsageError` for several, and for none."""
+    (iso, *more) = await periods_of(s, Asked(data_set=[data_set], period=[text]), reported=reported)
     if more:
         raise UsageError(f"{text} is {len(more) + 1} periods of this data set", hint=f"one of them, such as {iso}")
     return Period.parse(iso)
 
 
-def _other(period: Period, kinds: Iterable[PeriodType]) -> list[PeriodType]:
+def _other(period: Period, kinds: Sequence[PeriodType]) -> Sequence[PeriodType]:
     """The types that a question's data has, where the period is of none of them."""
-    found = list(kinds)
-    return [] if period.type in found else found
+    return () if period.type in kinds else kinds
 
 
-def _inside(period: Period, kinds: Iterable[PeriodType]) -> list[Period]:
-    """The periods of the data that lie wholly in another one; none where it is of their type, or shorter."""
+def within(period: Period, kinds: Iterable[PeriodType]) -> list[Period]:
+    """The periods of some types that lie wholly in another one; none where it is shorter than theirs."""
     found: list[Period] = []
-    for kind in _other(period, kinds):
+    for kind in kinds:
         first = kind.at(period.start)
         while first.start < period.start:
             first = first.next()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dhis2sh.data.cells import NAMES
+from dhis2sh.data.cells import NAMES, REASON
 from dhis2sh.data.target import DataSet, Element, Target, Unit
 from dhis2sh.dhis2 import value_types
 from dhis2sh.dhis2.periods import Period
@@ -133,6 +134,40 @@ class Checker:
         if "annotation" in row and row["annotation"] and place.element.value_type in value_types.NUMERIC:
             sent.setdefault("comment", row["annotation"])
         return sent
+
+    def plainly(self, row: Row) -> Row:
+        """A refused row so that it means the same without options of the load, as far as that is certain.
+
+        Numbers with decimal commas have points, and a day that stands for the period that it lies in is that period.
+        """
+        found: Row = {}
+        named = row.get("dataElement")
+        element = self._target.element(text_of(named)) if named else ""
+        if isinstance(element, str):
+            return row
+        value = row.get("value")
+        if self._commas and isinstance(value, str) and element.value_type in value_types.NUMERIC:
+            with suppress(Problem):
+                found["value"] = _with_point(value.strip())
+        if self._by_date and (period := row.get("period")):
+            with suppress(Problem):
+                time = _time(text_of(period))
+                found["period"] = (_around(element, time) or time).iso
+        return {**row, **found}
+
+    def two_readings(self, row: Row) -> str | None:
+        """Why the value of a row may be another one, where the row is refused for something else; None where it may not."""
+        value = row.get("value")
+        known, again = f"'{text_of(value)}'{_MAY_BE}", str(row.get(REASON, ""))
+        if known in again:
+            return again[again.index(known) :]
+        if not self._commas or not isinstance(value, str):
+            return None
+        try:
+            _with_point(value.strip())
+        except Problem as problem:
+            return str(problem) if _MAY_BE in str(problem) else None
+        return None
 
     def _compare(self, sent: Row, beside: Row) -> None:
         """Raise `Problem` where a name that stands beside a UID is another object's: nobody knows which of both is meant."""
@@ -401,16 +436,26 @@ _TWO = re.compile(r"(-?[1-9]\d{0,2})[.,](\d{3})")
 """A number that is a thousand times as much if its mark parts the thousands."""
 
 
-def _with_point(text: str) -> str:
-    """A number with a decimal comma as the server takes it, a whole one without what follows. Raises `Problem` where it has two readings."""
+_MAY_BE = " may be "
+"""What the reason of a value with two readings says behind it."""
+
+
+def _with_point(text: str, *, pointed: bool = False) -> str:
+    """A number with a decimal comma as the server takes it, a whole one without what follows.
+
+    Parameters:
+        pointed: a decimal point is one here too: our files of refused rows have those.
+
+    Raises `Problem` where it has two readings.
+    """
     if (two := _TWO.fullmatch(text)) is not None:
         raise Problem(
-            f"'{text}' may be {two[1]}.{two[2]} or {two[1]}{two[2]}: write {two[1]},{two[2]}0 or {two[1]}{two[2]}"
+            f"'{text}'{_MAY_BE}{two[1]}.{two[2]} or {two[1]}{two[2]}: write {two[1]},{two[2]}0 or {two[1]}{two[2]}"
         )
     if (found := _COMMA.fullmatch(text)) is not None:
         whole = re.sub(r"[^-\d]", "", found[1])
         return f"{whole}.{found[2]}" if found[2].strip("0") else whole
-    if "." in text and re.fullmatch(r"-?\d+\.\d+", text):
+    if not pointed and "." in text and re.fullmatch(r"-?\d+\.\d+", text):
         raise Problem(f"'{text}' has a decimal point, and --decimal says that this sheet has commas")
     return text
 
@@ -432,7 +477,9 @@ def _value(row: Row, element: Element, *, commas: bool) -> str:
     if text in ERRORS:  # a sheet that was saved as CSV
         raise Problem(f"the value is '{text}', the error of a formula")
     if commas and isinstance(given, str) and element.value_type in value_types.NUMERIC:
-        text = _with_point(text)
+        text = _with_point(text, pointed=REASON in row)
+    if f"'{text}'{_MAY_BE}" in (again := str(row.get(REASON, ""))):
+        raise Problem(again)  # our own file of refused rows, where nobody has said which of both is meant
     wanted = (_refused if len(text) <= SHORT else value_types.refused)(element.value_type, text)
     if wanted is not None:
         advice = value_types.advice(element.value_type, text)

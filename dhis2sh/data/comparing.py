@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dhis2sh import profiles
-from dhis2sh.data import asking, copying, disaggregation, files, loading
+from dhis2sh.data import asking, copying, disaggregation, files, loading, nothing
 from dhis2sh.data.cells import KEY
 from dhis2sh.data.checking import Checker, Problem
 from dhis2sh.data.target import Target
@@ -91,7 +91,8 @@ async def side(s: Session, text: str, asked: Asked) -> AsyncGenerator[list[Row]]
     Raises `NotFound` for neither.
     """
     if text == s.profile.name:
-        return s.client.data_values.batches(whole=True, **await asking.query_of(s, asked))
+        query = await asking.query_of(s, asked)
+        return nothing.told(s, asked, query, s.client.data_values.batches(whole=True, **query))
     if text in profiles.all_profiles():
         return _of_profile(s, text, asked)
     if (path := await asyncio.to_thread(_file, text)) is None:

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from dhis2sh.client import reading
-from dhis2sh.data import asking
+from dhis2sh.data import asking, nothing
 from dhis2sh.data.named import TYPES
 from dhis2sh.verbs import names
 
@@ -78,10 +78,12 @@ async def asked_there(source: Session, target: Session, asked: Asked) -> Asked:
 
 async def values_of(source: Session, target: Session, asked: Asked) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values that a question finds on one server, by what names their objects on another, with running numbers."""
-    query = await asking.query_of(source, await asked_there(target, source, asked))
+    there = await asked_there(target, source, asked)
+    query = await asking.query_of(source, there)
     translation = Translation(source, target)
     at = 1
-    async with aclosing(source.client.data_values.batches(whole=True, **query)) as batches:
+    found = nothing.told(source, there, query, source.client.data_values.batches(whole=True, **query))
+    async with aclosing(found) as batches:
         async for rows in batches:
             for column, plural in TYPES.items():
                 await translation.learn(plural, (str(row[column]) for row in rows if row.get(column)))

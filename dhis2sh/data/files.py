@@ -52,7 +52,7 @@ async def values_of(
         if where not in (None, Where()):
             raise UsageError(
                 f"{path.name} has neither sheets nor a header",
-                hint="--sheet, --header-row and --fill-down are for sheets",
+                hint="--sheet, --header-row, --fill-down and --skip-hidden are for sheets",
             )
         number = 0
         for rows in markup.batches_of(path, notes):
@@ -61,13 +61,14 @@ async def values_of(
         return
     begins = where.header if where is not None else 1
     fill = where.fill_down if where is not None else ()
-    if begins == 1 and not fill and (found := _without_header(path)) is not None:
+    plain = begins == 1 and not fill and not (where is not None and where.skip_hidden)
+    if plain and (found := _without_header(path)) is not None:
         number = 0
         for rows in found:
             yield [(number + at, {**given, **row}) for at, row in enumerate(rows, 1)]
             number += len(rows)
         return
-    source = stream_rows(path, key="dataValues", blanks=True, where=where, faults=True)
+    source = stream_rows(path, key="dataValues", blanks=True, where=where, faults=True, tell=notes.append)
     header = 0 if set(path.suffixes) & _WITHOUT_HEADER else begins  # rows count from the sheet's first line
     if fill:
         notes.append(f"filled down: {', '.join(fill)}")

@@ -304,8 +304,11 @@ async def values_of(
     seen: set[str] = set()
     number = 0
     async for batch in batches:
+        headers = list(dict.fromkeys(name for row in batch for name in row)) if sheet is None else []
+        if sheet is None and not headers:
+            number += len(batch)  # blank lines, or hidden ones that are left out
+            continue
         if sheet is None:
-            headers = list(dict.fromkeys(name for row in batch for name in row))
             asked = unknown(headers, given) if ask is not None else []
             categories = await ask(batch, asked) if ask is not None and asked else []
             sheet, seen = sheet_of(headers, given, categories), set(headers)

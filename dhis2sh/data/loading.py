@@ -107,7 +107,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
                 taking.take(place, row)
             s.person.progress(f"check {load.what}", taking.given, None)
         if not taking.given:
-            raise NotFound(f"{load.what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
+            raise _nothing_in(s, load.what, load.notes)
         if load.single and taking.problem is not None:
             taking.drop()
             return _blocked(load, taking.problem)
@@ -125,6 +125,13 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     if isinstance(made.writer, Values):
         made.writer.by_job = load.by_job
     return made
+
+
+def _nothing_in(s: Session, what: str, notes: Sequence[str]) -> NotFound:
+    """The error of a load without a value; what was noticed while it was read, such as hidden rows, is said."""
+    for note in notes:
+        s.person.warn(note)
+    return NotFound(f"{what}: there is no value", hint="dhis2 data aggregate get  shows what a server has")
 
 
 def _blocked(load: Load, problem: Problem) -> Plan:
@@ -207,7 +214,9 @@ class _Taking:
                 raise Problem(why)
         except Problem as problem:
             self.problem = problem
-            self.refused.add(place, _as_text(row), f"{problem}{self._merged(row)}")
+            beside = self._checker.two_readings(row)
+            reason = f"{problem}{self._merged(row)}" + (f"; {beside}" if beside not in {None, str(problem)} else "")
+            self.refused.add(place, _as_text(self._checker.plainly(row)), reason)
             self._totals.refused(row)
             return
         self._met.update(name for name in _MAY_BE_MERGED if row.get(name))
@@ -222,7 +231,7 @@ class _Taking:
         elif before[1] == value:
             self.repeated += 1
         else:
-            self._contradicted(place, sent, before[0], _as_text(row))
+            self._contradicted(place, sent, before[0], _as_text(self._checker.plainly(row)))
 
     def _merged(self, row: Row) -> str:
         """What to do where a row lacks what rows above it have, and that is why it is refused."""

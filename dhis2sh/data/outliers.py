@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
+from dhis2sh.client import reading
 from dhis2sh.dhis2.periods import Period
+from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -23,6 +25,8 @@ ORDERS: dict[Order, str] = {"score": "Z_SCORE", "difference": "MEAN_ABS_DEV"}
 """What the farthest are the farthest by; a server that is told nothing takes the difference."""
 ALGORITHMS: dict[Algorithm, str] = {"z-score": "Z_SCORE", "modified-z-score": "MOD_Z_SCORE", "min-max": "MIN_MAX"}
 WORDS: dict[Order, str] = {"score": "of the highest scores", "difference": "of the largest differences"}
+AT_ONCE = 100
+"""Data elements in one question for their minimums and maximums."""
 MOST = 500
 """What a server gives at most (E2206)."""
 COLUMNS = (
@@ -80,10 +84,32 @@ async def find(s: Session, sought: Sought) -> list[Row]:
             f"these are the {len(found):,} {which}, and there may be more: ask for fewer periods or units{fewer}"
         )
     if sought.algorithm == "min-max" and not found:
-        s.person.note("looked at are values alone that a minimum and maximum is set for, which may be none")
+        await _tell_of_limits(s, sought)
     asked = set(sought.periods)
     rows = [_row(item) for item in found]
     return [row for row in rows if any(_within(str(row["period"]), period) for period in asked)]
+
+
+async def _tell_of_limits(s: Session, sought: Sought) -> None:
+    """Say why nothing lies outside of a minimum and maximum: for how many of these data elements any are set."""
+    rows = (
+        await reading.by_uid(s.client, "dataSets", sought.data_sets, fields="id,dataSetElements[dataElement[id]]")
+    ).rows
+    links = [link for row in rows for link in cast("list[JsonObject]", row.get("dataSetElements") or [])]
+    elements = dict.fromkeys(str(cast("JsonObject", link["dataElement"])["id"]) for link in links)
+    uids = list(elements | dict.fromkeys(sought.data_elements))
+    limits = 0
+    for at in range(0, len(uids), AT_ONCE):
+        some = ",".join(uids[at : at + AT_ONCE])
+        query: dict[str, Param] = {"filter": f"dataElement.id:in:[{some}]", "fields": "min", "pageSize": 1}
+        limits += (await s.client.list_page("minMaxDataElements", query)).total or 0
+    s.person.note(
+        f"no value lies outside of the {counted(limits, 'minimum and maximum', 'minimums and maximums')} set for these data "
+        "elements, at whatever units; where none is set, nothing can"
+        if limits
+        else "no minimum and maximum is set for these data elements at any unit, so that nothing can lie outside of one: "
+        "--algorithm z-score needs none"
+    )
 
 
 def _within(iso: str, period: Period) -> bool:

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
+from dhis2sh.data.asking import within
 from dhis2sh.data.outliers import short
 from dhis2sh.dhis2 import formulas
 from dhis2sh.dhis2.formulas import BadExpression, Item
-from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.periods import PERIOD_TYPES, Period, period_type
 from dhis2sh.errors import NotFound
-from dhis2sh.words import listed
+from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -129,9 +130,12 @@ async def find(
 
     Parameters:
         rules: which ones; periods: those of rules that lie in these are looked at.
+            Of rules with none in them that is said: nothing is looked at.
         org_units: with everything below them. Where a server gives no more than it gives at once, the units below are asked
             one by one; what then may be missing of the unit itself is said.
     """
+    if (note := _unlike(rules, periods)) is not None:
+        s.person.note(note)
     span = (min(period.start for period in periods), max(period.end for period in periods))
     seen: set[tuple[str, str, str, str]] = set()
     open_ = list(org_units)
@@ -154,6 +158,23 @@ async def find(
             rows.append(_row(item, rules))
         if rows:
             yield rows
+
+
+def _unlike(rules: Rules, periods: Sequence[Period]) -> str | None:
+    """What is said where rules have no period of their type in those that are asked for."""
+    types = {body.get("periodType") for body in rules.bodies.values()}
+    outside = [kind.name for kind in PERIOD_TYPES
+               if kind.name in types and not any(within(period, [kind]) for period in periods)]  # fmt: skip
+    if not outside:
+        return None
+    count = sum(body.get("periodType") in outside for body in rules.bodies.values())
+    of = f"{joined(outside)} rules" if count > 1 else f"{outside[0]} rule"
+    begun = listed(dict.fromkeys(period_type(name).at(periods[0].start).iso for name in outside))
+    return f"{count:,} {of} not looked at: no whole period of theirs lies in {_told(periods)}, such as {begun}"
+
+
+def _told(periods: Sequence[Period]) -> str:
+    return joined((period.iso for period in periods), most=2)
 
 
 def cut(unit: str, count: int) -> str:

@@ -209,7 +209,7 @@ async def import_(
 
 
 async def _staff(s: Session, file: Source, template: str | None, *, passwords: bool, invited: bool) -> staff.Staff:
-    rows = read_rows(file, key=people.USERS, stdin=s.person.read)
+    rows = read_rows(file, key=people.USERS, stdin=s.person.read, tell=s.person.warn)
     return await staff.read(s, rows, template=template, passwords=passwords, invited=invited, first=first_row(file))
 
 

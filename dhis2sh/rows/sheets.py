@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.errors import UsageError
 from dhis2sh.rows import filling
 from dhis2sh.rows.workbooks import Fault, Line, Workbook, letters_of
+from dhis2sh.words import counted, joined, listed
 
 if TYPE_CHECKING:
     from dhis2sh.types import Row
@@ -32,11 +33,13 @@ class Where:
         sheet: of a workbook, where it has several; the only one with rows without it.
         header: the line that names the columns, from 1; above it stand titles.
         fill_down: columns whose empty cells have what stands above them: in a workbook those that are merged with it.
+        skip_hidden: rows and columns that a filter or a person has hidden are left out; else they are read, which is said.
     """
 
     sheet: str | None = None
     header: int = 1
     fill_down: tuple[str, ...] = ()
+    skip_hidden: bool = False
 
 
 def check_once(headers: Sequence[str]) -> None:
@@ -63,7 +66,12 @@ def check_named(
 
 
 def batches_of(
-    path: Path, where: Where | None = None, *, blanks: bool = False, faults: bool = False
+    path: Path,
+    where: Where | None = None,
+    *,
+    blanks: bool = False,
+    faults: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> Generator[list[Row]]:
     """The rows of a sheet of a workbook, some at a time.
 
@@ -71,6 +79,7 @@ def batches_of(
         where: the sheet and the header; None where nobody can say them.
         blanks: lines without anything in them are rows without fields, so that rows can be counted.
         faults: cells whose formula failed come as `Fault`, for who refuses the rows.
+        tell: is told behind the last row what of the sheet is hidden, and whether it was read.
 
     Raises `NotFound`, and `UsageError` for what is no workbook, for a header that names not all columns or one twice, and
     where `faults` is not said for a cell without a value.
@@ -81,6 +90,8 @@ def batches_of(
             shown = (row for row in rows if row or blanks)
             while batch := list(itertools.islice(shown if faults else map(_whole, shown), BATCH)):
                 yield batch
+        if tell is not None and (note := sheet.hidden_in_words()) is not None:
+            tell(note)
 
 
 def _whole(row: Row) -> Row:
@@ -98,6 +109,11 @@ class _Sheet:
         self._path, self._book, self._told = path, book, where is not None
         self._where = where or Where()
         self._name = self._chosen()
+        self._hidden = book.hidden(self._name)
+        self._unseen_rows: list[int] = []
+        """The lines of rows that are hidden."""
+        self._unseen_columns: list[int] = []
+        """The columns with a name that are hidden."""
 
     def _chosen(self) -> str:
         """The sheet that is read. Raises `UsageError`."""
@@ -130,22 +146,52 @@ class _Sheet:
 
     def rows(self) -> Generator[Row]:
         """All rows below the header, those of lines without anything in them without fields. Raises `UsageError`."""
-        with closing(self._book.lines(self._name)) as lines:
+        with closing(self._book.lines(self._name, self._hidden)) as lines:
             wanted = self._where.header
             below = (line for line in lines if line[0] >= wanted)
             if (top := next(below, None)) is None:
                 return
             begins, headers = top[0], _headers(top[1])
+            self._unseen_columns = sorted(at for at in self._hidden.columns if at < len(headers) and headers[at])
+            if self._where.skip_hidden:
+                headers = ["" if at in self._hidden.columns else name for at, name in enumerate(headers)]
             check_once(headers)
             rows = self._named(below, headers, begins)
             nothing: Row = {}
             yield from itertools.repeat(nothing, begins - wanted)  # rows are counted from the line that was said
-            yield from self._filled(rows, headers, begins) if self._where.fill_down else rows
+            rows = self._filled(rows, headers, begins) if self._where.fill_down else rows
+            for number, row in enumerate(
+                rows, begins + 1
+            ):  # filled down first: a hidden row may say it for those below
+                hidden = number in self._hidden.lines
+                if hidden:
+                    self._unseen_rows.append(number)
+                yield nothing if hidden and self._where.skip_hidden else row
+
+    def hidden_in_words(self) -> str | None:
+        """What of the rows that were read, or left out, is hidden, and where; None where all is seen."""
+        parts: list[str] = []
+        if self._unseen_rows:
+            parts.append(f"{counted(len(self._unseen_rows), 'hidden row')} ({_ranges(self._unseen_rows)})")
+        if self._unseen_columns:
+            letters = listed(map(letters_of, self._unseen_columns), 5)
+            parts.append(f"{counted(len(self._unseen_columns), 'hidden column')} ({letters})")
+        whole = f"sheet '{self._name}' is hidden as a whole and was read" if self._hidden.sheet else None
+        if not parts:
+            return whole
+        one = len(self._unseen_rows) + len(self._unseen_columns) == 1
+        told = f"{joined(parts)} of sheet '{self._name}' {'is' if one else 'are'}"
+        if self._where.skip_hidden:
+            return f"{told} left out"
+        leave = f"--skip-hidden leaves {'it' if one else 'them'} out"
+        if not self._told:
+            leave = f"take {'it' if one else 'them'} out of the file where that is not meant"
+        return f"{told} read too; {whole}; {leave}" if whole else f"{told} read too; {leave}"
 
     def _named(self, lines: Iterable[tuple[int, Line]], headers: Sequence[str], begins: int) -> Generator[Row]:
         """The rows of lines by the names of their columns."""
         before, complete = begins, all(headers)
-        for number, cells in lines:
+        for number, cells in self._seen(lines) if self._where.skip_hidden else lines:
             if all(cell is None or cell == "" for cell in cells):
                 continue
             for _ in range(before + 1, number):
@@ -159,6 +205,11 @@ class _Sheet:
             there = [*itertools.zip_longest(headers, cells)]
             check_named(f"row {number}", there, self._where_is_the_header)
             yield {name: value for name, value in there if name}
+
+    def _seen(self, lines: Iterable[tuple[int, Line]]) -> Iterator[tuple[int, Line]]:
+        """Lines without what stands in hidden columns."""
+        for number, cells in lines:
+            yield number, [None if at in self._hidden.columns else cell for at, cell in enumerate(cells)]
 
     def _where_is_the_header(self) -> str:
         """What to do about values below no name: another line is the header, or it has two of them."""
@@ -182,6 +233,17 @@ class _Sheet:
         held = [*rows]
         filling.filled_by_blocks(held, begins + 1, merged)
         return filling.filled(held, [name for name in columns if name not in {column for column, _ in merged}])
+
+
+def _ranges(numbers: Sequence[int]) -> str:
+    """Numbers in their order as few words: `5-16, 20 and 3 more`."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and number == found[-1][1] + 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return listed((f"{first}" if first == last else f"{first}-{last}" for first, last in found), 5)
 
 
 def _headers(cells: Line) -> list[str]:

@@ -82,7 +82,12 @@ def _not_utf8(path: Path, error: UnicodeDecodeError) -> UsageError:
 
 
 def read_rows(
-    path: Source, *, key: str | None = None, stdin: Callable[[], str | None] | None = None, plain: bool = False
+    path: Source,
+    *,
+    key: str | None = None,
+    stdin: Callable[[], str | None] | None = None,
+    plain: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Row]:
     """The rows of a file, or those that are there already; of a JSON or YAML bundle (`{"dataElements": [...]}`) those of `key`.
 
@@ -91,6 +96,7 @@ def read_rows(
         key: the type's plural.
         stdin: reads standard input (`Person.read`), where there is one.
         plain: as of `parse_yaml`.
+        tell: as of `sheets.batches_of`.
 
     Raises `NotFound`, `UsageError` with the line that cannot be read.
     """
@@ -100,7 +106,7 @@ def read_rows(
     if str(path) != STANDARD_INPUT and ending not in ENDINGS:
         raise UsageError(f"{path}: rows are read from {', '.join(ENDINGS)}", hint="the ending says what the file is")
     if ending == ".xlsx":
-        return list(itertools.chain.from_iterable(sheets.batches_of(path)))
+        return list(itertools.chain.from_iterable(sheets.batches_of(path, tell=tell)))
     text = read_text(path, stdin)
     if not ending:
         ending = ".json" if text.lstrip()[:1] in {"{", "["} else ".csv"
@@ -115,7 +121,13 @@ def read_rows(
 
 
 def stream_rows(
-    path: Path, *, key: str | None = None, blanks: bool = False, where: Where | None = None, faults: bool = False
+    path: Path,
+    *,
+    key: str | None = None,
+    blanks: bool = False,
+    where: Where | None = None,
+    faults: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> Stream[Row]:
     """The rows of a file as they are read, none of it held for longer than a batch; `.gz` is unpacked on the way.
 
@@ -127,7 +139,7 @@ def stream_rows(
         key: of a JSON object the array that holds the rows, such as `dataValues`.
         blanks: lines of a sheet without anything in them are rows without fields, so that rows can be counted.
         where: the sheet and the header; None where nobody can say them.
-        faults: as of `sheets.batches_of`.
+        faults, tell: as of `sheets.batches_of`.
 
     Raises `UsageError` for another ending, and where the file has no such sheet or header; from the iteration what `read_rows` raises.
     """
@@ -141,7 +153,9 @@ def stream_rows(
         raise UsageError(f"{path.name} has no header", hint="--header-row is for CSV, TSV and XLSX")
     if where is not None and where.fill_down and ending not in _SHEETS:
         raise UsageError(f"{path.name} has no cells to fill down", hint="--fill-down is for CSV, TSV and XLSX")
-    return Stream(_batches(path, ending, key, blanks, where, faults))
+    if where is not None and where.skip_hidden and ending != ".xlsx":
+        raise UsageError(f"{path.name} has nothing hidden", hint="--skip-hidden is for XLSX")
+    return Stream(_batches(path, ending, key, blanks, where, faults, tell))
 
 
 csv.field_size_limit(16 * 1024 * 1024)  # the outline of a district in one cell is longer than Python's 128 KiB
@@ -150,7 +164,13 @@ _SHEETS = {".csv", ".tsv", ".txt", ".xlsx"}
 
 
 async def _batches(
-    path: Path, ending: str, key: str | None, blanks: bool, where: Where | None, faults: bool
+    path: Path,
+    ending: str,
+    key: str | None,
+    blanks: bool,
+    where: Where | None,
+    faults: bool,
+    tell: Callable[[str], None] | None,
 ) -> AsyncGenerator[list[Row]]:
     try:
         begins = _begins_with(path) if ending == ".json" else ""
@@ -161,7 +181,7 @@ async def _batches(
         elif ending == ".json" and path.suffix.lower() == ".gz":
             raise UsageError(f"{path} holds one object", hint="name the array in it that holds the rows")
         elif ending == ".xlsx":
-            for batch in sheets.batches_of(path, where, blanks=blanks, faults=faults):
+            for batch in sheets.batches_of(path, where, blanks=blanks, faults=faults, tell=tell):
                 yield batch
         elif ending == ".json" or ending not in _STREAMED:
             yield read_rows(path, key=key)

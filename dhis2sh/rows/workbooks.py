@@ -74,6 +74,21 @@ class Fault(str):
         return unknown if self == _NO_RESULT else str(self)
 
 
+class Hidden:
+    """What of a sheet nobody sees in a spreadsheet program, whether a filter or a person has hidden it; filled as it is read.
+
+    Parameters:
+        sheet: the whole of it is hidden.
+    """
+
+    def __init__(self, *, sheet: bool) -> None:
+        self.sheet = sheet
+        self.lines: set[int] = set()
+        """The numbers of lines that hold anything."""
+        self.columns: set[int] = set()
+        """Columns, from 0, whether they hold anything or not."""
+
+
 class Workbook:
     """A workbook that is open for reading.
 
@@ -94,6 +109,7 @@ class Workbook:
         self._texts: list[str] | None = None
         self._sheets: dict[str, str] = {}
         """Where each sheet is in the file, by its name."""
+        self._hidden_sheets: set[str] = set()
         self._days_since_1904 = self._unworked = False
         self._kinds: list[Kind] = []
         try:
@@ -118,11 +134,21 @@ class Workbook:
         """The names of the sheets, in their order; charts are none."""
         return [*self._sheets]
 
-    def lines(self, sheet: str) -> Generator[tuple[int, Line]]:
-        """The lines of a sheet that hold anything, each with its number from 1. Raises `UsageError` for what is broken."""
+    def hidden(self, sheet: str) -> Hidden:
+        """What of a sheet is hidden; lines and columns are filled in by `lines`."""
+        return Hidden(sheet=sheet in self._hidden_sheets)
+
+    def lines(self, sheet: str, hidden: Hidden | None = None) -> Generator[tuple[int, Line]]:
+        """The lines of a sheet that hold anything, each with its number from 1.
+
+        Parameters:
+            hidden: takes which lines and columns are hidden, a line before it comes.
+
+        Raises `UsageError` for what is broken.
+        """
         if self._texts is None:
             self._texts = self._shared_texts()
-        reader = _Lines(self._texts, self._kinds, self._days_since_1904, self._unworked, self._broken)
+        reader = _Lines(self._texts, self._kinds, self._days_since_1904, self._unworked, self._broken, hidden)
         for _ in self._parsed(self._sheets[sheet], reader.start, reader.end, reader.text):
             yield from reader.taken()
 
@@ -171,6 +197,8 @@ class Workbook:
                 number = next((value for name, value in attributes.items() if name.rpartition(":")[2] == "id"), "")
                 if number in places:
                     self._sheets[attributes.get("name", "")] = places[number]
+                    if attributes.get("state") in {"hidden", "veryHidden"}:
+                        self._hidden_sheets.add(attributes.get("name", ""))
 
         for _ in self._parsed(self._book, start):
             pass
@@ -342,7 +370,9 @@ class _Lines:
         since_1904: bool,
         unworked: bool,
         broken: Callable[[str], UsageError],
+        hidden: Hidden | None,
     ) -> None:
+        self._hidden, self._unseen = hidden or Hidden(sheet=False), False
         self._texts, self._kinds, self._unworked, self._broken = texts, kinds, unworked, broken
         self._epoch = dt.datetime(1904, 1, 1) if since_1904 else dt.datetime(1899, 12, 30)
         self._done: list[tuple[int, Line]] = []
@@ -372,6 +402,11 @@ class _Lines:
             if not self._number < number <= MOST_LINES:
                 raise self._broken(f"line {number:,} follows line {self._number:,}")
             self._number, self._line, self._column = number, [], -1
+            self._unseen = _is_hidden(attributes, "ht")
+        elif tag == "col":
+            if _is_hidden(attributes, "width"):
+                first, last = int(attributes.get("min", "1")), int(attributes.get("max", "0"))
+                self._hidden.columns.update(range(first - 1, min(last, MOST_COLUMNS)))
         elif tag == "rPh":
             self._beside = True
 
@@ -388,6 +423,8 @@ class _Lines:
         elif tag == "row":
             if self._line:
                 self._done.append((self._number, self._line))
+                if self._unseen:
+                    self._hidden.lines.add(self._number)
         elif tag == "rPh":
             self._beside = False
 
@@ -448,6 +485,11 @@ class _Lines:
         days = number + 1 if number < 60 and self._epoch.year == 1899 else number  # 1900 has a 29 February there
         moment = self._epoch + dt.timedelta(seconds=round(days * 86_400))
         return moment.date().isoformat() if moment.time() == dt.time() else moment.isoformat()
+
+
+def _is_hidden(attributes: Mapping[str, str], size: str) -> bool:
+    """Is a line or a column hidden: so marked, by a person, a filter or a group that is closed, or of no height or width?"""
+    return attributes.get("hidden") in {"1", "true"} or float(attributes.get(size) or 1) == 0
 
 
 def _time(time: dt.time) -> str:

@@ -17,6 +17,7 @@ from dhis2sh.client.sending import attempt
 from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.errors import Dhis2Error, Forbidden, NotFound, Refused, UsageError
 from dhis2sh.files import open_packed, parse_json
+from dhis2sh.rows.sheets import Where
 from dhis2sh.rows.tables import read_text, stream_rows
 from dhis2sh.tracker import comparing, jobs, payloads, sending
 from dhis2sh.tracker.checking import Checker, Known
@@ -87,18 +88,22 @@ class Source:
         self.sheet: Sheet | None = None
         self.notes: list[str] = []
 
-    async def of_rows(self, batches: AsyncIterable[Sequence[Row]], *, first: int = 1) -> AsyncGenerator[list[Entry]]:
+    async def of_rows(
+        self, batches: AsyncIterable[Sequence[Row]], *, first: int = 1, blanks: bool = False
+    ) -> AsyncGenerator[list[Entry]]:
         """Rows of a sheet, or objects, in batches.
 
         Parameters:
             first: the number of the first of them.
+            blanks: rows without fields are lines without anything in them, or hidden ones that are left out.
         """
         place = first - 1
         async for batch in batches:
             entries: list[Entry] = []
             for row in batch:
                 place += 1
-                entries += self._one(row, place, batch)
+                if row or not blanks:
+                    entries += self._one(row, place, batch)
             yield entries
 
     def _one(self, row: Row, place: int, batch: Sequence[Row]) -> list[Entry]:
@@ -150,8 +155,15 @@ _OBJECT = {
 """The properties of objects: a row with any other that nests nothing is a row of a sheet."""
 
 
-def of_file(path: Path, load: Load) -> tuple[Source, AsyncGenerator[list[Entry]]]:
-    """The entries of a file: a bundle, objects one by one, or a sheet. Raises `NotFound`, `UsageError`."""
+def of_file(path: Path, load: Load, where: Where | None = None) -> tuple[Source, AsyncGenerator[list[Entry]]]:
+    """The entries of a file: a bundle, objects one by one, or a sheet.
+
+    Parameters:
+        where: the sheet and the header, and whether what is hidden is left out.
+
+    Raises `NotFound`, `UsageError`.
+    """
+    where = where or Where()
     try:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except FileNotFoundError:
@@ -163,14 +175,20 @@ def of_file(path: Path, load: Load) -> tuple[Source, AsyncGenerator[list[Entry]]
     if ending.endswith((".json", ".json.gz")):
         text = _text(path)
         if text.lstrip()[:1] != "[":
+            if where != Where():
+                raise UsageError(
+                    f"{path.name} is no sheet", hint="--sheet, --header-row and --skip-hidden are for sheets"
+                )
             body = parse_json(text, path.name)
             if not isinstance(body, dict):
                 raise UsageError(
                     f"{path.name} holds no objects", hint="dhis2 data tracker export PROGRAM  shows the form"
                 )
             return source, source.of_bundle(body)
-    header = 1 if ending.endswith((".csv", ".tsv", ".txt", ".xlsx", ".csv.gz", ".tsv.gz", ".txt.gz")) else 0
-    return source, source.of_rows(stream_rows(path).plain_batches(), first=1 + header)
+    sheet = ending.endswith((".csv", ".tsv", ".txt", ".xlsx", ".csv.gz", ".tsv.gz", ".txt.gz"))
+    rows = stream_rows(path, blanks=sheet, where=where, tell=source.notes.append)
+    first = 1 + where.header if sheet else 1  # rows count from the sheet's first line
+    return source, source.of_rows(rows.plain_batches(), first=first, blanks=sheet)
 
 
 def _text(path: Path) -> str:
@@ -189,6 +207,13 @@ def of_rows(rows: Rows[Row], load: Load) -> tuple[Source, AsyncGenerator[list[En
         yield plain
 
     return source, source.of_rows(one())
+
+
+def _nothing_in(s: Session, load: Load, source: Source) -> NotFound:
+    """The error of a push without an object; what was noticed while it was read, such as hidden rows, is said."""
+    for note in source.notes:
+        s.person.warn(note)
+    return NotFound(f"{load.what}: there is no object", hint="dhis2 data tracker export PROGRAM  shows the form")
 
 
 async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], load: Load) -> Plan:
@@ -220,7 +245,7 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
                     preparing.add(entry)
             s.person.progress(f"check {load.what}", given, None)
         if not given:
-            raise NotFound(f"{load.what}: there is no object", hint="dhis2 data tracker export PROGRAM  shows the form")
+            raise _nothing_in(s, load, source)
         refused.close()
         title = f"{VERBS[load.strategy]} {counted(preparing.objects, 'object')}: {load.what}"
         job = preparing.finish(

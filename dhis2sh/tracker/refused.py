@@ -72,7 +72,7 @@ class Refused:
 
     def _row(self, file: TextIO, entry: Entry, told: str, sheet: Sheet) -> None:
         if self._writer is None:
-            headers: list[str] = ["row", *sheet.uid_columns(), *(entry.given or {}), "reason"]
+            headers: list[str] = ["row", *sheet.own_columns(), *(entry.given or {}), "reason"]
             self._headers = self._headers or list(dict.fromkeys(headers))
             self._writer = csv.DictWriter(file, self._headers, extrasaction="ignore")
             if not self._begun:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
@@ -103,8 +103,26 @@ class Sheet:
             body, kind = self._entity(cells, place, made), "trackedEntities"
         uids = {self.header(column): uid for column, uid in made.where.items()}
         return Entry(
-            place, label, kind, body, given={**row, **uids}, made=made.uids, sheet=True, problems=problems, said=said
-        )
+            place, label, kind, body, given={**row, **uids, **self._said_beside(row, made)}, made=made.uids, sheet=True,
+            problems=problems, said=said,
+        )  # fmt: skip
+
+    def _said_beside(self, row: Row, made: _Made) -> Row:
+        """What options said of a row, by its columns: a file of refused rows is pushed without them."""
+        found: Row = {}
+        for column, uid in made.where.items():
+            if column.name != "enrollment" or uid in made.uids:  # who is enrolled already keeps the day
+                found |= {header: self.given[name] for name, header in self._given_of(column).items()}
+        return {header: text for header, text in found.items() if text_of(row.get(header)) == ""}
+
+    def _given_of(self, column: Column) -> dict[str, str]:
+        """The headers of what options say of an object, by its name; the object is told by the column of its UID."""
+        names = {
+            "trackedEntity": ("orgUnit",),
+            "enrollment": ("enrolledAt",),
+            "event": () if self.program.registers else ("orgUnit", "occurredAt"),
+        }[str(column.name)]
+        return {name: self.header(replace(column, name=name)) for name in names if name in self.given}
 
     def header(self, column: Column) -> str:
         """What a column is called here, or would be."""
@@ -115,17 +133,23 @@ class Sheet:
         stage = f"{column.stage.name} #{column.event}{MARK}" if column.stage is not None else ""
         return f"{prefix}{stage}{column.name}"
 
-    def uid_columns(self) -> list[str]:
-        """The columns with the UIDs of all that the sheet may speak of."""
+    def own_columns(self) -> list[str]:
+        """The columns with the UIDs of all that the sheet may speak of, and with what options say of it."""
+        uids = self._uid_columns()
+        given = [header for column in uids for header in self._given_of(column).values()]
+        return list(dict.fromkeys([*map(self.header, uids), *given]))
+
+    def _uid_columns(self) -> list[Column]:
+        """The columns of UIDs."""
         if not self.program.registers:
-            return [self.header(Column(0, None, 1, "event", None))]
+            return [Column(0, None, 1, "event", None)]
         found = [Column(0, None, 0, "trackedEntity", None), Column(1, None, 0, "enrollment", None)]
         for column in self.columns.values():
             if column.enrollment:
                 found.append(Column(column.enrollment, None, 0, "enrollment", None))
             if column.stage is not None:
                 found.append(Column(column.enrollment, column.stage, column.event, "event", None))
-        return [self.header(column) for column in dict.fromkeys(found)]
+        return list(dict.fromkeys(found))
 
     def _event(self, cells: Sequence[tuple[Column, JsonValue]], place: int, made: _Made) -> JsonObject:
         """The row of an event program."""

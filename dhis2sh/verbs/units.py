@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,12 @@ if TYPE_CHECKING:
 
 
 async def told_of_none(
-    s: Session, what: str, alone: Sequence[str], batches: AsyncGenerator[list[Row]]
+    tell: Callable[[], Awaitable[object]], batches: AsyncGenerator[list[Row]]
 ) -> AsyncGenerator[list[Row]]:
-    """Batches of rows; where there are none at units that have others below them, that is said.
+    """Batches of rows.
 
     Parameters:
-        what: the rows, in the plural.
-        alone: the units, by UID, that were asked for without what is below them; none where that was.
+        tell: says why there are none, where that is so.
     """
     some = False
     async with aclosing(batches) as found:
@@ -29,16 +28,22 @@ async def told_of_none(
             some = some or bool(rows)
             yield rows
     if not some:
-        await tell_of_none(s, what, alone)
+        await tell()
 
 
-async def tell_of_none(s: Session, what: str, alone: Sequence[str]) -> None:
-    """Say that units themselves have none of something, where they have others below them. Parameters as `told_of_none`."""
+async def tell_of_none(s: Session, what: str, alone: Sequence[str]) -> bool:
+    """Say that units themselves have none of something, where they have others below them; was it said?
+
+    Parameters:
+        what: the rows, in the plural.
+        alone: the units, by UID, that were asked for without what is below them; none where that was.
+    """
     if not alone:
-        return
+        return False
     query: dict[str, Param] = {"filter": f"parent.id:in:[{','.join(alone)}]", "fields": "id", "pageSize": 1}
     below = (await s.client.list_page("organisationUnits", query)).total
     if below:
         s.person.note(
             f"no {what} of these units themselves; {counted(below, 'unit')} right below: --children asks for all"
         )
+    return bool(below)

@@ -82,14 +82,6 @@ async def test_the_first_outliers_are_those_of_the_highest_score_or_of_the_large
         await call(s, "data outliers", **asked | {"algorithm": "min-max", "order_by": "score"})
 
 
-async def test_no_outliers_where_no_range_is_set_is_said(s: Session):
-    s.person = heard = Somebody()
-    found = await call(s, "data outliers", data_set=["Monthly"], period=["202501"], algorithm="min-max")
-    assert (found.plain(), heard.notes) == (
-        [], ["looked at are values alone that a minimum and maximum is set for, which may be none"],
-    )  # fmt: skip
-
-
 async def test_outliers_go_into_follow_up(s: Session):
     await test_a_value_far_from_the_usual_is_found_and_said_in_words(s)
     found = await call(s, "data outliers", data_set=["Monthly"], period=["202501"])

@@ -10,6 +10,7 @@ from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.tracker import sending
 from dhis2sh.types import JsonObject
+from tests.data.test_hidden import workbook
 from tests.metadata.calls import call, do, planned
 from tests.tracker import clinics
 from tests.tracker.sheets import SHEET, exported, people, write
@@ -178,3 +179,25 @@ async def test_the_name_beside_a_unit_is_read_back_with_it(s: Session):
     assert await exported(s) == before
     await do(s, "data tracker push", file=write(f"{start},,Clinic A\n"), program="Children")
     assert {row["Sent by"] for row in (await people(s)).values()} == {"ouClinicA01", None}
+
+
+async def test_hidden_rows_of_a_sheet_are_said_and_left_out_where_that_is_asked_for(s: Session):
+    rows = [
+        ["Facility", "Given name", "Enrollment date"],
+        ["Clinic A", "Ida", "2025-03-01"],
+        ["Clinic B", "Jon", "2025-03-01"],
+    ]
+    book = workbook(rows, [3])
+    told = "1 hidden row (3) of sheet 'June' is read too; --skip-hidden leaves it out"
+    assert told in (await planned(s, "data tracker push", file=book, program="Children")).notes
+    summary = await do(s, "data tracker push", file=book, program="Children", sheet="June", skip_hidden=True)
+    assert "1 hidden row (3) of sheet 'June' is left out" in (summary.note or "")
+    found = await people(s)
+    assert ("Ida" in found, "Jon" in found) == (True, False)
+
+
+async def test_rows_of_a_sheet_are_counted_as_it_shows_them(s: Session):
+    """Blank lines count, and so do the titles above the header."""
+    text = "Children of March\nFacility,Given name,Enrollment date\n\nClinic A,Ida,2025-03-01\nNowhere,Jon,2025-03-01\n"
+    plan = await planned(s, "data tracker push", file=write(text), program="Children", header_row=2)
+    assert any("row 5" in note for note in plan.notes), plan.notes

@@ -282,3 +282,30 @@ async def test_dates_that_can_be_read_in_one_way_are_and_numbers_come_with_advic
         program="Supervision",
     )  # fmt: skip
     assert any("this is '12.0': write 12" in note for note in plan.notes)
+
+
+async def test_a_file_of_refused_rows_has_what_options_said_of_them(s: Session):
+    """Whoever mends it need not say the unit and the day again, and of what is there already nothing is changed."""
+    sheet = write("Given name,Sex,trackedEntity,enrollment\nHal,Other,,\nAda,Other,tePerson001,enPerson001\n")
+    with pytest.raises((PartlyDone, Refused)):
+        await do(s, "data tracker push", file=sheet, program="Children", org_unit="Clinic A", enrolled="2025-01-05",
+                 rejected=Path("mend.csv"))  # fmt: skip
+    hal, ada = csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines())
+    assert (hal["orgUnit"], hal["enrolledAt"]) == ("ouClinicA01", "2025-01-05")
+    assert ada["enrolledAt"] == ""
+    before = (await people(s))["Ada"]
+    Path("mended.csv").write_text(Path("mend.csv").read_text("utf-8").replace(",Other,", ",Female,"), "utf-8")
+    await do(s, "data tracker push", file=Path("mended.csv"), program="Children")
+    found = await people(s)
+    assert (found["Hal"]["enrolledAt"], found["Hal"]["orgUnitName"]) == ("2025-01-05T00:00:00.000", "Clinic A")
+    assert found["Ada"]["enrolledAt"] == before["enrolledAt"]
+
+
+async def test_a_file_of_refused_events_has_what_options_said_of_them(s: Session):
+    sheet = write("Staff met,notes\nmany,\n".replace(",notes", "").replace(",", ""))
+    with pytest.raises(Refused):
+        await do(s, "data tracker push", file=sheet, program="Supervision", org_unit="Clinic C", occurred="2025-03-01",
+                 rejected=Path("mend.csv"))  # fmt: skip
+    Path("mended.csv").write_text(Path("mend.csv").read_text("utf-8").replace("many", "3"), "utf-8")
+    summary = await do(s, "data tracker push", file=Path("mended.csv"), program="Supervision")
+    assert summary.created == 1

@@ -56,11 +56,16 @@ async def plan_create(
     resource = await schema.resource_of(s.client, type)
     check_by_hand(resource, "create")
     if resource.plural in {option_sheets.SETS, option_group_sheets.GROUPS} and from_ is not None and not edit:
-        rows = read_rows(from_, key=type, stdin=s.person.read, plain=True)
+        hidden: list[str] = []
+        rows = read_rows(from_, key=type, stdin=s.person.read, plain=True, tell=hidden.append)
         if resource.plural == option_group_sheets.GROUPS and option_group_sheets.is_long(rows):
+            for note in hidden:
+                s.person.warn(note)
             rows = (await option_group_sheets.groups_of(s, rows, name_of(from_), first_row(from_))).plain()
             from_ = Rows(rows)
         if resource.plural == option_sheets.SETS and option_sheets.is_long(rows):
+            for note in hidden:
+                s.person.warn(note)
             sets = option_sheets.sets_of(rows, name_of(from_), first_row(from_))
             return await _with_options(s, sets, given, set=set, skip_existing=skip_existing)
         from_ = Rows(rows) if str(from_) == STANDARD_INPUT else from_  # what is read from there is gone

@@ -86,7 +86,7 @@ async def plan_members(s: Session, type: str, file: Source, property: str | None
             hint=f"dhis2 metadata add {resource.plural}",
         )
     where = name_of(file)
-    rows = read_rows(file, key=resource.plural, stdin=s.person.read)
+    rows = read_rows(file, key=resource.plural, stdin=s.person.read, tell=s.person.warn)
     if not rows:
         raise UsageError(f"{where} has no rows", hint="columns: group,member")
     group, member = _columns(

@@ -31,7 +31,7 @@ def rows_of(
     """
     if source is None:
         return [(1, {})]
-    rows = read_rows(source, key=resource.plural, stdin=stdin, plain=True)
+    rows = read_rows(source, key=resource.plural, stdin=stdin, plain=True, tell=notes.append)
     if not rows:
         raise UsageError(f"{'there are' if isinstance(source, Rows) else f'{source} has'} no rows")
     noticed = Noticed()

@@ -83,7 +83,7 @@ def _paired(
 async def _read_options(s: Session, file: Source) -> list[JsonObject]:
     """The rows of a file as options. Raises `UsageError` that names every wrong row, and the nearest of an unknown column."""
     resource = await schema.resource_of(s.client, OPTIONS)
-    rows = tables.read_rows(file, key=OPTIONS, stdin=s.person.read, plain=True)
+    rows = tables.read_rows(file, key=OPTIONS, stdin=s.person.read, plain=True, tell=s.person.warn)
     if not rows:
         raise UsageError(f"{tables.name_of(file)} has no rows", hint="columns: code,name")
     for header in dict.fromkeys(header for row in rows for header in row):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.data import asking, comparing, copying, disaggregation, files, loading, named, way_back
+from dhis2sh.data import asking, comparing, copying, disaggregation, files, loading, named, nothing, way_back
 from dhis2sh.data.asking import Asked
 from dhis2sh.data.loading import Load
 from dhis2sh.data.named import Names
@@ -65,6 +65,10 @@ async def push(
             "A column whose empty cells mean what stands above them; in XLSX those that are merged with it, where any are."
         ),
     ] = None,
+    skip_hidden: Annotated[
+        bool,
+        Doc("Leave out what is hidden in a workbook, by a filter too: rows and columns; else they are read as well."),
+    ] = False,
     strategy: Annotated[str, Doc("create-and-update, create or update.")] = "create-and-update",
     async_: Annotated[
         bool, Doc("Let the server import each part in a job of its own, and watch it: no proxy ends it for its length.")
@@ -113,8 +117,12 @@ async def push(
     if file is None:
         if fill_down:
             raise UsageError("rows of a pipeline are not filled down", hint="--fill-down is for a file")
+        if sheet is not None or header_row != 1 or skip_hidden:
+            raise UsageError(
+                "rows of a pipeline are no sheet", hint="--sheet, --header-row and --skip-hidden are for a file"
+            )
         return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread, ask), load)
-    where = Where(sheet, header_row, tuple(fill_down or ()))
+    where = Where(sheet, header_row, tuple(fill_down or ()), skip_hidden)
     return await loading.plan(s, files.values_of(file, given, load.notes, load.unread, where, load.called, ask), load)
 
 
@@ -162,7 +170,7 @@ async def delete(s: Session, *, asked: Asked) -> Plan:
     API source: `POST /api/dataValueSets?importStrategy=DELETE`.
     """
     query = await asking.query_of(s, asked)
-    found = loading.of_batches(s.client.data_values.batches(whole=True, **query))
+    found = loading.of_batches(nothing.told(s, asked, query, s.client.data_values.batches(whole=True, **query)))
     return await loading.plan(s, found, Load("the values found", strategy="DELETE"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from dhis2sh.data import asking, named
+from dhis2sh.data import asking, named, nothing
 from dhis2sh.data.asking import Asked
 from dhis2sh.data.cells import SHOWN
 from dhis2sh.data.named import Names
@@ -15,7 +15,6 @@ from dhis2sh.rows.rows import Text
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
-from dhis2sh.verbs import units
 from dhis2sh.verbs.declaration import Complete, Doc, Touches, verb
 
 WITHOUT_VALUES = 1_000
@@ -45,7 +44,7 @@ async def get(
     API source: `GET /api/dataValueSets.csv`.
     """
     query = await asking.query_of(s, asked)
-    batches = units.told_of_none(s, "values", asked.alone, s.client.data_values.batches(**query))
+    batches = nothing.told(s, asked, query, s.client.data_values.batches(**query))
     if not as_text:
         batches = named.with_numbers(s, batches)
     if names:
@@ -87,8 +86,7 @@ async def export(
     try:
         size = await s.client.data_values.stream_to(new, **query)
         if size < WITHOUT_VALUES and not [row async for row in s.client.data_values.batches(**query)]:
-            if asked.alone:
-                await units.tell_of_none(s, "values", asked.alone)
+            await nothing.tell(s, asked, query)
             if there is not None:
                 check_not_emptied(file, 0)
         if there is not None:

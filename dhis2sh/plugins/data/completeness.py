@@ -61,7 +61,7 @@ async def completeness_(
     if sum((missing, tree, heat)) > 1:
         raise UsageError("one of --missing, --tree and --heat", hint="--tree names those that are missing too")
     asked = asking.Asked(data_set=[data_set], period=period)
-    periods = [asking.Period.parse(iso) for iso in await asking.periods_of(s, asked)]
+    periods = [asking.Period.parse(iso) for iso in await asking.periods_of(s, asked, reported=True)]
     element = data_set if isinstance(data_set, Holder) else None
     found = await completeness.read(s, data_set, periods, org_unit, by, element=element and element.part)
     if element is not None:

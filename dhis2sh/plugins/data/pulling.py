@@ -10,7 +10,7 @@ from dhis2sh.analytics.live import Kept, Live, LivePlan, below, live
 from dhis2sh.analytics.pull import Pulled
 from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.data import asking as values
-from dhis2sh.data import named
+from dhis2sh.data import named, nothing
 from dhis2sh.data.cells import SHOWN
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
@@ -19,6 +19,7 @@ from dhis2sh.tracker.asking import Query
 from dhis2sh.tracker.flat import Layout
 from dhis2sh.tracker.reading import plural
 from dhis2sh.types import JsonValue, Row
+from dhis2sh.verbs import units
 from dhis2sh.verbs.declaration import Doc, Refers, verb
 
 
@@ -54,7 +55,8 @@ async def aggregate(s: Session, *, asked: values.Asked, how: Kept) -> Stream[Row
         return found if len(found) > 1 else ()
 
     source = Live(
-        "data values", s.profile.url, parts, lambda part: cast("JsonValue", part), read, cut, what="values", alone=asked.alone
+        "data values", s.profile.url, parts, lambda part: cast("JsonValue", part), read, cut,
+        lambda: nothing.tell(s, asked, query),
     )  # fmt: skip
     return await live(s, source, named.columns(SHOWN), how, "period")
 
@@ -107,6 +109,7 @@ async def tracker(
 
     parts = await cut(query) or [query]
     source = Live(
-        f"{of} of {found.name}", s.profile.url, parts, content, read, cut, what=plural(query.kind), alone=asked.alone
-    )
+        f"{of} of {found.name}", s.profile.url, parts, content, read, cut,
+        lambda: units.tell_of_none(s, plural(query.kind), asked.alone),
+    )  # fmt: skip
     return await live(s, source, columns, how)

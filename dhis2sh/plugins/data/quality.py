@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
-from dhis2sh.data import asking, following, named, outliers, violations
+from dhis2sh.data import asking, following, named, nothing, outliers, violations
 from dhis2sh.data.asking import Asked
 from dhis2sh.data.cells import SHOWN
 from dhis2sh.data.outliers import Algorithm, Order, Sought
@@ -119,7 +119,9 @@ async def followup_list(s: Session, *, asked: Asked) -> Stream[Row]:
     API source: `GET /api/dataValueSets.csv`.
     """
     query = await asking.query_of(s, asked)
-    found = named.with_numbers(s, following.marked(s.client.data_values.batches(**query)))
+    found = named.with_numbers(
+        s, following.marked(nothing.told(s, asked, query, s.client.data_values.batches(**query)))
+    )
     return Stream(named.batches(s, found), columns=named.columns(SHOWN))
 
 

@@ -51,7 +51,7 @@ async def reopen(
 async def _plan(
     s: Session, data_set: str, period: str, units: list[str], children: bool, combo: str | None, *, opening: bool
 ) -> Plan:
-    time = await period_of(s, data_set, period)
+    time = await period_of(s, data_set, period, reported=not opening)  # what was registered can be taken away
     below = units if children else []
     found = await completeness.read(s, data_set, [time], below, "registrations")
     if not children and (stranger := [unit for unit in units if unit not in found.units]):

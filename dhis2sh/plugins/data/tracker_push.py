@@ -9,11 +9,12 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import UsageError
 from dhis2sh.files import check_beside
 from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.sheets import Where
 from dhis2sh.session import Session
 from dhis2sh.tracker import loading, programs, way_back
 from dhis2sh.tracker.loading import Load
 from dhis2sh.types import Row
-from dhis2sh.verbs.declaration import Complete, Doc, Piped, Refers, Touches, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Piped, Refers, Touches, verb
 
 UNDOES = way_back.bundles
 """How a push is taken back: importing it here registers it, and `undo` imports every domain."""
@@ -41,6 +42,14 @@ async def push(
     ] = None,
     enrolled: Annotated[str | None, Doc("The day of the enrollment of all rows, where no column says it.")] = None,
     occurred: Annotated[str | None, Doc("The day of the event of all rows of an event program.")] = None,
+    sheet: Annotated[str | None, Doc("The sheet of a workbook, where several have rows.")] = None,
+    header_row: Annotated[
+        int, Doc("The line of a sheet that names the columns; titles stand above it."), Bounds(1)
+    ] = 1,
+    skip_hidden: Annotated[
+        bool,
+        Doc("Leave out what is hidden in a workbook, by a filter too: rows and columns; else they are read as well."),
+    ] = False,
     strategy: Annotated[str, Doc("create-and-update, create, update or delete.")] = "create-and-update",
     atomic: Annotated[bool, Doc("All or nothing, in one request; else what can be written is.")] = False,
     repeated: Annotated[
@@ -74,7 +83,12 @@ async def push(
         repeated=repeated, rejected=rejected, program=await programs.read_program(s, program) if program else None,
         given=loading.given_of({"orgUnit": org_unit, "enrolledAt": enrolled, "occurredAt": occurred}),
     )  # fmt: skip
+    where = Where(sheet, header_row, skip_hidden=skip_hidden)
+    if file is None and where != Where():
+        raise UsageError(
+            "rows of a pipeline are no sheet", hint="--sheet, --header-row and --skip-hidden are for a file"
+        )
     source, entries = (
-        loading.of_file(file, load) if file is not None else loading.of_rows(objects or Rows[Row]([]), load)
+        loading.of_file(file, load, where) if file is not None else loading.of_rows(objects or Rows[Row]([]), load)
     )
     return await loading.plan(s, source, entries, load)

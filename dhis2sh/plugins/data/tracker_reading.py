@@ -94,8 +94,8 @@ async def _told(
     s: Session, found: Program, query: Query, asked: Asked, batches: AsyncGenerator[list[Row]]
 ) -> AsyncGenerator[list[Row]]:
     """Rows of a query; that units have none themselves is said, and where there are none, that a server hides some."""
-    some = False
-    async with aclosing(units.told_of_none(s, reading.plural(query.kind), asked.alone, batches)) as rows:
+    some, plural = False, reading.plural(query.kind)
+    async with aclosing(units.told_of_none(lambda: units.tell_of_none(s, plural, asked.alone), batches)) as rows:
         async for batch in rows:
             some = some or bool(batch)
             yield batch

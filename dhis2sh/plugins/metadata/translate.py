@@ -87,6 +87,6 @@ async def import_(
 
     API source: `POST /api/metadata?importStrategy=UPDATE`.
     """
-    rows = read_rows(file)
+    rows = read_rows(file, tell=s.person.warn)
     check_columns(rows, file)
     return await plan_translations(s, rows, overwrite=overwrite)
