@@ -16,7 +16,7 @@ from dhis2sh.client.limits import meanwhile
 from dhis2sh.dhis2.belonging import WEEK, parts
 from dhis2sh.dhis2.dates import day
 from dhis2sh.dhis2.periods import Period, PeriodType, period_type
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.verbs import names, periods
 from dhis2sh.verbs.declaration import Doc, Refers
 from dhis2sh.words import joined, listed
@@ -214,6 +214,19 @@ async def period_of(s: Session, data_set: str, text: str, *, reported: bool = Tr
     if more:
         raise UsageError(f"{text} is {len(more) + 1} periods of this data set", hint=f"one of them, such as {iso}")
     return Period.parse(iso)
+
+
+async def no_value(s: Session, what: str, element: str, period: str, hint: str) -> NotFound:
+    """The error where a value is not there; that its period is of another type than the element's data is said.
+
+    Parameters:
+        what: what is not there; element: by UID; hint: what is tried where the period is of their type.
+    """
+    kinds = await kinds_of(s, Asked(data_element=[element]))
+    one = Period.parse(period)
+    if not _other(one, kinds):
+        return NotFound(what, hint=hint)
+    return NotFound(f"{what}: {_unlike([one], kinds)}", hint=f"a period such as {kinds[0].at(one.start).iso}")
 
 
 def _other(period: Period, kinds: Sequence[PeriodType]) -> Sequence[PeriodType]:

@@ -99,6 +99,13 @@ async def test_a_period_that_no_unit_can_report_for_is_refused(s: Session, verb:
     assert refused.value.hint == "a period such as 202501"
 
 
+@pytest.mark.parametrize("verb", ["data history", "data revert", "data followup mark"])
+async def test_no_value_of_another_type_is_said_to_be_one(s: Session, verb: str):
+    with pytest.raises(NotFound, match=r"2025W3.*: 2025W3 is Weekly, and these data are Monthly") as missing:
+        await call(s, verb, element="Stock", period="2025W3", org_unit="Clinic A")
+    assert missing.value.hint == "a period such as 202501"
+
+
 async def test_a_registration_of_another_type_can_be_taken_away(s: Session, heard: Somebody):
     row = {"dataSet": "dsMonthly01", "period": "2025W3", "organisationUnit": "ouClinicA01", "completed": True}
     await s.client.post("completeDataSetRegistrations", {"completeDataSetRegistrations": [row]})
