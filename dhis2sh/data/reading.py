@@ -86,18 +86,36 @@ def is_zero(row: Row) -> bool:
     return _ZERO.fullmatch(str(row.get("value", ""))) is not None
 
 
+class Zeros:
+    """Of which data elements a server before 2.43 keeps no zero; each is looked up once.
+
+    Parameters:
+        s: whose server has the elements; which version it is does not matter.
+    """
+
+    def __init__(self, s: Session) -> None:
+        self._s = s
+        self._known: dict[str, bool] = {}
+
+    async def lost(self, rows: Sequence[Row]) -> set[str]:
+        """Of the data elements that have a zero in some rows, those whose zeros are no values."""
+        uids = list(dict.fromkeys(str(row["dataElement"]) for row in rows if is_zero(row)))
+        if new := [uid for uid in uids if uid not in self._known]:
+            fields = "id,zeroIsSignificant,aggregationType,valueType"
+            found = (await reading.by_uid(self._s.client, "dataElements", new, fields=fields)).rows
+            self._known |= dict.fromkeys(new, False) | {str(item["id"]): loses_zeros(item) for item in found}
+        return {uid for uid in uids if self._known[uid]}
+
+
 async def elements_without_zeros(s: Session, rows: Sequence[Row]) -> set[str]:
     """Of the data elements that have a zero in some rows, those of which the server keeps none.
 
     Before 2.43 it stores no zero of a number that is summed and whose zeros are not significant, and counts none; where
     there was a value, it deletes it. Later versions keep all.
     """
-    uids = list(dict.fromkeys(str(row["dataElement"]) for row in rows if is_zero(row)))
-    if not uids or (await s.client.version()).has("keeps_zeros"):
+    if not any(map(is_zero, rows)) or (await s.client.version()).has("keeps_zeros"):
         return set()
-    fields = "id,zeroIsSignificant,aggregationType,valueType"
-    found = (await reading.by_uid(s.client, "dataElements", uids, fields=fields)).rows
-    return {str(item["id"]) for item in found if loses_zeros(item)}
+    return await Zeros(s).lost(rows)
 
 
 def loses_zeros(element: JsonObject) -> bool:
