@@ -124,7 +124,7 @@ async def _failed(request: Request, error: Exception) -> Response:
 async def _refused(request: Request, error: Exception) -> Response:
     """What a handler refuses by raising."""
     minor = cast("Server", request.app.state.server).store.version.minor
-    return refusal(unanswered(cast("Refused", error), minor, request.method, request.url.path))
+    return refusal(unanswered(cast("Refused", error), minor, request.method, request.url.path), minor)
 
 
 class Counted:

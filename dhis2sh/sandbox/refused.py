@@ -15,13 +15,16 @@ class Refused(Exception):
         code: the error code, None for none.
         inner: what the server says to its developers (`devMessage`), empty for nothing.
         page: the servlet container answers with a page of its own instead of DHIS2 with JSON; the words are escaped.
+        older: what a server up to 2.41 says in place of the message, empty for nothing.
     """
 
     def __init__(
-        self, status: int, message: str | None = None, code: str | None = None, *, page: bool = False, inner: str = ""
-    ) -> None:
+        self, status: int, message: str | None = None, code: str | None = None, *, page: bool = False, inner: str = "",
+        older: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.status, self.message, self.code, self.page, self.inner = status, message, code, page, inner
+        self.older = message if older is None else older
 
 
 def not_found(model: str, uid: str) -> Refused:
@@ -44,31 +47,46 @@ def unknown_choice(text: str, name: str, known: Iterable[str]) -> Refused:
     return Refused(400, f"Value '{text}' is not valid for parameter {name}. Valid values are: [{', '.join(known)}]")
 
 
-def missing_parameter(name: str) -> Refused:
-    """400: a handler of the server declares a parameter as required; the container answers."""
-    return Refused(400, f"Required parameter &#39;{html.escape(name)}&#39; is not present.", page=True)
+def missing_parameter(name: str, kind: str = "String") -> Refused:
+    """400: a handler of the server declares a parameter as required; the container answers.
+
+    Parameters:
+        name: of the parameter.
+        kind: the Java class that the handler declares it as, which servers up to 2.41 say.
+    """
+    quoted = f"&#39;{html.escape(name)}&#39;"
+    older = f"Required request parameter {quoted} for method parameter type {kind} is not present"
+    return Refused(400, f"Required parameter {quoted} is not present.", page=True, older=older)
 
 
 def missing_part(name: str) -> Refused:
     """400: a form lacks a part that the handler declares; the container answers."""
-    return Refused(400, f"Required part &#39;{html.escape(name)}&#39; is not present.", page=True)
+    quoted = f"&#39;{html.escape(name)}&#39;"
+    older = f"Required request part {quoted} is not present"
+    return Refused(400, f"Required part {quoted} is not present.", page=True, older=older)
 
 
-def unmet_parameters() -> Refused:
-    """400: no handler of the server takes a request with these parameters or this `Accept`; the container answers."""
-    return Refused(400, "Invalid request parameters.", page=True)
+def unmet_parameters(wanted: Iterable[str] = (), given: Iterable[tuple[str, str]] = ()) -> Refused:
+    """400: no handler of the server takes a request with these parameters or this `Accept`; the container answers.
+
+    Parameters:
+        wanted: the parameters that the handler wants, and given: those of the request, both of which servers up to 2.41 say.
+    """
+    said = ", ".join(f"{name}={{{value}}}" for name, value in given)
+    older = f'Parameter conditions "{", ".join(wanted)}" not met for actual request parameters: {said}'
+    return Refused(400, "Invalid request parameters.", page=True, older=html.escape(older))
 
 
 def not_acceptable(kinds: Iterable[str]) -> Refused:
     """406: nobody answers here in a format that the request accepts; the container says which there are."""
     named = html.escape(", ".join(kinds), quote=True).replace("/", "&#47;")
-    return Refused(406, f"Acceptable representations: [{named}].", page=True)
+    return Refused(406, f"Acceptable representations: [{named}].", page=True, older="")
 
 
 def no_such_address(path: str = "") -> Refused:
     """404: nobody answers at this path, so the container does."""
     named = html.escape(path.lstrip("/"), quote=True).replace("/", "&#47;")
-    return Refused(404, f"No static resource {named}.", page=True)
+    return Refused(404, f"No static resource {named}.", page=True, older="")
 
 
 def not_allowed(method: str, minor: int) -> Refused:

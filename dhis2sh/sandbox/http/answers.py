@@ -37,15 +37,22 @@ def answer(body: JsonValue, status: int = 200, **headers: str) -> Response:
     )
 
 
-def refusal(no: Refused) -> Response:
-    """The answer to what was refused: a WebMessage that says no, or the servlet container's page."""
+def refusal(no: Refused, minor: int = 42) -> Response:
+    """The answer to what was refused: a WebMessage that says no, or the servlet container's page.
+
+    Parameters:
+        no: what was refused.
+        minor: 42 of 2.42, by which the words and the container's pages differ.
+    """
+    message = no.older if minor <= 41 else no.message
     if no.page:
-        words = {"title": f"{no.status} \u2013 {_REASONS[no.status]}", "message": no.message or "",
-                 "description": _DESCRIPTIONS[no.status]}  # fmt: skip
+        words = {"title": f"{no.status} \u2013 {_REASONS[no.status]}",
+                 "message": f"<p><b>Message</b> {message}</p>" if message or minor > 41 else "",
+                 "description": _DESCRIPTIONS[no.status], "container": "9.0.117" if minor <= 41 else "11.0.20"}  # fmt: skip
         return Response(string.Template(_PAGE).substitute(words), no.status, media_type="text/html")
     body: JsonObject = {"httpStatus": reason(no.status), "httpStatusCode": no.status, "status": "ERROR"}
-    if no.message is not None:
-        body["message"] = no.message
+    if message is not None:
+        body["message"] = message
     if no.inner:
         body["devMessage"] = no.inner
     if no.code is not None:
@@ -71,8 +78,8 @@ _PAGE = (
     "{font-family:Tahoma,Arial,sans-serif;} h1, h2, h3, b {color:white;background-color:#525D76;} h1 {font-size:22px;} "
     "h2 {font-size:16px;} h3 {font-size:14px;} p {font-size:12px;} a {color:black;} .line {height:1px;background-color:"
     '#525D76;border:none;}</style></head><body><h1>HTTP Status $title</h1><hr class="line" /><p><b>Type'
-    "</b> Status Report</p><p><b>Message</b> $message</p><p><b>Description</b> $description</p>"
-    '<hr class="line" /><h3>Apache Tomcat/11.0.20</h3></body></html>'
+    "</b> Status Report</p>$message<p><b>Description</b> $description</p>"
+    '<hr class="line" /><h3>Apache Tomcat/$container</h3></body></html>'
 )
 _DESCRIPTIONS = {
     400: "The server cannot or will not process the request due to something that is perceived to be a client error "

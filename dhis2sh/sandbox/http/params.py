@@ -15,11 +15,17 @@ if TYPE_CHECKING:
 _INT = 2**31
 
 
-def required(query: QueryParams, name: str) -> str:
-    """A parameter that must be there. Raises `Refused`, as the container's page."""
+def required(query: QueryParams, name: str, kind: str = "String") -> str:
+    """A parameter that must be there. Raises `Refused`, as the container's page.
+
+    Parameters:
+        query: of the request.
+        name: of the parameter.
+        kind: the Java class that a server declares it as.
+    """
     text = query.get(name)
     if text is None:
-        raise missing_parameter(name)
+        raise missing_parameter(name, kind)
     return text
 
 

@@ -214,7 +214,8 @@ class Api:
         """Raise `Refused` for who may not approve, or not accept, anything at all."""
         wanted = APPROVING if change in {Approvals.approve, Approvals.unapprove} else ("F_ACCEPT_DATA_LOWER_LEVELS",)
         if not self.server.rights(request).has(*wanted):
-            raise Refused(403, f"Access is denied, requires one Authority from [{', '.join(wanted)}]")
+            which = f", requires one Authority from [{', '.join(wanted)}]" if self.store.version.minor > 41 else ""
+            raise Refused(403, f"Access is denied{which}")
 
     def _change(self, request: Request, approvals: Approvals, change: _Change, at: Iterable[Selection]) -> None:
         change(approvals, at, self.server.user(request), self._approver(request))
@@ -247,7 +248,7 @@ def _number(body: JsonObject, name: str) -> int:
 def _required_many(query: QueryParams, name: str) -> list[str]:
     found = params.many(query, name)
     if not found:
-        raise missing_parameter(name)
+        raise missing_parameter(name, "Set")
     return found
 
 

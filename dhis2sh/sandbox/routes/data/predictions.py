@@ -35,7 +35,7 @@ class Api:
     def _between(self, request: Request) -> tuple[dt.date, dt.date]:
         query = request.query_params
         for name in ("startDate", "endDate"):
-            params.required(query, name)
+            params.required(query, name, "Date")
         start, end = (params.date(query, name) for name in ("startDate", "endDate"))
         if start is None or end is None:
             raise not_imitated("predictions with an empty date")

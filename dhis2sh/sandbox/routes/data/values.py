@@ -161,7 +161,7 @@ class Api:
             raise Refused(403, "Access is denied", "E1006")
         raw, kind = body_of(request), request.headers.get("content-type", "application/json").split(";")[0].strip()
         if kind not in _ACCEPTED:
-            raise Refused(415, f"Content-Type '{kind}' is not supported")
+            raise Refused(415, f"Content-Type '{kind}' is not supported", older=f"Content type '{kind}' not supported")
         if self.store.version.upserts:
             run = functools.partial(import_set, groups_for(self.server, request), raw, kind, options)
         else:
@@ -219,7 +219,7 @@ class Api:
         """`POST /api/dataValues`, by query, form or JSON."""
         form = self._form(request)
         if "json" not in request.headers.get("content-type", "") and not {"de", "pe", "ou"} <= form.keys():
-            raise unmet_parameters()
+            raise unmet_parameters(("de", "pe", "ou"), form.items())
         if self.store.version.upserts:
             return self.singles.write(request, form)
         model = Model(self.store)
@@ -421,7 +421,7 @@ def _format(request: Request, *, by_accept: bool) -> str:
     named = next((name for name in ("adx+xml", "csv", "xml") if f"application/{name}" in accepted), None)
     unknown = accepted and not any(word in accepted for word in ("json", "*/*"))
     if named is None and unknown and not ending and "format" not in request.query_params:
-        raise unmet_parameters()
+        raise unmet_parameters(("format",), request.query_params.multi_items())
     return named or "json"
 
 

@@ -219,12 +219,14 @@ class Api:
         return Response(self.server.store.fact("systemId") or "", media_type="application/json;charset=UTF-8")
 
     def login_config(self, request: Request) -> Response:
-        """`GET /api/loginConfig`: what a login page needs, for anybody."""
+        """`GET /api/loginConfig`: what a login page needs, for anybody; up to 2.41 without lengths and what has no value."""
         settings = Settings(self.server.store).all()
+        if self.server.store.version.unset_settings:
+            settings = {key: value for key, value in settings.items() if not key.endswith("PasswordLength")}
         body: JsonObject = {"apiVersion": self.server.version}
         for name, key in _LOGIN_CONFIG.items():
-            value = settings[key]
-            body[name] = str(value) if name.endswith("PasswordLength") else value
+            if key in settings:
+                body[name] = str(settings[key]) if name.endswith("PasswordLength") else settings[key]
         body |= {"loginPageLogo": "/api/staticContent/logo_front.png", "recaptchaSite": "", "emailConfigured": False,
                  "selfRegistrationEnabled": False, "oidcProviders": []}  # fmt: skip
         return answer(body)
