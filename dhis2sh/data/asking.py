@@ -132,6 +132,14 @@ async def periods_of(s: Session, asked: Asked, *, reported: bool = False) -> lis
     return await _periods(s, asked, await kinds_of(s, asked), reported=reported)
 
 
+async def unlike(s: Session, asked: Asked) -> str | None:
+    """What is to be said of a question's periods that are of no type of its data, and hold none of theirs; None where all fit."""
+    kinds = await kinds_of(s, asked)
+    given = [period for text in asked.period for period in await periods.meant(s, text)]
+    found = [period for period in given if _other(period, kinds) and not parts(period, kinds)]
+    return _unlike(found, kinds) if found else None
+
+
 async def _periods(s: Session, asked: Asked, kinds: Sequence[PeriodType], *, reported: bool = False) -> list[str]:
     """The periods of a question about data of these types; what is no plain match of the two is said."""
     given = {period.iso: period for text in asked.period for period in await periods.meant(s, text)}

@@ -135,3 +135,11 @@ async def test_outliers_outside_of_limits_say_how_many_limits_there_are(s: Sessi
         "no value lies outside of the 1 minimum and maximum set for these data elements, at whatever units; "
         "where none is set, nothing can",
     ]
+
+
+async def test_outliers_of_analytics_say_that_the_period_is_of_another_type(s: Session, heard: Somebody):
+    await s.client.post("resourceTables/analytics")
+    asked = {"data_set": ["Monthly"], "org_unit": ["Nation"]}
+    for period in ("2025W3", "2025"):
+        assert not (await call(s, "analytics outliers", **asked, period=period)).plain()
+    assert heard.notes == [UNLIKE]

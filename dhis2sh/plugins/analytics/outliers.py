@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from dhis2sh.analytics.grids import Labels, typed
 from dhis2sh.analytics.pieces import with_advice
 from dhis2sh.client.requests import Param
+from dhis2sh.data.asking import Asked, unlike
 from dhis2sh.dhis2.dates import day
 from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import Refused, UsageError
@@ -71,6 +72,10 @@ async def outliers(
         grid = await s.client.analytics.query([], of="outlierDetection", params=params)
     except Refused as error:
         raise with_advice(error) from error
+    if not grid.rows and period is not None:
+        asked = Asked(data_set=data_set, data_element=data_element, period=[period])
+        if (note := await unlike(s, asked)) is not None:
+            s.person.note(note)
     labels = Labels(names=False)
     labels.learn(grid)
     if len(grid.rows) == limit:
