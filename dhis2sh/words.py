@@ -70,7 +70,7 @@ def shortened(text: str) -> str:
 
     `Ngelehun Community Health Centre` is `ngelehun chc`, and `St. Mary's` and `Saint Marys` are alike.
     """
-    words = re.findall(r"\w+", re.sub(r"(?<=\w)[.'’](?=\w)", "", folded(text)))
+    words: list[str] = re.findall(r"\w+", re.sub(r"(?<=\w)[.'’](?=\w)", "", folded(text)))
     found = " ".join(_SHORT_FORMS.get(word, word) for word in words)
     for long, short in _INITIALS.items():
         if long in found:
