@@ -183,6 +183,10 @@ class WriteSummary:
         ]
         return f"{self.what}: {', '.join(counts) or 'nothing changed'}"
 
+    def say(self, *texts: str) -> None:
+        """Say more in the note; what it says already stays."""
+        self.note = "; ".join(text for text in (self.note, *texts) if text) or None
+
     def line(self) -> str:
         """The summary in one line."""
         uids = " ".join(self.uids[:5]) + (f" and {len(self.uids) - 5:,} more" if len(self.uids) > 5 else "")

@@ -102,7 +102,7 @@ class Keeping(PlainWriter):
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """What is counted was found; what was kept before is kept once."""
         if not cut_off:
-            summary.note = "found and kept; those of a run before are kept once: dhis2 validation results"
+            summary.say("found and kept; those of a run before are kept once: dhis2 validation results")
 
 
 async def plan(

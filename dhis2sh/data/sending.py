@@ -207,13 +207,12 @@ class Values:
         if cut_off:
             return
         summary.failures = self.refused.failures()
-        told = [summary.note] if summary.note else []  # what was noticed while it was read
-        told += [f"{counted(self._zeros, 'zero')} that the server does not keep"] if self._zeros else []
+        if self._zeros:
+            summary.say(f"{counted(self._zeros, 'zero')} that the server does not keep")
         if summary.ignored and self.job.head.strategy == "CREATE_AND_UPDATE":
-            told.append("ignored is what the server holds already as it was sent")
+            summary.say("ignored is what the server holds already as it was sent")
         if self.refused.count:
-            told.append(f"{self.refused.count:,} refused rows: {where}")
-        summary.note = "; ".join(told) or None
+            summary.say(f"{self.refused.count:,} refused rows: {where}")
 
 
 async def _told_of(s: Session, uid: str) -> WebMessage | None:

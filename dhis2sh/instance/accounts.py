@@ -76,7 +76,7 @@ def inviting(staff: Staff) -> Plan:
         found = {str(row["id"]) for row in (await reading.by_uid(s.client, USERS, uids, fields="id")).rows}
         summary.created, summary.uids = len(found), sorted(found)
         if missing := [str(step.name) for step in steps if step.uid not in found]:
-            summary.note = f"not there afterwards: {listed(missing, 10)}"
+            summary.say(f"not there afterwards: {listed(missing, 10)}")
         wanted = {str(one["id"]): _groups_of(one) for one in staff.accounts if one["id"] in found}
         summary.failures += await outside_groups(s, wanted)
 

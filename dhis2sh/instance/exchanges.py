@@ -295,7 +295,7 @@ class Running:
         ]
         if self.exchange.dry_run:
             lines.append("checked only, nothing was stored (target.request.dryRun)")
-        summary.note = f"to {self.exchange.target}: {'; '.join(lines)}"
+        summary.say(f"to {self.exchange.target}: {'; '.join(lines)}")
 
 
 def _summaries(message: WebMessage) -> list[JsonObject]:

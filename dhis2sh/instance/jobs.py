@@ -311,7 +311,7 @@ def cancelling(job: Mapping[str, JsonValue]) -> Plan:
 
     async def finish(s: Session, summary: WriteSummary) -> None:
         summary.sent, summary.uids = 1, [uid]
-        summary.note = f"asked to stop; dhis2 jobs watch {uid}"
+        summary.say(f"asked to stop; dhis2 jobs watch {uid}")
 
     request = Request("POST", f"{CONFIGURATIONS}/{uid}/cancel")
     writer = ByRequest(str(job["jobType"]), [request], again="nothing", complete=finish)

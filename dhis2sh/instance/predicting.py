@@ -64,6 +64,6 @@ async def _told(s: Session, summary: WriteSummary) -> None:
         int(cast("int", told.get(name) or 0)) for name in ("inserted", "updated", "deleted")
     )
     ran, same = int(cast("int", told.get("predictors") or 0)), int(cast("int", told.get("unchanged") or 0))
-    summary.note = f"{counted(ran, 'predictor')} ran, {counted(same, 'value')} as before"
+    summary.say(f"{counted(ran, 'predictor')} ran, {counted(same, 'value')} as before")
     if not (summary.created or summary.updated or summary.deleted or same):
-        summary.note += "; nothing was predicted: has this time, and the time before it, data?"
+        summary.say("nothing was predicted: has this time, and the time before it, data?")

@@ -33,7 +33,7 @@ def plan(
     """
     finish = partial(_followed, watch=watch, timeout=timeout)
     step = PlanStep("run", what, name=title, detail=detail)
-    writer = ByRequest(what, [Request("POST", path, params=params)], again="nothing", notes=[*notes], complete=finish)
+    writer = ByRequest(what, [Request("POST", path, params=params)], again="nothing", complete=finish)
     return Plan(title, [step], notes=[*notes], writer=writer)
 
 
@@ -43,13 +43,14 @@ async def _followed(s: Session, summary: WriteSummary, *, watch: bool, timeout: 
     job = message.task_ref
     summary.sent = 1
     if job is None:
-        summary.note = message.message
+        summary.say(message.message or "")
         return
     started = watching.Started(job)
     summary.uids = [job.uid]
-    summary.note = f"{job.job_type} has begun; {watching.command(started)}"
     if watch:
-        summary.note = (await watching.to_its_end(s, started, timeout=timeout)).line()
+        summary.say((await watching.to_its_end(s, started, timeout=timeout)).line())
+    else:
+        summary.say(f"{job.job_type} has begun; {watching.command(started)}")
 
 
 async def run_again(
@@ -61,9 +62,9 @@ async def run_again(
     async def finish(s: Session, summary: WriteSummary) -> None:
         summary.sent, summary.uids = 1, [job.uid]
         if watch:
-            summary.note = (await watching.to_its_end(s, started, timeout=timeout)).line()
+            summary.say((await watching.to_its_end(s, started, timeout=timeout)).line())
         else:
-            summary.note = f"{await watching.how_far(s, started)}; {watching.command(started)}"
+            summary.say(f"{await watching.how_far(s, started)}; {watching.command(started)}")
 
     step = PlanStep("run", job.job_type, uid=job.uid, name=name)
     writer = ByRequest(job.job_type, [Request("POST", path)], again="nothing", complete=finish)
@@ -85,6 +86,6 @@ def by_addresses(title: str, what: str, addresses: Mapping[str, tuple[str, str]]
 
     async def finish(s: Session, summary: WriteSummary) -> None:
         summary.sent = len(requests)
-        summary.note = "the server says done, and not how much"
+        summary.say("the server says done, and not how much")
 
     return Plan(title, steps, notes=[NO_WAY_BACK], writer=ByRequest(what, requests, again="nothing", complete=finish))

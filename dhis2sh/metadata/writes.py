@@ -343,8 +343,7 @@ class Objects:
         response = (summary.envelope or {}).get("response")
         key = response.get("key") if self.alone and isinstance(response, dict) else None
         if isinstance(key, str) and summary.created:
-            told = f"its key, which is never shown again: {key}"
-            summary.note = "; ".join([*([summary.note] if summary.note else []), told])
+            summary.say(f"its key, which is never shown again: {key}")
 
 
 def _counted(action: Action, told: PartDone) -> PartDone:

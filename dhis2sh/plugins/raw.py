@@ -161,4 +161,4 @@ async def _sent(s: Session, summary: WriteSummary) -> None:
     """Nobody counts what a raw request does: it was sent, and this is what the server says."""
     summary.sent = 1
     told = (summary.envelope or {}).get("message")
-    summary.note = str(told) if told else None
+    summary.say(str(told or ""))

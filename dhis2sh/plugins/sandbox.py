@@ -113,7 +113,7 @@ async def _(s: Session, plan: Plan) -> WriteSummary:
     if values and not (summary.created or summary.updated):
         summary.what, summary.created, summary.updated, values = "data values", new, values - new, 0
     notes = [f"{values:,} data values"] if values else []
-    summary.note = "; ".join([*notes, *left_out]) or None
+    summary.say(*notes, *left_out)
     return summary
 
 

@@ -268,8 +268,7 @@ class Objects:
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """Warnings of the server's program rules are said, and what an undo leaves."""
         summary.left += self.left
-        if self._warned:
-            summary.note = "; ".join([*([summary.note] if summary.note else []), *self._warned])
+        summary.say(*self._warned)
 
 
 def _only(body: JsonObject, names: Mapping[str, JsonValue]) -> JsonObject:

@@ -289,18 +289,15 @@ class Bundles:
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """What was refused, before sending or by the server, are failures of the whole; warnings are said."""
         where = self.refused.deliver()
-        notes = [summary.note] if summary.note else []
-        counted = Counter(self._warnings)
-        notes += [
-            f"warning{f' ({count:,} times)' if count > 1 else ''}: {text}" for text, count in counted.most_common(5)
-        ]
+        for text, count in Counter(self._warnings).most_common(5):
+            summary.say(f"warning{f' ({count:,} times)' if count > 1 else ''}: {text}")
         summary.ignored += self.unchanged
         if summary.ignored and self.job.head.strategy in comparing.UPDATES:
-            notes.append("ignored is what the server holds already as it was said")
+            summary.say("ignored is what the server holds already as it was said")
         if not cut_off:
             summary.failures = self.refused.failures()
-            notes += [f"{self.refused.count:,} refused: {where}"] if self.refused.count else []
-        summary.note = "; ".join(notes) or None
+            if self.refused.count:
+                summary.say(f"{self.refused.count:,} refused: {where}")
 
 
 async def there(s: Session, entries: Sequence[Entry]) -> dict[str, JsonObject]:

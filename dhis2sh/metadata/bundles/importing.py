@@ -133,14 +133,14 @@ class BundleImport(Objects):
         """Count by type; refused objects go to the file that was named."""
         summary.types, summary.report = _by_type(self.writes, set(summary.uids)), self.report
         if self._stopped and summary.uids:
-            summary.note = "a later request was refused, and nothing was sent behind it"
+            summary.say("a later request was refused, and nothing was sent behind it")
         if cut_off:
             return
         for row in summary.failures:
             row["message"] = refusals.named(str(row["message"]), self.names)
         if summary.failures and self.rejected is not None:
             await _save(self, self.rejected, {cast("str | None", row["uid"]) for row in summary.failures})
-            summary.note = f"refused objects: {self.rejected}"
+            summary.say(f"refused objects: {self.rejected}")
 
 
 async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, report: ImportReport | None = None) -> Plan:

@@ -62,16 +62,15 @@ class Model(Objects):
         try:
             counts = [await completed(s, uid) for uid in self.combos]
         except Forbidden as error:
-            summary.note = f"the option combinations could not be made: {error}"
+            summary.say(f"the option combinations could not be made: {error}")
             return
         expected, found = counts[0]
         summary.types = {
             **self.layers,
             COMBINED: {"created": max(0, found - self.had), "reused": min(self.had, found)},
         }
-        summary.note = f"{found:,} of {expected:,} option combinations are there"
-        if found < expected:
-            summary.note += f" (dhis2 metadata category-combos wait-for-cocs {self.combos[0]})"
+        wait = f" (dhis2 metadata category-combos wait-for-cocs {self.combos[0]})" if found < expected else ""
+        summary.say(f"{found:,} of {expected:,} option combinations are there{wait}")
 
 
 class Building:
@@ -100,6 +99,7 @@ class Building:
             for plural in (OPTIONS, CATEGORIES, COMBOS)
             if any(write.plural == plural for write in self.changes)
         }
+        noticed = [*self.notes]  # the counts stand in the summary itself
         self.notes = [*_told(layers), *self.notes, *await self._alike(), _to_make(expected, had)]
         if expected > MANY_COMBINATIONS:
             self.notes.append(f"{expected:,} option combinations are many: forms and analytics get slow")
@@ -108,7 +108,7 @@ class Building:
             bundle=True, notes=self.notes,
         )  # fmt: skip
         planned.writer = Model(
-            "category model", writes.changes_of(planned), atomic=True, bundle=True, notes=planned.notes,
+            "category model", writes.changes_of(planned), atomic=True, bundle=True, notes=noticed,
             combos=[combo.uid, *touched], layers=layers, had=had,
         )  # fmt: skip
         if not planned.steps and had < expected:

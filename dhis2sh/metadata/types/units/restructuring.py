@@ -99,7 +99,7 @@ class Restructuring:
     async def complete(self, s: Session, summary: WriteSummary) -> None:
         """Say of a merge which sources were closed."""
         if self.closed is not None:
-            summary.note = f"{counted(len(self.emptied), 'source')} closed on {self.closed}"
+            summary.say(f"{counted(len(self.emptied), 'source')} closed on {self.closed}")
 
 
 def overlaps(sources: Sequence[Holding], target: Holding, keep: str) -> list[str]:

@@ -130,7 +130,7 @@ async def _compared(s: Session, summary: WriteSummary, *, uids: list[str], befor
         *([f"{held:,} superfluous stay: something holds them (dhis2 metadata category-combos doctor)"] if held else []),
     ]
     summary.created, summary.deleted, summary.uids = len(now - before), len(before - now), uids
-    summary.note = "; ".join(notes) or None
+    summary.say(*notes)
 
 
 @verb(
