@@ -48,6 +48,7 @@ class Version:
         stored_by: what of the tracker says who stored it, besides `createdBy`.
         followup: events have `followup` beside `followUp`.
         translates_unasked: display names follow `locale` without `translate=true`, and a locale is a language tag (`pt-BR`).
+        query_alone: lists read by `query` leave every `filter` unheeded.
         cuts_filters: a `filter` is cut at its commas into several.
         one_enrollment: a program with more than one active enrollment cannot be updated (E6000).
         places_geometry: a geometry that is refused is told with its place, as any other value is.
@@ -101,6 +102,7 @@ class Version:
     translates_unasked: bool = False
     places_geometry: bool = False
     cuts_filters: bool = True
+    query_alone: bool = False
     one_enrollment: bool = False
     enrollment_status: bool = True
     nested_complaints: bool = False
@@ -116,7 +118,7 @@ _OLD = Version(
     imports_by_code=True, idle_progress=200, unknown_setting=409, unset_settings=True, itself="system-process", routes_anywhere=True, acceptances_apart=True,
     sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
     value_authors=False, stored_by=("trackedEntity", "enrollment", "event"), followup=True,
-    translates_unasked=True, cuts_filters=False, one_enrollment=True, older_entity_grids=True, aligned_cells=True,
+    translates_unasked=True, cuts_filters=False, query_alone=True, one_enrollment=True, older_entity_grids=True, aligned_cells=True,
     enrollment_status=False, nested_complaints=True,
 )  # fmt: skip
 _NEW = Version(

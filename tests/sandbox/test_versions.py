@@ -331,3 +331,12 @@ def test_a_role_that_somebody_has(version: str, named: bool):
         assert "another object: User" in text and ("User (" in text) == named
         domains = api.post("/api/fileResources?domain=NOPE").json()["message"]
         assert ("PUSH_ANALYSIS" in domains) == named
+
+
+@pytest.mark.parametrize(("version", "found"), [("2.41", ["Visit"]), ("2.42", ["Birth", "Visit"])])
+def test_a_query_beside_a_filter(version: str, found: list[str]):
+    """Recorded (meta2-filters-nested 17): up to 2.41 the words of a name are all that counts."""
+    with serving(version) as api:
+        asked = "fields=name&order=name:asc&query=isit&filter=name:eq:Birth&rootJunction=OR"
+        rows = api.get(f"/api/programStages?{asked}").json()["programStages"]
+        assert [row["name"] for row in rows] == found
