@@ -33,6 +33,8 @@ class Behaviour:
             2.40).
         values_by_data_set: An import of data values fails when an element is in several data sets and `dataSet` is
             not given, and whole when one row of it is bad (i, quirks 35, 37).
+        keeps_zeros: A zero is stored as any value; before, one of a data element whose zeros are not significant is neither
+            stored nor counted, and deletes a value that is there (recorded, data-types-good 2 and 3, data-single 7 and 8).
         unknown_is_none: Reads of data values and of their audits that name a data set, data element or unit which is not
             there give none of them, with 200; before, 409 (seen-2026-11-29, versions).
         audits_keep_new: The audit of a data value has the value that a change brought; before, the one that it replaced
@@ -65,6 +67,7 @@ class Behaviour:
     merge_mode: bool
     option_delete: bool
     values_by_data_set: bool
+    keeps_zeros: bool
     unknown_is_none: bool
     audits_keep_new: bool
     maps_by_import: bool
@@ -90,6 +93,7 @@ _V40 = Behaviour(
     merge_mode=True,
     option_delete=False,
     values_by_data_set=False,
+    keeps_zeros=False,
     unknown_is_none=False,
     audits_keep_new=False,
     maps_by_import=False,
@@ -140,6 +144,7 @@ _V43 = replace(
     tracker_order={"events": "event:asc"},
     option_delete=True,
     values_by_data_set=True,
+    keeps_zeros=True,
     unknown_is_none=True,
     audits_keep_new=True,
     maps_by_import=True,
@@ -158,6 +163,7 @@ type Capability = Literal[
     "merge_mode",
     "option_delete",
     "values_by_data_set",
+    "keeps_zeros",
     "unknown_is_none",
     "audits_keep_new",
     "maps_by_import",
