@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dhis2sh.analytics.reported import fixed, reported
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.verbs import names
+from dhis2sh.verbs import names, periods
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -81,7 +82,18 @@ async def read(s: Session, dimensions: Sequence[str], filters: Sequence[str]) ->
     for name, example in (("dx", "dx='BCG doses given'"), ("pe", "pe=2025"), ("ou", "ou=LEVEL-2")):
         if not asked.has(name):
             raise UsageError(f"no {_CALLED[name]}", hint=f"say {example}, or --filter {example}")
+    await _tell_of_rates(s, asked)
     return asked
+
+
+async def _tell_of_rates(s: Session, asked: Question) -> None:
+    """Warn where rates are asked for in periods in which no report of their sets can be: a server says 0 % of them."""
+    every = asked.dimensions | asked.filters
+    rates = [item for item in every["dx"] if item.rpartition(".")[2] in RATES]
+    if rates:
+        about = await reported(s, rates)
+        if short := about.too_short(fixed(every["pe"])):
+            s.person.warn(f"rates of these periods say nothing: {periods.unlike(short, about.kinds)}")
 
 
 async def looked_for(s: Session, asked: Question, texts: Iterable[str], fields: str = "") -> tuple[Question, list[Row]]:

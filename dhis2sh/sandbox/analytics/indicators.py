@@ -71,7 +71,9 @@ class IndicatorValues:
         days = {window.name: window.days for window in self.engine.windows()}
         found: dict[Cell, Fraction] = {}
         data = [cells for item, cells in totals.items() if item.kind not in _FIXED]
-        unit_at = next((at for at, each in enumerate(self.engine.rest, 1) if each.kind == "ou" and not each.filter), None)
+        unit_at = next(
+            (at for at, each in enumerate(self.engine.rest, 1) if each.kind == "ou" and not each.filter), None
+        )
         if not data:
             raise not_imitated("indicators that count with constants alone")
         for cell in dict.fromkeys(cell for cells in data for cell in cells):
