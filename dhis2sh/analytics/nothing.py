@@ -93,7 +93,13 @@ async def _other_times(s: Session, question: Question, about: Reported) -> str |
         else await _with_numbers(s, question, [period.iso for period in about.shortest().in_year(int(last))])
     )
     ends = (inside or [last])[-1]
-    return f"these data have numbers in these units {f'for {ends}' if first == ends else f'from {first} to {ends}'}"
+    if about.program_indicators:
+        names = joined(f"'{name}'" for name in about.program_indicators)
+        several = len(about.program_indicators) > 1
+        data = f"{names}, {'program indicators, have' if several else 'a program indicator, has'}"
+    else:
+        data = "these data have"
+    return f"{data} numbers in these units {f'for {ends}' if first == ends else f'from {first} to {ends}'}"
 
 
 async def _with_numbers(s: Session, question: Question, asked: Sequence[str]) -> list[str] | None:

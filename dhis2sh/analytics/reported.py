@@ -34,6 +34,7 @@ class Reported:
     Parameters:
         kinds: the period types of their data sets, the shortest first; none where they are of no set.
         of_programs: data elements, by name, that only programs collect; indicators: by name.
+        program_indicators: by name.
         spread: some are averages, which have numbers for shorter periods too.
         other: some are of programs, which have numbers for periods of every type, or of a type that is unknown here.
     """
@@ -41,6 +42,7 @@ class Reported:
     kinds: list[PeriodType] = field(default_factory=list[PeriodType])
     of_programs: list[str] = field(default_factory=list[str])
     indicators: list[str] = field(default_factory=list[str])
+    program_indicators: list[str] = field(default_factory=list[str])
     spread: bool = False
     other: bool = False
 
@@ -89,7 +91,7 @@ async def reported(s: Session, items: Iterable[str]) -> Reported:
             break
         seen |= set(new)
         hits = await reading.of_any_type(s.client, new, fields=FIELDS, types=TYPES)
-        wanted = []
+        wanted = list[str]()
         for plural, rows in hits.items():
             for row in rows:
                 wanted += _learn(found, kinds, plural, row, alone=str(row["id"]) in asked)
@@ -111,6 +113,7 @@ def _learn(found: Reported, kinds: set[str], plural: str, row: Row, *, alone: bo
             kinds.add(str(row.get("periodType")))
         case "programIndicators":
             found.other = True
+            found.program_indicators += [name] if alone else []
         case "indicators":
             found.indicators += [name] if alone else []
             return [uid for side in ("numerator", "denominator") for uid in found_in(str(row.get(side) or ""))]

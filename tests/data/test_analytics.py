@@ -10,6 +10,7 @@ import pytest
 
 from dhis2sh.analytics import pieces
 from dhis2sh.errors import NotFound, Refused, ServerFault, TimedOut, UsageError
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
@@ -169,7 +170,7 @@ async def test_data_of_longer_periods_are_told_by_theirs(s: Session):
         await s.client.post("metadata", {"dataElements": [element], "dataSets": [body]})
         row = {"dataElement": str(element["id"]), "period": period, "orgUnit": "ouClinicA01", "value": "7"}
         await s.client.data_values.stream_in([row])
-    await do(s, "maintenance refresh analytics")
+    build.build(s.sandbox_store())
     said = await none_of(s, "dx=Quarterly", "pe=202504", "ou=Nation")
     assert said == f"{NONE}202504 is Monthly, and these data are Quarterly: it begins in 2025Q2"
     said = await none_of(s, "dx=Quarterly", "pe=2024", "ou=Nation")
