@@ -148,6 +148,13 @@ class Tables:
             found.setdefault(kind, {})[uid] = number
         return found
 
+    @cached_property
+    def counts_reports(self) -> bool:
+        """Is there a table of completeness? A 2.43 makes none where nothing is registered (recorded); of older servers
+        nobody has seen one without registrations."""
+        any_row = "SELECT 1 FROM analytics_completeness LIMIT 1"
+        return self.store.version.minor < 43 or self.connection.execute(any_row).fetchone() is not None
+
     def numbers(self, kind: str) -> Mapping[str, int]:
         """The numbers of a kind of identifier: dx, pe, co, ds."""
         return self._keys.get(kind, {})
