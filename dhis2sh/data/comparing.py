@@ -201,7 +201,7 @@ async def _of_file(s: Session, path: Path, asked: Asked, written: AsWritten, int
     given = question.for_all_rows(asked, wanted)
     notes, unread = list[str](), list[str]()
     checker = Checker(target, by_date=written.by_date, commas=written.decimal == ",")
-    source = files.values_of(path, given, notes, unread, written.where, ask=disaggregation.asking(s))
+    source = files.values_of(path, given, notes, unread, written.where, ask=disaggregation.Columns(s))
     left_out = found = 0
     async with aclosing(_resolved(source, target, checker, into, path.name)) as batches:
         async for rows in batches:

@@ -16,6 +16,7 @@ from dhis2sh.client.sending import attempt, send
 from dhis2sh.data import jobs, layouts
 from dhis2sh.data.cells import ASIDE, DEFAULTED, NAMES, UNREAD, cell_of
 from dhis2sh.data.checking import Checker, Problem, text_of
+from dhis2sh.data.headers import OPTIONS
 from dhis2sh.data.jobs import Job, Preparing
 from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
 from dhis2sh.data.refused import RefusedRows
@@ -29,7 +30,7 @@ from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
-    from dhis2sh.data.disaggregation import Ask
+    from dhis2sh.data.disaggregation import Columns
     from dhis2sh.data.jobs import Strategy
     from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
@@ -68,6 +69,7 @@ class Load:
         unread: columns that hold nothing of a value, filled as the notes are.
         called: what the columns of a file are called, by DHIS2's names, filled as the notes are.
         filled: the columns that are filled down.
+        given: what options say of all rows, by DHIS2's names of columns: a row that says something else is refused.
         single: it is one value that somebody has typed: what is wrong with it is said, and no file is left behind.
     """
 
@@ -84,6 +86,7 @@ class Load:
     unread: list[str] = field(default_factory=list[str])
     called: dict[str, str] = field(default_factory=dict[str, str])
     filled: Sequence[str] = ()
+    given: Row = field(default_factory=lambda: {})
     single: bool = False
 
 
@@ -101,7 +104,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     taking = _Taking(s, target, load, by_set=(await s.client.version()).has("values_by_data_set"))
     try:
         async for batch in batches:
-            await meet(target, [row for _, row in batch])
+            await meet(target, [row for _, row in batch] + ([load.given] if load.given else []))
             await taking.meet(batch)
             for place, row in batch:
                 taking.take(place, row)
@@ -192,10 +195,29 @@ class _Taking:
     def _checked(self, row: Row) -> Row:
         """A row as it is sent. Raises `Problem`, also for one that says that its unit lies where it does not."""
         sent = self._checker.checked(row)
+        if self._load.given:
+            self._check_given(row, sent)
         for header, cell in cells_of(row.get(UNREAD), self.above):
             if (why := self._places.contradiction(str(sent["orgUnit"]), header, cell)) is not None:
                 raise Problem(why)
         return sent
+
+    def _check_given(self, row: Row, sent: Row) -> None:
+        """Raise `Problem` for a row that says something else than an option says of all rows."""
+        others = {name: text for name, text in self._load.given.items() if row.get(name) not in (None, "", text)}
+        if not others:
+            return
+        for name, text in others.items():
+            try:
+                meant = self._checker.checked({**row, name: text})[name]
+            except Problem:
+                meant = None  # what the option says does not even fit this row
+            if meant != sent[name]:
+                told = self._target.called(str(sent[name]))
+                raise Problem(
+                    f"the row says {told}, and {OPTIONS[name]} says {self._target.called(str(meant or text))} of all rows:"
+                    f" leave {OPTIONS[name]} out, or mend the row"
+                )
 
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
@@ -481,7 +503,7 @@ class _Steps:
 
 
 async def of_rows(
-    rows: Rows[Row], given: Row, unread: list[str], ask: Ask | None = None
+    rows: Rows[Row], given: Row, unread: list[str], ask: Columns | None = None
 ) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of rows that are in memory, as `layouts.values_of` gives them."""
 

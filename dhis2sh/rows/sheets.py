@@ -94,6 +94,12 @@ def batches_of(
             tell(note)
 
 
+def name_of(path: Path, where: Where | None) -> str:
+    """The name of the sheet that is read. Parameters and errors as of `batches_of`."""
+    with Workbook(path) as book:
+        return _Sheet(path, book, where).name
+
+
 def _whole(row: Row) -> Row:
     """A row of whose cells none is a fault. Raises `UsageError`."""
     for name, value in row.items():
@@ -108,8 +114,9 @@ class _Sheet:
     def __init__(self, path: Path, book: Workbook, where: Where | None) -> None:
         self._path, self._book, self._told = path, book, where is not None
         self._where = where or Where()
-        self._name = self._chosen()
-        self._hidden = book.hidden(self._name)
+        self.name = self._chosen()
+        """What it is called."""
+        self._hidden = book.hidden(self.name)
         self._unseen_rows: list[int] = []
         """The lines of rows that are hidden."""
         self._unseen_columns: list[int] = []
@@ -146,7 +153,7 @@ class _Sheet:
 
     def rows(self) -> Generator[Row]:
         """All rows below the header, those of lines without anything in them without fields. Raises `UsageError`."""
-        with closing(self._book.lines(self._name, self._hidden)) as lines:
+        with closing(self._book.lines(self.name, self._hidden)) as lines:
             wanted = self._where.header
             below = (line for line in lines if line[0] >= wanted)
             if (top := next(below, None)) is None:
@@ -176,11 +183,11 @@ class _Sheet:
         if self._unseen_columns:
             letters = listed(map(letters_of, self._unseen_columns), 5)
             parts.append(f"{counted(len(self._unseen_columns), 'hidden column')} ({letters})")
-        whole = f"sheet '{self._name}' is hidden as a whole and was read" if self._hidden.sheet else None
+        whole = f"sheet '{self.name}' is hidden as a whole and was read" if self._hidden.sheet else None
         if not parts:
             return whole
         one = len(self._unseen_rows) + len(self._unseen_columns) == 1
-        told = f"{joined(parts)} of sheet '{self._name}' {'is' if one else 'are'}"
+        told = f"{joined(parts)} of sheet '{self.name}' {'is' if one else 'are'}"
         if self._where.skip_hidden:
             return f"{told} left out"
         leave = f"--skip-hidden leaves {'it' if one else 'them'} out"
@@ -215,7 +222,7 @@ class _Sheet:
         """What to do about values below no name: another line is the header, or it has two of them."""
         if not self._told:
             return _NAMED
-        top = self._top(self._name, LOOKED_AT)
+        top = self._top(self.name, LOOKED_AT)
         filled = ((number, sum(bool(str(cell or "").strip()) for cell in cells)) for number, cells in top)
         found = next((number for number, cells in filled if cells > 1), 0)
         if found > self._where.header:
@@ -227,7 +234,7 @@ class _Sheet:
         columns = filling.columns_of(headers, self._where.fill_down)
         merged = [
             (headers[block.column], block)
-            for block in filling.blocks_of(self._book.merged(self._name))
+            for block in filling.blocks_of(self._book.merged(self.name))
             if block.column < len(headers) and headers[block.column] in columns and block.last > begins
         ]
         held = [*rows]

@@ -87,8 +87,9 @@ async def push(
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
         by_job=async_, several_levels=several_levels, by_date=written.by_date, commas=written.decimal == ",", filled=written.fill_down,
+        given=given,
     )  # fmt: skip
-    ask = disaggregation.asking(s)
+    ask = disaggregation.Columns(s)
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
     if rejected is not None:
