@@ -41,6 +41,8 @@ class Behaviour:
             (recorded, audit-data-values).
         maps_by_import: Maps whose layers show data are taken by PATCH and in imports; before, 409 with a message of
             Hibernate, and only POST and PUT with columns, rows and filters work (recorded in 2.41 and 2.42).
+        visualization_patch: A visualization can be changed by PATCH; a 2.43 fails (500 `InvocationTargetException`), and
+            takes imports of it (recorded, analytics-favourites 8).
         sharing_external: `sharing.external` (versions-seen).
         uid_separator: Between UIDs in one tracker parameter (i).
         tracker_org_units: The parameter of tracked entities and enrollments for organisation units
@@ -67,6 +69,7 @@ class Behaviour:
     unknown_is_none: bool
     audits_keep_new: bool
     maps_by_import: bool
+    visualization_patch: bool
     sharing_external: bool
     uid_separator: str
     tracker_org_units: str
@@ -91,6 +94,7 @@ _V40 = Behaviour(
     unknown_is_none=False,
     audits_keep_new=False,
     maps_by_import=False,
+    visualization_patch=True,
     sharing_external=True,
     uid_separator=";",
     tracker_org_units="orgUnit",
@@ -139,6 +143,7 @@ _V43 = replace(
     unknown_is_none=True,
     audits_keep_new=True,
     maps_by_import=True,
+    visualization_patch=False,
     sharing_external=False,
     visualization_periods="persistedPeriods",
     merge_types=("categories", "categoryCombos", *_V42.merge_types),
@@ -157,6 +162,7 @@ type Capability = Literal[
     "unknown_is_none",
     "audits_keep_new",
     "maps_by_import",
+    "visualization_patch",
     "sharing_external",
 ]
 """What `ServerVersion.has` can be asked: every name of the table that is true or false."""
