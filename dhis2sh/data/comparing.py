@@ -187,10 +187,13 @@ async def _of_profile(s: Session, name: str, asked: Asked, into: Side) -> AsyncG
         into.keeps_zeros = (await other.client.version()).has("keeps_zeros")
         target = Target(s)
         await target.open()
-        resolved = _resolved(copying.values_of(other, s, asked), target, Checker(target), into, name)
+        pairs = copying.Pairs()
+        resolved = _resolved(copying.values_of(other, s, asked, pairs), target, Checker(target), into, name)
         async with aclosing(resolved) as batches:
             async for rows in batches:
                 yield rows
+        for note in pairs.notes():
+            s.person.warn(f"{name}: {note}")
 
 
 async def _of_file(s: Session, path: Path, asked: Asked, written: AsWritten, into: Side) -> AsyncGenerator[list[Row]]:

@@ -192,11 +192,20 @@ async def copy(
     s: Session,
     source: Annotated[str, Doc("The profile to copy from; the values go into the active one."), Complete("profiles")],
     *,
+    map_: Annotated[
+        list[str] | None,
+        Doc(
+            "FROM=TO: an element, unit or combination of the source is this one here, whatever their UIDs and codes say."
+        ),
+    ] = None,
     no_undo: NoUndo = False,
     rejected: Rejected = None,
     asked: Asked,
 ) -> Plan:
     """Copy data values from another server into this one; elements, units and combinations are mapped by UID, code or name.
+
+    Pairs with other names or value types are named; where this server has another object with the very name, nothing is
+    copied until `--map` says which is meant.
 
     API source: `GET /api/dataValueSets.csv` of the source, `POST /api/dataValueSets` of the target.
     """
@@ -204,4 +213,7 @@ async def copy(
         raise UsageError(f"'{source}' cannot be copied into itself", hint="-p NAME is the profile to write to")
     async with s.beside(source) as other:
         load = Load(f"values of {source}", undo=not no_undo, rejected=rejected)
-        return await loading.plan(s, copying.values_of(other, s, asked), load)
+        pairs = copying.Pairs(await copying.chosen(other, s, map_ or []))
+        plan = await loading.plan(s, copying.values_of(other, s, asked, pairs, asks=True), load)
+        plan.notes = [*pairs.notes(), *plan.notes]
+        return plan
