@@ -19,7 +19,7 @@ from dhis2sh.dhis2.written import month_named
 from dhis2sh.errors import UsageError
 from dhis2sh.rows import sheets
 from dhis2sh.rows.sheets import Where
-from dhis2sh.rows.tables import stream_rows
+from dhis2sh.rows.tables import separator_of, stream_rows
 
 if TYPE_CHECKING:
     from dhis2sh.data.disaggregation import Columns
@@ -77,7 +77,12 @@ async def values_of(
     if fill:
         notes.append(f"filled down: {', '.join(fill)}")
     given = {**given, **_envelope(path, notes)}  # what contradicts the caller is refused, row by row
-    async for batch in layouts.values_of(source.plain_batches(), given, unread, called=called, filled=fill, ask=ask):
+    found = sheets.merged_cells(path, where) if path.suffix.lower() == ".xlsx" else {}
+    merged = {(line - header, name): cells for (line, name), cells in found.items()}
+    batches = layouts.values_of(
+        source.plain_batches(), given, unread, called=called, filled=fill, ask=ask, merged=merged
+    )
+    async for batch in batches:
         yield [(place + header, row) for place, row in batch]
 
 
@@ -103,6 +108,14 @@ def _months(period: Period) -> list[Period]:
     while found[-1].end < period.end:
         found.append(found[-1].next())
     return found
+
+
+def parted_by_semicolons(path: Path, where: Where) -> bool:
+    """Are the cells of a file parted by semicolons, as where commas part decimals? False for what cannot be read."""
+    try:
+        return not markup.is_markup(path) and separator_of(path, where) == ";"
+    except (OSError, EOFError, ValueError, UsageError):
+        return False  # whoever reads the rows says so
 
 
 def _with_period(row: Row) -> Row:

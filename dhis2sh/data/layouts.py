@@ -18,6 +18,7 @@ from dhis2sh.data.headers import BY_HEADER, CALLED, DIVISIONS, PASSED_OVER, SET_
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.written import as_period, is_yearless
 from dhis2sh.errors import UsageError
+from dhis2sh.rows.workbooks import Fault
 from dhis2sh.verbs.places import says_where
 from dhis2sh.words import joined, listed
 
@@ -66,6 +67,11 @@ class Sheet:
     unread: Sequence[str] = ()
     names: Mapping[str, str] = field(default_factory=lambda: {})
     categories: Sequence[str] = ()
+
+    @property
+    def value_headers(self) -> list[str]:
+        """The headers below which values stand."""
+        return [*self.across, *(header for header, name in self.columns.items() if name == "value")]
 
     @property
     def _division(self) -> str:
@@ -260,6 +266,7 @@ async def values_of(
     called: dict[str, str] | None = None,
     filled: Sequence[str] = (),
     ask: Columns | None = None,
+    merged: Mapping[tuple[int, str], str] | None = None,
 ) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a sheet that comes in batches, each with the number of its row, from 1.
 
@@ -269,6 +276,7 @@ async def values_of(
         called: takes what the columns are called, by DHIS2's names.
         filled: the columns that were filled down.
         ask: says which columns are categories; nobody does without it.
+        merged: of cells that are merged with others their range, by number of the row and header: a value there is refused.
 
     Raises errors of `ask`, `sheet_of`, and `UsageError` for a later row with a column that the first did not have, and for values that
     were filled down.
@@ -299,15 +307,25 @@ async def values_of(
             if not row.keys() <= seen:
                 sheet, seen = _grown(sheet, seen | row.keys(), given, number)
                 unread += [header for header in sheet.unread if header not in unread]
-            found += [(number, value) for value in sheet.values(row)]
+            whole = _without_merged(row, number, sheet, merged) if merged else row
+            found += [(number, value) for value in sheet.values(whole)]
         yield found
+
+
+def _without_merged(row: Row, number: int, sheet: Sheet, merged: Mapping[tuple[int, str], str]) -> Row:
+    """A row in which a value of merged cells is a fault: it is shown for several rows or columns and stored in one."""
+    for header in sheet.value_headers:
+        if (cells := merged.get((number, header))) is not None and row.get(header) not in (None, ""):
+            row = {
+                **row,
+                header: Fault.of(cells.partition(":")[0], f"one value in the merged cells {cells}, for all of them"),
+            }
+    return row
 
 
 def _check_no_values(sheet: Sheet, filled: Sequence[str]) -> None:
     """Raise `UsageError` for values that were filled down: one would be many."""
-    values = {
-        header.casefold() for header in (*sheet.across, *(h for h, name in sheet.columns.items() if name == "value"))
-    }
+    values = {header.casefold() for header in sheet.value_headers}
     for name in filled:
         if name.strip().casefold() in values:
             raise UsageError(

@@ -45,6 +45,8 @@ _DECIMAL_COMMA = re.compile(r"-?[\d .]*\d,\d+")
 _NEGATIVE = re.compile(r"-[\d.]*[1-9][\d.]*(E-?\d+)?")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 """In a sheet of decimal commas a point parts thousands: 1.234 is 1234."""
+_POINTED = re.compile(r"-?\d+\.\d+")
+"""What is no such number, and tells that points are decimal."""
 _MERGED = ", as below merged cells, which hold theirs in the first row alone"
 _MAY_BE_MERGED = ("orgUnit", "period", "dataElement")
 VERBS = {"CREATE_AND_UPDATE": "import", "CREATE": "create", "UPDATE": "update", "DELETE": "delete"}
@@ -65,6 +67,8 @@ class Load:
             taken for totals and refused.
         by_date: a day stands for the period that it lies in.
         commas: numbers that are texts have decimal commas.
+        semicolons: cells are parted by semicolons, as where commas part decimals and points thousands, and nobody has said
+            that these do not: values that all have three digits behind a point are refused.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
         unread: columns that hold nothing of a value, filled as the notes are.
         called: what the columns of a file are called, by DHIS2's names, filled as the notes are.
@@ -82,6 +86,7 @@ class Load:
     several_levels: bool = True
     by_date: bool = False
     commas: bool = False
+    semicolons: bool = False
     notes: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
     called: dict[str, str] = field(default_factory=dict[str, str])
@@ -158,7 +163,7 @@ class _Taking:
         """The columns of a wide sheet that hold totals or row numbers."""
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
-        self._commas = False
+        self._commas = self._pointed = False
         self._negative: tuple[int, int] | None = None
         self._totals = Totals(target)
         self._met: set[str] = set()
@@ -278,6 +283,8 @@ class _Taking:
             self._negative = (first, count + 1)
         if "." in text and _THOUSANDS.fullmatch(text):
             self._thousands.append((place, sent))
+        elif "." in text and _POINTED.fullmatch(text):
+            self._pointed = True
 
     def _contradicted(self, place: int, sent: Row, first: int, given: Row) -> None:
         """Two rows with two values for one cell: nobody knows which is meant, so that neither is sent.
@@ -304,9 +311,13 @@ class _Taking:
 
     def finish(self) -> Job:
         """The job of all that was taken."""
-        for place, sent in self._thousands if self._commas else ():
+        parted = self._load.semicolons and not self._pointed
+        why = "other rows have decimal commas" if self._commas else (
+            "its cells are parted by ';', as where points part thousands; if it is no thousand: --decimal ."
+        )  # fmt: skip
+        for place, sent in self._thousands if self._commas or parted else ():
             if (row := self._preparing.withdraw(place, sent)) is not None:
-                reason = f"'{row['value']}' may be a thousand times as much: other rows have decimal commas"
+                reason = f"'{row['value']}' may be a thousand times as much: {why}"
                 self.refused.add(place, row, reason)
         self._refuse_totals()
         self.refused.close()

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.errors import UsageError
 from dhis2sh.rows import filling
-from dhis2sh.rows.workbooks import Fault, Line, Workbook, letters_of
+from dhis2sh.rows.workbooks import Fault, Line, Workbook, column_of, letters_of, line_of
 from dhis2sh.words import counted, joined, listed
 
 if TYPE_CHECKING:
-    from dhis2sh.types import Row
+    from dhis2sh.types import JsonValue, Row
 
 BATCH = 1000
 """Rows of a file that are read at a time."""
@@ -90,14 +90,24 @@ def batches_of(
             shown = (row for row in rows if row or blanks)
             while batch := list(itertools.islice(shown if faults else map(_whole, shown), BATCH)):
                 yield batch
-        if tell is not None and (note := sheet.hidden_in_words()) is not None:
-            tell(note)
+        if tell is not None:
+            for note in sheet.in_words():
+                tell(note)
 
 
 def name_of(path: Path, where: Where | None) -> str:
     """The name of the sheet that is read. Parameters and errors as of `batches_of`."""
     with Workbook(path) as book:
         return _Sheet(path, book, where).name
+
+
+def merged_cells(path: Path, where: Where | None) -> dict[tuple[int, str], str]:
+    """The first cells of merged ranges below the header, by line and header, each with its range such as C3:C5.
+
+    Parameters and errors as of `batches_of`; columns that are filled down are left out.
+    """
+    with Workbook(path) as book:
+        return _Sheet(path, book, where).merged_cells()
 
 
 def _whole(row: Row) -> Row:
@@ -117,6 +127,8 @@ class _Sheet:
         self.name = self._chosen()
         """What it is called."""
         self._hidden = book.hidden(self.name)
+        self._begins = self._where.header
+        """The line of the header."""
         self._unseen_rows: list[int] = []
         """The lines of rows that are hidden."""
         self._unseen_columns: list[int] = []
@@ -158,7 +170,8 @@ class _Sheet:
             below = (line for line in lines if line[0] >= wanted)
             if (top := next(below, None)) is None:
                 return
-            begins, headers = top[0], _headers(top[1])
+            self._begins = begins = top[0]
+            headers = _headers(top[1])
             self._unseen_columns = sorted(at for at in self._hidden.columns if at < len(headers) and headers[at])
             if self._where.skip_hidden:
                 headers = ["" if at in self._hidden.columns else name for at, name in enumerate(headers)]
@@ -175,7 +188,42 @@ class _Sheet:
                     self._unseen_rows.append(number)
                 yield nothing if hidden and self._where.skip_hidden else row
 
-    def hidden_in_words(self) -> str | None:
+    def merged_cells(self) -> dict[tuple[int, str], str]:
+        """As the function of the same name."""
+        ranges = [(first, last) for first, last in self._book.merged(self.name) if first != last]
+        if not ranges:
+            return {}
+        with closing(self._book.lines(self.name)) as lines:
+            begins, cells = next((line for line in lines if line[0] >= self._where.header), (0, list["JsonValue"]()))
+        headers = _headers(cells)
+        filled = {name.strip().casefold() for name in self._where.fill_down}
+        return {
+            (line_of(first), headers[column_of(first)]): f"{first}:{last}"
+            for first, last in ranges
+            if line_of(first) > begins
+            and column_of(first) < len(headers)
+            and headers[column_of(first)].casefold() not in filled
+        }
+
+    def in_words(self) -> Iterator[str]:
+        """What of the rows that were read is hidden, struck out, or shown as another number than is stored."""
+        if (hidden := self._hidden_in_words()) is not None:
+            yield hidden
+        if struck := self._below(self._hidden.struck):
+            yield f"{counted(len(struck), 'cell')} struck out and read all the same: {listed(struck, 5)}"
+        for code, cells in self._hidden.otherwise.items():
+            if found := self._below(cells):
+                one = len(found) == 1
+                yield (
+                    f"{counted(len(found), 'number')} {'is' if one else 'are'} shown otherwise than"
+                    f" {'it is' if one else 'they are'} stored, by the format {code}, and read as stored: {listed(found, 5)}"
+                )
+
+    def _below(self, cells: Iterable[str]) -> list[str]:
+        """The cells below the header."""
+        return [cell for cell in cells if line_of(cell) > self._begins]
+
+    def _hidden_in_words(self) -> str | None:
         """What of the rows that were read, or left out, is hidden, and where; None where all is seen."""
         parts: list[str] = []
         if self._unseen_rows:

@@ -97,6 +97,7 @@ async def push(
     if file is None:
         written.check_no_sheet()
         return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread, ask), load)
+    load.semicolons = written.decimal is None and files.parted_by_semicolons(file, written.where)
     return await loading.plan(
         s, files.values_of(file, given, load.notes, load.unread, written.where, load.called, ask), load
     )
