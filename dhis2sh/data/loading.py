@@ -15,7 +15,7 @@ from dhis2sh.changes.refusals import named
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data import jobs, layouts
 from dhis2sh.data.cells import ASIDE, DEFAULTED, NAMES, UNREAD, cell_of
-from dhis2sh.data.checking import Checker, Problem, text_of
+from dhis2sh.data.checking import BY_DATE, Checker, Problem, text_of
 from dhis2sh.data.headers import OPTIONS
 from dhis2sh.data.jobs import Job, Preparing
 from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
@@ -145,7 +145,7 @@ def _nothing_in(s: Session, what: str, notes: Sequence[str]) -> NotFound:
 def _blocked(load: Load, problem: Problem) -> Plan:
     """The plan of one value that cannot be sent: why, and what to say instead."""
     hint = problem.instead or "dhis2 data aggregate set --help"
-    return Plan(f"set {load.what}", blocked=Refused(str(problem), hint=hint))
+    return Plan(f"set {load.what}", blocked=Refused(str(problem).replace(BY_DATE, ""), hint=hint))
 
 
 class _Taking:
@@ -399,16 +399,16 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         notes.append(f"{job.head.parts - len(left)} of {job.head.parts} parts were answered in an earlier run")
     if any(job.was_sent(part) for part in left):
         notes.append("one part was sent and had no answer: it is sent again, which writes the same values")
+    rows = sum(len(job.places(part)) for part in left)
+    held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
+    now = await cells_now(s, held, target.default) if held else None
     said = [*notes]
     if len(left) == 1:
-        said += await _validated(s, job, left[0], refused.names)
+        said += await _validated(s, job, left[0], refused.names, now, target.default)
     if refused.count:
         said += [f"refused: {line}" for line in refused.lines()]
         later = f" (and in {refused.wanted} when the rest has been sent)" if refused.wanted is not None else ""
         said.append(f"refused rows with their reasons: {refused.path}{later}")
-    rows = sum(len(job.places(part)) for part in left)
-    held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
-    now = await cells_now(s, held, target.default) if held else None
     without = await elements_without_zeros(s, held)
     if now and (emptied := _emptied(held, now, without, target)):
         said.append(emptied)
@@ -446,13 +446,20 @@ def nothing(s: Session, title: str) -> Plan:
     return Plan(title, writer=Values(job, "", RefusedRows(job.path / jobs.REFUSED)))
 
 
-async def _validated(s: Session, job: Job, part: int, names: Mapping[str, str]) -> list[str]:
-    """What the server says of a small load before it is sent."""
+async def _validated(
+    s: Session, job: Job, part: int, names: Mapping[str, str], now: Mapping[str, Row] | None, default: str
+) -> list[str]:
+    """What the server says of a small load before it is sent.
+
+    Parameters:
+        names: what UIDs stand for; now: what the cells hold, where it is known; default: the default option combination.
+    """
     head, rows = job.content(part)
     params: dict[str, Param] = {"importStrategy": job.head.strategy, "dryRun": "true"}
     body: JsonObject = {**head, "dataValues": [*rows]}
     outcome = await attempt(send(s.client, "POST", "dataValueSets", body, params))
     if isinstance(outcome, Dhis2Error):
+        s.person.warn("the server could not check the values before they are sent: nothing of them was written")
         raise outcome
     places = job.places(part)
     reasons = {index: named(reason, names) for index, reason in refusals(outcome, len(rows)).items()}
@@ -463,9 +470,13 @@ async def _validated(s: Session, job: Job, part: int, names: Mapping[str, str]) 
     unchanged = max(0, count.ignored - len(reasons))
     uncounted = len(rows) - count.created - count.updated - count.deleted - count.ignored
     zeros = uncounted > 0 and sum(map(is_zero, rows)) >= uncounted
+    created = count.created
+    if now is not None and (await s.client.version()).has("counts_updates_alone"):  # it counts what is new as updated
+        written = [row for index, row in enumerate(rows) if index not in reasons and not row.get("deleted")]
+        created += min(count.updated, sum(cell_of(row, default) not in now for row in written))
     return [
         *told,
-        f"the server would create {count.created:,}, update {count.updated:,}, delete {count.deleted:,}; "
+        f"the server would create {created:,}, update {count.created + count.updated - created:,}, delete {count.deleted:,}; "
         f"{unchanged:,} hold these values already{f'; it would refuse {len(reasons):,}' if reasons else ''}",
         *([f"{counted(uncounted, 'zero')} that the server does not keep"] if zeros else []),
     ]
@@ -523,6 +534,33 @@ async def of_rows(
 
     async for batch in layouts.values_of(one(), given, unread, ask=ask):
         yield batch
+
+
+async def of_combos(
+    s: Session, batches: AsyncIterable[Sequence[Row]], texts: Sequence[str]
+) -> AsyncGenerator[list[Row]]:
+    """Of values of a server those of some category option combinations, each found among those of its data element.
+
+    Raises `NotFound` for a text that is no combination of any data element that came.
+    """
+    target, unknown = Target(s), dict.fromkeys(texts)
+    await target.open()
+    async for rows in batches:
+        elements = dict.fromkeys(str(row["dataElement"]) for row in rows)
+        await target.meet(elements, (), texts)
+        wanted = dict[str, set[str]]()
+        for uid in elements:
+            combos = target.element_of(uid).combos
+            found = {text: one for text in texts if (one := target.combo(text, combos)) in combos.values()}
+            unknown = {text: None for text in unknown if text not in found}
+            wanted[uid] = {one for one in found.values() if one is not None}
+        if meant := [row for row in rows if row["categoryOptionCombo"] in wanted[str(row["dataElement"])]]:
+            yield meant
+    if unknown:
+        raise NotFound(
+            f"'{next(iter(unknown))}' is no category option combination of these data elements",
+            hint="dhis2 data aggregate get --names  with the same options shows which there are",
+        )
 
 
 async def of_batches(batches: AsyncIterable[Sequence[Row]]) -> AsyncGenerator[list[tuple[int, Row]]]:

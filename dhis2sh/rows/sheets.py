@@ -216,7 +216,7 @@ class _Sheet:
                 one = len(found) == 1
                 yield (
                     f"{counted(len(found), 'number')} {'is' if one else 'are'} shown otherwise than"
-                    f" {'it is' if one else 'they are'} stored, by the format {code}, and read as stored: {listed(found, 5)}"
+                    f" {'it is' if one else 'they are'} stored, by the format '{code}', and read as stored: {listed(found, 5)}"
                 )
 
     def _below(self, cells: Iterable[str]) -> list[str]:

@@ -55,7 +55,8 @@ async def test_numbers_that_are_shown_as_others_are_said(s: Session):
     notes = (await planned(s, "data aggregate push", file=sheet, period="202503")).notes
     for cell, code in (("B2", "0,"), ("B3", '"n/a"'), ("B4", '0"00"')):
         assert (
-            f"1 number is shown otherwise than it is stored, by the format {code}, and read as stored: {cell}" in notes
+            f"1 number is shown otherwise than it is stored, by the format '{code}', and read as stored: {cell}"
+            in notes
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -126,6 +127,19 @@ async def set_(
     API source: `POST /api/dataValueSets`.
     """
     period = (await periods.one(s, period)).iso
+    if not value.strip() and not comment:
+        cell = [
+            "--data-element",
+            element,
+            "--period",
+            period,
+            "--org-unit",
+            org_unit,
+            *(["--combo", combo] if combo else []),
+        ]
+        raise UsageError(
+            "an empty value is none", hint=f"dhis2 data aggregate delete {shlex.join(cell)}  takes away what is there"
+        )
     row: Row = {
         "dataElement": element, "period": period, "orgUnit": org_unit, "value": value, "categoryOptionCombo": combo,
         "attributeOptionCombo": attribute_combo, "comment": comment,
@@ -139,15 +153,26 @@ async def set_(
 @verb(
     "data aggregate delete",
     effect="destroy",
-    examples=["dhis2 data aggregate delete --data-set 'Child Health' --period 202506 --org-unit 'Ngelehun CHC'"],
+    examples=[
+        "dhis2 data aggregate delete --data-set 'Child Health' --period 202506 --org-unit 'Ngelehun CHC'",
+        "dhis2 data aggregate delete --data-element 'BCG doses given' --period 202506 --org-unit 'Ngelehun CHC' --combo 'Fixed, <1y'",
+    ],
 )
-async def delete(s: Session, *, asked: Asked) -> Plan:
+async def delete(
+    s: Session,
+    *,
+    combo: Annotated[
+        list[str] | None, Doc("Of the values only those of these category option combinations; may be repeated.")
+    ] = None,
+    asked: Asked,
+) -> Plan:
     """Delete the data values that a question finds; the server keeps them as deleted, and `undo` brings them back.
 
     API source: `POST /api/dataValueSets?importStrategy=DELETE`.
     """
     query = await asking.query_of(s, asked)
-    found = loading.of_batches(nothing.told(s, asked, query, s.client.data_values.batches(whole=True, **query)))
+    values = nothing.told(s, asked, query, s.client.data_values.batches(whole=True, **query))
+    found = loading.of_batches(loading.of_combos(s, values, combo) if combo else values)
     return await loading.plan(s, found, Load("the values found", strategy="DELETE"))
 
 
