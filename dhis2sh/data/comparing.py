@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Collection, Sequence
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dhis2sh import profiles
 from dhis2sh.data import asking, copying, disaggregation, files, loading, nothing, question
@@ -72,7 +72,10 @@ async def differences(s: Session, left: Side, right: Side) -> AsyncGenerator[lis
                 yield kept
         async for rows in _all(held, "left_"):
             lost = await zeros.lost(rows) if not right.keeps_zeros else ()
-            found = [_told(row, row["value"], None, "two values" if row["several"] else "only left") for row in rows]
+            found = [
+                _told(row, cast("str | None", row["value"]), None, "two values" if row["several"] else "only left")
+                for row in rows
+            ]
             kept = [row for row in found if not _is_lost(row, "left", lost)]
             dropped += len(found) - len(kept)
             if kept:
