@@ -296,11 +296,12 @@ class Journal:
         with self._writing() as connection:
             connection.execute("UPDATE change SET uid = ? WHERE entry = ? AND number = ?", (uid, entry, number))
 
-    def put_after(self, entry: int, number: int, after: JsonObject) -> None:
-        """Write down what the server has made of a change."""
+    def put_after(self, entry: int, made: Mapping[int, JsonObject]) -> None:
+        """Write down what the server has made of some changes, by number."""
         with self._writing() as connection:
-            connection.execute(
-                "UPDATE change SET after = ? WHERE entry = ? AND number = ?", (_text(after), entry, number)
+            connection.executemany(
+                "UPDATE change SET after = ? WHERE entry = ? AND number = ?",
+                [(_text(after), entry, number) for number, after in made.items()],
             )
 
     def drop(self, entry: int, numbers: Iterable[int]) -> None:

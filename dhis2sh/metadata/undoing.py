@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
@@ -12,49 +11,46 @@ from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
 from dhis2sh.dhis2.never_given import secrets_of
-from dhis2sh.dhis2.properties import COUNTED, DEFAULT_OBJECTS, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
+from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, name_of
 from dhis2sh.errors import NotFound, Refused, ServerFault, UsageError
-from dhis2sh.metadata import looked, map_layers, writes
+from dhis2sh.metadata import looked, writes
 from dhis2sh.metadata.built_upon import Staying, deletion_of_unused, in_order
-from dhis2sh.metadata.bundles.diff import differs
-from dhis2sh.metadata.collections import joins_of
-from dhis2sh.metadata.comparing import as_made, empty, ids, same, same_property
+from dhis2sh.metadata.comparing import empty, same
+from dhis2sh.metadata.edited import (
+    NOT_COMPARED,
+    as_left,
+    changed_since,
+    is_again,
+    is_still,
+    members_restored,
+    own,
+    plain_sharing,
+    without,
+    without_new,
+    without_secrets,
+)
 from dhis2sh.metadata.gone_references import without_gone
 from dhis2sh.metadata.lost_secrets import again
+from dhis2sh.metadata.not_taken_back import Notes
 from dhis2sh.metadata.objects.deleting import Deletion, deletion
 from dhis2sh.metadata.owned import with_owners
 from dhis2sh.metadata.refused import failure_of
 from dhis2sh.metadata.write import Write
 from dhis2sh.metadata.writes import Objects
-from dhis2sh.redact import has_secret
-from dhis2sh.words import joined, listed
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Part, WriteSummary
-    from dhis2sh.models.facts import Property, Resource
+    from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 ACTIONS = {"create", "update", "delete", "also update", "also delete"}
-NOT_EDITED = SET_BY_SERVER | OF_RUNS
-"""What is another one although nobody has edited the object."""
-NOT_COMPARED = NOT_EDITED | {"version"}
-"""What is another one when an object is made again."""
-WORKED_OUT = {
-    "programRuleVariables": frozenset({"valueType"}),
-    "jobConfigurations": frozenset({"jobStatus", "executedBy", "errorCodes", "queueName", "queuePosition"}),
-    **COUNTED,
-}
-"""What a server sets by itself although an object owns it: a variable has the value type of what it stands for."""
-NOT_ADDED = VOLATILE | FOLLOWERS
-"""What others add to an object without editing it."""
 NOT_THERE, AS_BEFORE, STILL_THERE = (
     f"sent without an answer, and {how} now" for how in ("not there", "as before", "still there")
 )
 """What a server has of what it gave no answer to: whether it was never written, or others were faster, nobody knows."""
-SETTLED = dt.timedelta(minutes=1)
-"""So long after an object was created its server may save it again by itself."""
 
 
 @takes_back(OBJECTS)
@@ -227,7 +223,7 @@ def _is_as(types: Mapping[str, Resource], write: Write, now: JsonObject) -> bool
     """Is an object what a change makes of it?"""
     before, after = write.changed()
     names = {**(before or {}), **(after or {})}
-    return all(_is_again(write.plural, name, now, after or {}, types) for name in names)
+    return all(is_again(write.plural, name, now, after or {}, types) for name in names)
 
 
 async def _not_as_before(s: Session, changes: Sequence[Change]) -> list[Row]:
@@ -252,7 +248,7 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
     """How an object differs from what it was before a change; empty where it does not."""
     if change.action == "create":
         return "is still there" if now is not None else ""
-    before, secret = _without_secrets(change.before or {})
+    before, secret = without_secrets(change.before or {})
     secret += _sign_ins(change, now)
     if now is None:
         return "is gone" if change.action != "update" or before else ""
@@ -262,11 +258,13 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
         names = [*{**before, **(change.after or {})}]
     told: list[str] = []
     for name in names:
-        if name in NOT_COMPARED or name in secret or _is_again(change.type, name, now, before, types):
+        if name in NOT_COMPARED or name in secret or is_again(change.type, name, now, before, types):
             continue
-        if name == "sharing" and same(_plain(now.get(name), owner=False), _plain(before.get(name), owner=True)):
+        if name == "sharing" and same(
+            plain_sharing(now.get(name), owner=False), plain_sharing(before.get(name), owner=True)
+        ):
             continue  # nobody owned it, and now who has made it again
-        if _members(now.get(name), before.get(name), (change.after or {}).get(name)) == now.get(name):
+        if members_restored(now.get(name), before.get(name), (change.after or {}).get(name)) == now.get(name):
             continue  # what came and went besides is somebody else's
         old, new = ({name: body[name]} if name in body else {} for body in (now, before))
         told.append(PlanStep("update", change.type, before=old, after=new).words() or f"{name} is in another order")
@@ -296,43 +294,6 @@ async def nothing(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
 
 def _refusal(entry: Entry) -> Refused:
     return Refused(f"entry {entry.id} cannot be taken back: {entry.title}")
-
-
-class Notes:
-    """What is not taken back: for each reason the first few objects by name, and how many more."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, list[str]] = {}
-        self._edited: dict[str, tuple[str, str]] = {}
-        self.stays: list[str] = []
-        """What is not as it was before, and stays so."""
-        self.force_helps = False
-        """Does some of it stay because somebody has changed it since?"""
-        self.left: dict[str, list[JsonObject]] = {}
-        """What was created and somebody has edited since, by type."""
-
-    def add(self, reason: str, about: str, *, stays: bool = False) -> None:
-        """One more object that stays as it is, and maybe not as it was."""
-        self._found.setdefault(reason, []).append(about)
-        if stays:
-            self.stays.append(f"{about}: {reason}")
-
-    def edited(self, uid: str, changed: str, about: str) -> None:
-        """A created object that somebody has changed: whether it stays, `settle` says."""
-        self._edited[uid] = (changed, about)
-
-    def settle(self, going: Collection[str]) -> None:
-        """Say of what was edited that it stays, or that it goes: with what it belongs to its server deletes it anyhow."""
-        for uid, (changed, about) in self._edited.items():
-            if uid in going:
-                self.add(f"{changed} was changed again since, it is deleted with what it belongs to", about)
-            else:
-                self.add(f"{changed} was changed again since, it stays (--force deletes it too)", about, stays=True)
-                self.force_helps = True
-
-    def lines(self) -> list[str]:
-        """One line for each reason."""
-        return [f"{reason}: {listed(about, writes.NAMED)}" for reason, about in self._found.items()]
 
 
 def _held(pairs: Sequence[Write]) -> bool:
@@ -386,9 +347,9 @@ async def _taken_back(
                 stays=change.action != "create" and change.state == "done",
             )
         elif change.action == "create":
-            left = _without(_as_left(change, changes, earlier), gone)
-            its_own, made = (_own(plural, types.get(plural), body) for body in (current, left))
-            changed = [] if force else _changed_since(_without_new(its_own, made, new), made)
+            left = without(as_left(change, changes, earlier), gone)
+            its_own, made = (own(plural, types.get(plural), body) for body in (current, left))
+            changed = [] if force else changed_since(without_new(its_own, made, new), made)
             if changed:
                 notes.edited(uid, joined(changed), called)
                 notes.left.setdefault(plural, []).append(current)
@@ -412,111 +373,10 @@ async def _made_again(s: Session, plural: str, change: Change, notes: Notes, cal
     return [] if made.body is None else [Write(plural, None, made.body)]
 
 
-def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types: Mapping[str, Resource]) -> bool:
-    """Is a property what it was? Of join rows what a server calls them does not count, nor what it counts itself."""
-    if name in COUNTED.get(plural, ()):
-        return True
-    join = joins_of(plural).get(name)
-    if join is not None:
-        return not differs(plural, name, [*join.rows(before)], [*join.rows(now)], types)
-    return not differs(plural, name, before.get(name), now.get(name), types)
-
-
-def _plain(sharing: JsonValue, *, owner: bool) -> JsonValue:
-    """Sharing to compare: a server may leave out that nobody else sees an object, and an owner counts only where it is meant to."""
-    if not isinstance(sharing, dict):
-        return sharing
-    return {**sharing, "external": sharing.get("external") is True, **({} if owner else {"owner": None})}
-
-
-def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
-    """What somebody has changed of an object since it was created: its properties, or that it was saved again.
-
-    What a server adds by itself is no change, but it adds it at once.
-    """
-    plain, _ = _without_secrets(made)
-    named = [
-        name
-        for name, value in plain.items()
-        if name not in NOT_EDITED and not same(current.get(name), value) and not _untouched(name, current, value)
-    ]
-    created, saved, kept = (
-        _time(item) for item in (current.get("created"), current.get("lastUpdated"), made.get("lastUpdated"))
-    )
-    if created is not None and kept is not None and kept >= created:  # the whole object, as its server had it
-        named += [name for name in current if name not in made and name not in NOT_ADDED and _says(current[name])]
-    if named or "created" in made or "lastUpdated" in made:
-        return named
-    return ["it"] if created is not None and saved is not None and saved - created > SETTLED else []
-
-
-def _as_left(made: Change, changes: Sequence[Change], earlier: Sequence[Change] = ()) -> JsonObject:
-    """A created object as its entry left it: a later part may have changed it (its members), and what was taken back before."""
-    found = dict(made.after or {})
-    later = [change for change in sorted(changes, key=lambda one: one.number) if change.number > made.number]
-    for change in [*later, *earlier]:
-        if change.uid == made.uid and change.action.endswith("update"):
-            after = change.after or {}
-            found |= {name: after.get(name) for name in {**(change.before or {}), **after}}
-    return found
-
-
-def _without(made: JsonObject, gone: Collection[str | None]) -> JsonObject:
-    """An object without its references to what is gone."""
-
-    def there(value: JsonValue) -> bool:
-        return not isinstance(value, dict) or value.get("id") not in gone
-
-    lists = {name: [*filter(there, value)] if isinstance(value, list) else value for name, value in made.items()}
-    return {name: value if there(value) else None for name, value in lists.items()}
-
-
-def _says(value: JsonValue) -> bool:
-    """Is a value more than what a server shows of a property that nobody has set?"""
-    return value not in (None, False, "", [], {})
-
-
-def _without_new(current: JsonObject, made: JsonObject, new: Collection[str]) -> JsonObject:
-    """An object without those of its members that the same entry has created after it: they go, too."""
-    found = dict(current)
-    for name, value in current.items():
-        if isinstance(value, list):
-            first = made.get(name)
-            then = ids(first) if isinstance(first, list) else {}
-            later = {uid for uid in ids(value) if uid in new and uid not in then}
-            if later:
-                found[name] = [item for item in value if not isinstance(item, dict) or item.get("id") not in later]
-    return found
-
-
-def _own(plural: str, resource: Resource | None, made: JsonObject) -> JsonObject:
-    """What an object owns of what it was created with: what a server works out or numbers anew may differ from what was sent."""
-    properties: Mapping[str, Property] = resource.properties if resource is not None else {}
-    worked_out = {name for name, prop in properties.items() if not prop.owner} | WORKED_OUT.get(plural, frozenset())
-    return {name: value for name, value in made.items() if name not in worked_out and name != "sortOrder"}
-
-
-def _untouched(name: str, current: JsonObject, made: JsonValue) -> bool:
-    """Has nobody changed a property since, where a server has added to it: the owner to sharing, defaults to what is embedded?"""
-    now = current.get(name)
-    if name == "sharing":
-        return same(_plain(now, owner=False), _plain(made, owner=False))
-    if name == map_layers.VIEWS:
-        now, made = map_layers.comparable(now), map_layers.comparable(made)
-    return as_made(now, made)
-
-
-def _time(value: JsonValue) -> dt.datetime | None:
-    try:
-        return dt.datetime.fromisoformat(str(value)).replace(tzinfo=None)
-    except ValueError:
-        return None
-
-
 def _is(types: Mapping[str, Resource], change: Change, current: JsonObject) -> bool:
     """Has an object the values that it had before a change, where the journal keeps any?"""
     before = change.before or {}
-    return all(_is_again(change.type, name, current, before, types) for name in {**before, **(change.after or {})})
+    return all(is_again(change.type, name, current, before, types) for name in {**before, **(change.after or {})})
 
 
 async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
@@ -528,11 +388,6 @@ async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObj
     except Refused as error:
         error.message = f"{plural} cannot be read: {error.message}"
         raise
-
-
-def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
-    secret = [name for name, item in value.items() if has_secret(item)]
-    return {name: item for name, item in value.items() if name not in secret}, secret
 
 
 def _sign_ins(change: Change, now: JsonObject | None) -> list[str]:
@@ -549,17 +404,17 @@ def _restored(
 
     Of a collection of objects only what this change put in or took out goes back, whatever was done to it since.
     """
-    before, secret = _without_secrets(change.before or {})
+    before, secret = without_secrets(change.before or {})
     secret += _sign_ins(change, current)
     for name in secret:
         notes.add(f"{name} was a secret and stays", called)
     after, plural = change.after or {}, change.type
     target = dict(current)
     for name in {**before, **after}:
-        if name in secret or _is_again(plural, name, current, before, types):
+        if name in secret or is_again(plural, name, current, before, types):
             continue  # a secret, or taken back already
-        if not force and not _is_still(plural, name, current, after, types):
-            members = _members(current.get(name), before.get(name), after.get(name))
+        if not force and not is_still(plural, name, current, after, types):
+            members = members_restored(current.get(name), before.get(name), after.get(name))
             if members is None:
                 reason = f"{name} was changed again since, it stays (--force takes it back too)"
                 notes.add(reason, called, stays=True)
@@ -571,24 +426,3 @@ def _restored(
         else:
             target.pop(name, None)
     return Write(plural, current, target)
-
-
-def _is_still(plural: str, name: str, current: JsonObject, after: JsonObject, types: Mapping[str, Resource]) -> bool:
-    """Is a property what a change has made of it? It was sent, so that a server may have added to it."""
-    now, sent = current.get(name), after.get(name)
-    if plural == map_layers.MAPS and name == map_layers.VIEWS:
-        now, sent = map_layers.comparable(now), map_layers.comparable(sent)
-    prop = types[plural].properties.get(name) if plural in types else None
-    return same_property(prop, now, sent)
-
-
-def _members(current: JsonValue, before: JsonValue, after: JsonValue) -> JsonValue:
-    """A collection without what a change put in and with what it took out; None where it is none of plain references."""
-    if not all(isinstance(value, (list, type(None))) for value in (current, before, after)):
-        return None
-    lists = [cast("list[JsonValue]", value or []) for value in (current, before, after)]
-    if any(not isinstance(item, dict) or set(item) != {"id"} for item in (*lists[1], *lists[2])):
-        return None
-    now, old, new = (ids(items) for items in lists)
-    kept = [item for uid, item in now.items() if uid in old or uid not in new]
-    return [*kept, *(item for uid, item in old.items() if uid not in new and uid not in now)]
