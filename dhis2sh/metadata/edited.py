@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from dhis2sh.dhis2.properties import COUNTED, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE
+from dhis2sh.changes.plan import PlanStep
+from dhis2sh.dhis2.properties import COUNTED, FOLLOWERS, OF_RUNS, SAVED_BY, SET_BY_SERVER, VOLATILE, name_of
 from dhis2sh.metadata import map_layers
 from dhis2sh.metadata.bundles.diff import differs
 from dhis2sh.metadata.collections import joins_of
 from dhis2sh.metadata.comparing import as_made, as_written, ids, same
 from dhis2sh.redact import has_secret
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
-    from dhis2sh.changes.journal import Change
+    from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.models.facts import Property, Resource
     from dhis2sh.types import JsonObject, JsonValue
 
@@ -53,13 +56,29 @@ def changed_since(current: JsonObject, made: JsonObject) -> list[str]:
     return ["it"] if created is not None and saved is not None and saved - created > SETTLED else []
 
 
+def told_edit(plural: str, names: Sequence[str], made: JsonObject, current: JsonObject) -> str:
+    """What somebody has made of some properties of an object, and who has saved it last; a secret is only named."""
+    shown = [name for name in names if name in made or name in current]
+    old, new = ({name: body[name] for name in shown if name in body} for body in (made, current))
+    words = PlanStep("update", plural, before=old, after=new).words() if shown else ""
+    by = current.get(SAVED_BY)
+    who = name_of(by) if isinstance(by, dict) else None
+    saved = str(current.get("lastUpdated") or "")[:16].replace("T", " ")
+    last = f"last saved {saved}{f' by {who}' if who else ''}" if saved else ""
+    return ", ".join(part for part in (words or f"{joined(names)} is another one", last) if part)
+
+
 def as_left(made: Change, changes: Sequence[Change], earlier: Sequence[Change] = ()) -> JsonObject:
     """A created object as its entry left it: a later part may have changed it (its members), and what was taken back before."""
     found = dict(made.after or {})
     later = [change for change in sorted(changes, key=lambda one: one.number) if change.number > made.number]
     for change in [*later, *earlier]:
-        if change.uid == made.uid and change.action.endswith("update"):
-            after = change.after or {}
+        if change.uid != made.uid:
+            continue
+        after = change.after or {}
+        if change.action == "create":  # it was deleted, and that was taken back
+            found = dict(after)
+        elif change.action.endswith("update"):
             found |= {name: after.get(name) for name in {**(change.before or {}), **after}}
     return found
 
@@ -72,6 +91,38 @@ def without(made: JsonObject, gone: Collection[str | None]) -> JsonObject:
 
     lists = {name: [*filter(there, value)] if isinstance(value, list) else value for name, value in made.items()}
     return {name: value if there(value) else None for name, value in lists.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class LaterWrites:
+    """What later entries of the journal have changed that can be taken back before: by UID the changes, the oldest first."""
+
+    found: Mapping[str, Sequence[tuple[int, Change]]]
+
+    @classmethod
+    def of(cls, journal: Journal, entry: Entry) -> LaterWrites:
+        """Those after an entry, on the same server."""
+        found: dict[str, list[tuple[int, Change]]] = {}
+        for other in reversed([*journal.after(entry)]):
+            for change in journal.changes(other.id):
+                if change.written and change.uid is not None and change.action.endswith("update"):
+                    found.setdefault(change.uid, []).append((other.id, change))
+        return cls(found)
+
+    def of_object(self, uid: str) -> list[Change]:
+        """The changes of one object."""
+        return [change for _, change in self.found.get(uid, ())]
+
+    def last(self, uid: str, names: Collection[str]) -> int | None:
+        """The newest entry that has changed one of some properties of an object."""
+        return next(
+            (
+                number
+                for number, change in reversed(self.found.get(uid, ()))
+                if not {*(change.before or {}), *(change.after or {})}.isdisjoint(names)
+            ),
+            None,
+        )
 
 
 def _says(value: JsonValue) -> bool:

@@ -14,10 +14,11 @@ from dhis2sh.dhis2.never_given import secrets_of
 from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, name_of
 from dhis2sh.errors import NotFound, Refused, ServerFault, UsageError
 from dhis2sh.metadata import looked, writes
-from dhis2sh.metadata.built_upon import Staying, deletion_of_unused, in_order
+from dhis2sh.metadata.built_upon import NEEDED, Staying, deletion_of_unused, in_order
 from dhis2sh.metadata.comparing import empty, same
 from dhis2sh.metadata.edited import (
     NOT_COMPARED,
+    LaterWrites,
     as_left,
     changed_since,
     is_again,
@@ -25,6 +26,7 @@ from dhis2sh.metadata.edited import (
     members_restored,
     own,
     plain_sharing,
+    told_edit,
     without,
     without_new,
     without_secrets,
@@ -42,6 +44,7 @@ from dhis2sh.words import joined
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Part, WriteSummary
+    from dhis2sh.metadata.built_upon import Objects as CreatedObjects
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -77,13 +80,20 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
             notes.add(NO_WAY, f"{change.action} {change.type} {change.name or ''}".rstrip())
     pairs: list[Write] = []
     new = {cast("str", change.uid) for change in metadata if change.action == "create"}
-    earlier = [change for other in journal.undoing(entry) for change in journal.changes(other.id) if change.written]
+    earlier = [
+        change for other in journal.undone_since(entry) for change in journal.changes(other.id) if change.written
+    ]
+    since = _Since(new, earlier, LaterWrites.of(journal, entry))
     for plural, changes in _by_type(metadata):
-        pairs += await _taken_back(s, plural, changes, new, earlier, notes, force=force)
+        pairs += await _taken_back(s, plural, changes, since, notes, force=force)
     pairs, told = await without_gone(s, journal, pairs)
     for one in told:
         notes.add(one.reason, one.about, stays=one.stays)
-    gone, staying = await _deleted(s, journal, entry, pairs, notes, force=force)
+    created: dict[str, list[JsonObject]] = {}
+    for write in pairs:
+        if write.after is None:
+            created.setdefault(write.plural, []).append(write.before or {})
+    gone, staying = await _deleted(s, journal, entry, pairs, created, notes, force=force)
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
     pairs = _each_once(await with_owners(s, [write for write in pairs if write.after is not None]), gone.writes)
@@ -92,7 +102,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
         changes=metadata, staying=staying.why,
     )  # fmt: skip
-    plan.rest = await _rest(s, journal, entry, staying, notes) if notes.stays and not force else ""
+    plan.rest = await _rest(s, journal, entry, staying, notes, created) if notes.stays and not force else ""
     plan.rest = plan.rest or next((one.first for one in told if one.first), "")
     if not metadata:
         plan.blocked = _refusal(entry)
@@ -125,13 +135,16 @@ def _each_once(restored: Sequence[Write], going: Sequence[Write]) -> list[Write]
 
 
 async def _deleted(
-    s: Session, journal: Journal, entry: Entry, pairs: Sequence[Write], notes: Notes, *, force: bool
+    s: Session,
+    journal: Journal,
+    entry: Entry,
+    pairs: Sequence[Write],
+    created: CreatedObjects,
+    notes: Notes,
+    *,
+    force: bool,
 ) -> tuple[Deletion, Staying]:
     """What was created and is deleted, and what of it stays since others stand on it; the notes say so."""
-    created: dict[str, list[JsonObject]] = {}
-    for write in pairs:
-        if write.after is None:
-            created.setdefault(write.plural, []).append(write.before or {})
     staying = Staying()
     if force:
         gone = await deletion(s, created)
@@ -139,22 +152,31 @@ async def _deleted(
         updates = [write for write in pairs if write.after is not None]
         gone, staying = await deletion_of_unused(s, journal, entry, created, edited=notes.left, changed=updates)
     notes.settle({write.uid for write in gone.writes if write.after is None})
+    staying.first[:] = sorted({*staying.first, *notes.first}, reverse=True)
     for write in pairs:
         if write.uid in staying.why and write.after is None:
             notes.add(staying.why[write.uid], f"{write.plural} {write.called}", stays=True)
     return gone, staying
 
 
-async def _rest(s: Session, journal: Journal, entry: Entry, staying: Staying, notes: Notes) -> str:
+async def _rest(
+    s: Session, journal: Journal, entry: Entry, staying: Staying, notes: Notes, created: CreatedObjects
+) -> str:
     """What to do about what stays; empty where nothing helps.
 
     Where others stand on it that is to take those back first, or to see them: force is of no use where a server refuses.
+    Where somebody has changed it that is to see who and what, before it is lost.
     """
     if staying.first:
-        return await in_order(s, journal, entry, staying)
-    if staying.why:
-        return f"dhis2 metadata usage {next(iter(staying.why))}  says what uses it"
-    return f"dhis2 undo {entry.id} --force  takes that back too" if notes.force_helps else ""
+        return await in_order(s, journal, entry, staying, created, edited=notes.of_others)
+    used = next((uid for uid, why in staying.why.items() if why != NEEDED), None)
+    if used is not None:
+        return f"dhis2 metadata usage {used}  says what uses it"
+    return (
+        f"dhis2 undo {entry.id} --force --dry-run  says who changed what, which --force takes back"
+        if notes.of_others
+        else ""
+    )
 
 
 @dataclass(slots=True)
@@ -309,23 +331,51 @@ def _by_type(changes: Sequence[Change]) -> Iterable[tuple[str, list[Change]]]:
     return found.items()
 
 
-async def _taken_back(
-    s: Session,
-    plural: str,
-    changes: Sequence[Change],
-    new: Collection[str],
-    earlier: Sequence[Change],
-    notes: Notes,
-    *,
-    force: bool,
-) -> list[Write]:
-    """The writes that take back changes of one type; what cannot be taken back goes into the notes.
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """What this machine itself has written beside an entry and after it.
 
     Parameters:
         new: the UIDs of all that was created in the same entry.
-        earlier: what was taken back of the entry already.
+        earlier: what was taken back since, of this entry and of others: what our own undo changes nobody else has.
+        later: what later entries have changed.
     """
-    gone = {change.uid for change in earlier if change.action.endswith("delete")}
+
+    new: Collection[str]
+    earlier: Sequence[Change]
+    later: LaterWrites
+
+    @property
+    def gone(self) -> set[str | None]:
+        """The UIDs of what was deleted when something was taken back."""
+        return {change.uid for change in self.earlier if change.action.endswith("delete")}
+
+
+def _edited(
+    plural: str,
+    resource: Resource | None,
+    change: Change,
+    changes: Sequence[Change],
+    current: JsonObject,
+    since: _Since,
+) -> tuple[list[str], JsonObject, int | None]:
+    """What somebody has changed of a created object, what it was, and the later entry of this journal that did all of it."""
+
+    def compared(after: Sequence[Change]) -> tuple[list[str], JsonObject]:
+        left = without(as_left(change, changes, after), since.gone)
+        its_own, made = (own(plural, resource, body) for body in (current, left))
+        return changed_since(without_new(its_own, made, since.new), made), made
+
+    names, made = compared(since.earlier)
+    later = since.later.of_object(str(change.uid)) if names else []
+    ours = bool(later) and not compared([*since.earlier, *later])[0]
+    return names, made, since.later.last(str(change.uid), names) if ours else None
+
+
+async def _taken_back(
+    s: Session, plural: str, changes: Sequence[Change], since: _Since, notes: Notes, *, force: bool
+) -> list[Write]:
+    """The writes that take back changes of one type; what cannot be taken back goes into the notes."""
     now = {str(item["id"]): item for item in await _present(s, plural, [cast("str", change.uid) for change in changes])}
     types = await schema.types_of(s.client)
     pairs: list[Write] = []
@@ -347,19 +397,19 @@ async def _taken_back(
                 stays=change.action != "create" and change.state == "done",
             )
         elif change.action == "create":
-            left = without(as_left(change, changes, earlier), gone)
-            its_own, made = (own(plural, types.get(plural), body) for body in (current, left))
-            changed = [] if force else changed_since(without_new(its_own, made, new), made)
-            if changed:
-                notes.edited(uid, joined(changed), called)
+            changed, made, by = _edited(plural, types.get(plural), change, changes, current, since)
+            if changed and not force:
+                notes.edited(uid, joined(changed), called, by)
                 notes.left.setdefault(plural, []).append(current)
             else:
+                if changed:
+                    notes.override(called, told_edit(plural, changed, made, current))
                 pairs.append(Write(plural, current, None))
         elif change.state == "sent" and _is(types, change, current):
             if not expected:
                 notes.add(AS_BEFORE, called)
         else:
-            pairs.append(_restored(types, change, current, notes, called, force=force))
+            pairs.append(_restored(types, change, current, since.later, notes, called, force=force))
     return pairs
 
 
@@ -398,7 +448,14 @@ def _sign_ins(change: Change, now: JsonObject | None) -> list[str]:
 
 
 def _restored(
-    types: Mapping[str, Resource], change: Change, current: JsonObject, notes: Notes, called: str, *, force: bool
+    types: Mapping[str, Resource],
+    change: Change,
+    current: JsonObject,
+    later: LaterWrites,
+    notes: Notes,
+    called: str,
+    *,
+    force: bool,
 ) -> Write:
     """An update taken back: each property as it was, unless somebody has changed it again.
 
@@ -410,19 +467,24 @@ def _restored(
         notes.add(f"{name} was a secret and stays", called)
     after, plural = change.after or {}, change.type
     target = dict(current)
+    others: list[str] = []
     for name in {**before, **after}:
         if name in secret or is_again(plural, name, current, before, types):
             continue  # a secret, or taken back already
-        if not force and not is_still(plural, name, current, after, types):
-            members = members_restored(current.get(name), before.get(name), after.get(name))
-            if members is None:
-                reason = f"{name} was changed again since, it stays (--force takes it back too)"
-                notes.add(reason, called, stays=True)
-                notes.force_helps = True
-            else:
-                target[name] = members
+        still = is_still(plural, name, current, after, types)
+        members = None if still or force else members_restored(current.get(name), before.get(name), after.get(name))
+        if members is not None:
+            target[name] = members
+            continue
+        others += [] if still else [name]
+        if not still and not force:
+            made = as_left(change, (), later.of_object(str(change.uid)))
+            ours = is_still(plural, name, current, made, types)
+            notes.kept(name, called, later.last(str(change.uid), [name]) if ours else None, "takes it back")
         elif name in before:
             target[name] = before[name]
         else:
             target.pop(name, None)
+    if others and force:
+        notes.override(called, told_edit(plural, others, after, current))
     return Write(plural, current, target)

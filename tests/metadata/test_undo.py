@@ -213,7 +213,7 @@ async def test_what_was_added_to_a_new_object_is_not_deleted_without_a_word(sess
     made = (await call(session, "metadata create", YES, **NEW)).uids[0]
     await call(session, "metadata update", YES, type="dataElementGroups", uid=made, set=["code=LATER"])
 
-    with pytest.raises(Refused, match="code was changed again since, it stays"):
+    with pytest.raises(Refused, match="code was changed again since by entry 2, it stays"):
         await call(session, "undo", YES, id=1)
     assert (await session.client.get_object(f"dataElementGroups/{made}"))["code"] == "LATER"
 
