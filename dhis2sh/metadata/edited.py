@@ -83,7 +83,7 @@ def as_left(made: Change, changes: Sequence[Change], earlier: Sequence[Change] =
     return found
 
 
-def without(made: JsonObject, gone: Collection[str | None]) -> JsonObject:
+def without(made: JsonObject, gone: Collection[str]) -> JsonObject:
     """An object without its references to what is gone."""
 
     def there(value: JsonValue) -> bool:

@@ -34,7 +34,7 @@ from dhis2sh.metadata.edited import (
 from dhis2sh.metadata.gone_references import without_gone
 from dhis2sh.metadata.lost_secrets import again
 from dhis2sh.metadata.not_taken_back import Notes
-from dhis2sh.metadata.objects.deleting import Deletion, deletion
+from dhis2sh.metadata.objects.deleting import Deletion, deletion, pruned
 from dhis2sh.metadata.owned import with_owners
 from dhis2sh.metadata.refused import failure_of
 from dhis2sh.metadata.write import Write
@@ -84,6 +84,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         change for other in journal.undone_since(entry) for change in journal.changes(other.id) if change.written
     ]
     since = _Since(new, earlier, LaterWrites.of(journal, entry))
+    metadata = [_to_what_is_there(change, since.gone, notes) for change in metadata]
     for plural, changes in _by_type(metadata):
         pairs += await _taken_back(s, plural, changes, since, notes, force=force)
     pairs, told = await without_gone(s, journal, pairs)
@@ -346,9 +347,26 @@ class _Since:
     later: LaterWrites
 
     @property
-    def gone(self) -> set[str | None]:
-        """The UIDs of what was deleted when something was taken back."""
-        return {change.uid for change in self.earlier if change.action.endswith("delete")}
+    def gone(self) -> set[str]:
+        """The UIDs of what was deleted when something was taken back, and not made again."""
+        found: set[str] = set()
+        for change in self.earlier:
+            if change.uid is not None and change.action.endswith("delete"):
+                found.add(change.uid)
+            elif change.uid is not None and change.action == "create":
+                found.discard(change.uid)
+        return found
+
+
+def _to_what_is_there(change: Change, gone: Collection[str], notes: Notes) -> Change:
+    """An update with what was there before it, but for what our own undo has deleted since: it cannot come back."""
+    if not change.action.endswith("update") or not change.before:
+        return change
+    before = pruned(change.before, gone)
+    if before == change.before:
+        return change
+    notes.add("comes back without what was taken back since", f"{change.type} {_name(change) or ''} [{change.uid}]")
+    return replace(change, before=before)
 
 
 def _edited(

@@ -186,3 +186,23 @@ async def test_what_an_edited_object_needs_stays_with_it(session: Session, tmp_p
     assert body["legendSets"] == [{"id": "lsBuiltUp01"}]
     assert await there(session, "dataElements/deBuiltUp01"), "its numerator names it"
     assert not await there(session, "dataElements/deBuiltUp02")
+
+
+async def test_what_our_own_undo_has_deleted_is_not_asked_back_by_the_next_one(
+    session: Session, tmp_path: Path
+) -> None:
+    """The second import took the first one's element out of a group; taken back in the wrong order the group stays as it can be."""
+    group = {"id": "dgBuiltUp01", "name": "Built", "shortName": "Built", "dataElements": [{"id": "deBuiltUp02"}]}
+    await imported(session, tmp_path, dataElements=[OTHER])
+    await imported(session, tmp_path, dataElementGroups=[{**group, "dataElements": [{"id": "deNumber001"}]}])
+    await imported(session, tmp_path, dataElementGroups=[group])
+    await imported(session, tmp_path, dataElementGroups=[{**group, "dataElements": [{"id": "deNumber002"}]}])
+    await call(session, "undo", YES, id=1)
+    assert not await there(session, "dataElements/deBuiltUp02")
+
+    undone = await call(session, "undo", YES, id=4)
+
+    assert not undone.failures
+    assert not undone.left
+    assert "comes back without what was taken back since: dataElementGroups Built [dgBuiltUp01]" in undone.note
+    assert not (await session.client.get_object("dataElementGroups/dgBuiltUp01"))["dataElements"]
