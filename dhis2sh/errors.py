@@ -23,6 +23,7 @@
     │   └── NotDhis2              something answered, but not a DHIS2 server
     ├── PartlyDone             7  some of the objects were written, some were refused
     ├── CheckFailed            8  a check (doctor, completeness, lint, drift) found something
+    ├── NotWritten             9  a file of this machine, or standard output, cannot be written
     └── Interrupted          130  Ctrl-C
 
 An error is two lines: `message` says what failed and why, in the server's own words with its `code`; `hint` is the next
@@ -35,7 +36,7 @@ TYPE_CHECKING = False  # as in `dhis2sh`: the front door of `dhis2` waits for th
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import ClassVar
+    from typing import ClassVar, Self
 
     from dhis2sh.types import JsonObject
 
@@ -49,6 +50,7 @@ EXIT_CODES: dict[int, str] = {
     6: "network",
     7: "partly done",
     8: "a check failed",
+    9: "the result, or another file of this machine, cannot be written: the disk is full or read-only",
     130: "interrupted",
 }
 
@@ -255,6 +257,33 @@ class CheckFailed(Dhis2Error):
     def __init__(self, message: str, *, findings: object = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.findings = findings
+
+
+class NotWritten(Dhis2Error):
+    """A file of this machine, or standard output, cannot be written: the disk is full, read-only, or another's."""
+
+    exit_code = 9
+
+    @classmethod
+    def of(cls, what: object, error: OSError, *, elsewhere: str) -> Self:
+        """The error of an `OSError`. Where the disk is full the hint is to make room, and nothing else.
+
+        Parameters:
+            what: the file, as the user knows it; error: why it cannot be written.
+            elsewhere: what to try where the place is wrong, such as `--out FILE`.
+        """
+        why = error.strerror or str(error) or type(error).__name__
+        return cls(f"{what} cannot be written: {why}", hint=MAKE_ROOM if is_full(error) else elsewhere)
+
+
+MAKE_ROOM = "make room on the disk, then the same again"
+
+
+def is_full(error: OSError) -> bool:
+    """Is there no more room: on the disk, within a quota, or for a file of this size?"""
+    import errno  # start-up: only what failed pays for it
+
+    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class Interrupted(Dhis2Error):
