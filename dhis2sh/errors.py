@@ -265,25 +265,51 @@ class NotWritten(Dhis2Error):
     exit_code = 9
 
     @classmethod
-    def of(cls, what: object, error: OSError, *, elsewhere: str) -> Self:
-        """The error of an `OSError`. Where the disk is full the hint is to make room, and nothing else.
+    def of(cls, what: object, error: Exception, *, elsewhere: str) -> Self:
+        """The error of an `OSError`, or of one of SQLite. Where the disk is full the hint is to make room, and nothing else.
 
         Parameters:
             what: the file, as the user knows it; error: why it cannot be written.
             elsewhere: what to try where the place is wrong, such as `--out FILE`.
         """
-        why = error.strerror or str(error) or type(error).__name__
-        return cls(f"{what} cannot be written: {why}", hint=MAKE_ROOM if is_full(error) else elsewhere)
+        full = _room(error)
+        why = getattr(error, "strerror", None) or full or str(error) or type(error).__name__
+        return cls(f"{what} cannot be written: {why}", hint=MAKE_ROOM if full else elsewhere)
 
 
 MAKE_ROOM = "make room on the disk, then the same again"
 
 
-def is_full(error: OSError) -> bool:
-    """Is there no more room: on the disk, within a quota, or for a file of this size?"""
-    import errno  # start-up: only what failed pays for it
+def is_full(error: BaseException) -> bool:
+    """Is there no more room: on the disk, within a quota, or for a file of this size? SQLite may only know that a write failed."""
+    return _room(error) is not None
 
-    return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+def _room(error: BaseException) -> str | None:
+    """What an error says of the room that is wanted; None where that is not its cause. Libraries have the system's words in theirs."""
+    import errno  # start-up: only what failed pays for it
+    import os  # start-up: as above
+
+    if str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return str(error)
+    wanted = {code: os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
+    if isinstance(error, OSError) and error.errno is not None:
+        return wanted.get(error.errno)
+    return next((words for words in wanted.values() if words in str(error)), None)
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Is SQLite certain that a file is broken, or no database? All else passes: a full disk, a lock, a right that is missing."""
+    return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def of_full_disk(error: BaseException) -> NotWritten | None:
+    """What to say of an error that nobody has caught, where a full disk is its cause; else None."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((told for one in error.exceptions if (told := of_full_disk(one)) is not None), None)
+    if not isinstance(error, Exception) or isinstance(error, Dhis2Error) or not is_full(error):
+        return None
+    return NotWritten.of(getattr(error, "filename", None) or "a file of dhis2sh", error, elsewhere=MAKE_ROOM)
 
 
 class Interrupted(Dhis2Error):

@@ -12,7 +12,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
-from dhis2sh.errors import MissingExtra, NotFound, PipelineError, UsageError
+from dhis2sh.errors import MissingExtra, NotFound, PipelineError, UsageError, is_full
+from dhis2sh.rows.books import Book
 from dhis2sh.rows.cells import cell
 
 if TYPE_CHECKING:
@@ -279,16 +280,10 @@ class Workbook(Tabular):
 
     def __init__(self, path: Path, safe: bool = False, once: bool = False) -> None:
         super().__init__()
-        try:
-            import xlsxwriter  # heavy: an extra
-        except ImportError:
-            raise MissingExtra("xlsx", "frames") from None
-        options: dict[str, object] = {"strings_to_formulas": False, "strings_to_urls": False}
         self._folder = None if once else _folder()
-        if self._folder is not None:
-            options |= {"constant_memory": True, "tmpdir": self._folder.name}
-        self._book: Any = xlsxwriter.Workbook(str(path), options)
-        self._sheet: Any = self._book.add_worksheet()
+        spooled = {"constant_memory": True, "tmpdir": self._folder.name} if self._folder is not None else {}
+        self._book = Book(path, **spooled)
+        self._sheet: Any = self._book.pages.add_worksheet()
         self._at = 0
         self._safe = safe
 
@@ -310,18 +305,14 @@ class Workbook(Tabular):
 
     @override
     def end(self) -> None:
-        from xlsxwriter.exceptions import FileCreateError  # heavy: an extra
-
         try:
             self._book.close()
-        except FileCreateError as error:  # it holds what the system said
-            said = error.args[0]
-            raise said if isinstance(said, OSError) else OSError(0, str(said)) from None
         finally:
             self.drop()
 
     @override
     def drop(self) -> None:
+        self._book.drop()
         if self._folder is not None:
             self._sheet.row_data_fh.close()
             self._folder.cleanup()
@@ -387,6 +378,8 @@ class Parquet(Writer):
         try:
             self._write(self._polars.concat(parts, how="diagonal_relaxed"))
         except self._polars.exceptions.PolarsError as error:
+            if is_full(error):
+                raise
             raise PipelineError(
                 f"{self._name}: the rows do not fit together: {str(error).splitlines()[0]}",
                 hint=f"collect | {self._name}(FILE) takes all of them at once",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, MissingExtra, UsageError
+from dhis2sh.errors import MissingExtra, NotWritten, UsageError
 from dhis2sh.show.charts import vega
 from dhis2sh.show.layout import STYLE
 from dhis2sh.words import safe
@@ -91,7 +91,7 @@ def write(path: Path, content: str | bytes) -> None:
         with paths.replacing(path.expanduser()) as temporary:
             temporary.write_bytes(data)
     except OSError as error:
-        raise Dhis2Error(f"{path} cannot be written: {error.strerror}", hint="choose another file") from error
+        raise NotWritten.of(path, error, elsewhere="choose another file") from error
 
 
 def altair_chart(chart: Chart) -> object:

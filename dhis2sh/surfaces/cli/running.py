@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh import index
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.tracing import Tracer
-from dhis2sh.errors import CheckFailed, Dhis2Error, Interrupted, PartlyDone
+from dhis2sh.errors import CheckFailed, Dhis2Error, Interrupted, PartlyDone, of_full_disk
 from dhis2sh.rows.rows import objects_of
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
@@ -56,7 +56,7 @@ def _run(words: list[str], *, debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        fault = Dhis2Error(
+        fault = of_full_disk(error) or Dhis2Error(
             f"{type(error).__name__}: {error}", hint="this is a fault of dhis2sh: try --debug and report it"
         )
         return report(fault)
