@@ -19,6 +19,7 @@ from dhis2sh.analytics.pulling import Counts, Pull
 from dhis2sh.analytics.source import Numbers
 from dhis2sh.client.limits import meanwhile
 from dhis2sh.errors import UsageError
+from dhis2sh.rows.rows import Provenance
 from dhis2sh.rows.stream import Stream
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Touches
 from dhis2sh.words import counted
@@ -192,6 +193,7 @@ async def pull(s: Session, dimensions: list[str], wanted: Wanted) -> Stream[Row]
             with_names=with_names,
         ),
         columns=names.columns(order, ["value"]) if with_names else [*order, "value"],
+        provenance=Provenance(times=plan.members.meta.periods_by_name()),
     )
     if target is None:
         stream.finally_(finishing(work))

@@ -48,7 +48,8 @@ def chart(
     up = _named(y) or (columns[-1] if columns else "")
     for name in filter(None, (across, up, _named(by))):
         _known(rows, name)
-    drawing = chart_of(rows.plain(), across, up, kind_of(str(kind)), _named(by), title=_named(title))
+    times = rows.provenance.times
+    drawing = chart_of(rows.plain(), across, up, kind_of(str(kind)), _named(by), title=_named(title), times=times)
     if file is None:
         return drawing
     from dhis2sh.show.charts import media  # start-up: only files need it

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.errors import UsageError
-from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.rows import Provenance, Rows
 from dhis2sh.session import Session
 from dhis2sh.show.charts import terminal
 from dhis2sh.show.charts.model import KINDS, Chart
@@ -139,3 +139,31 @@ def test_a_line_of_a_year_names_every_month_and_counts_in_round_numbers():
     key = drawn.split("\n")[-1]
     marks = [part.split()[0] for part in key.split("  ")]
     assert len(marks) == len(set(marks)) == 12
+
+
+TIMES = {"mars 2025": "202503", "février 2025": "202502", "janvier 2025": "202501"}
+
+
+@pytest.mark.parametrize("kind", ["line", "area", "stacked-area", "bar"])
+def test_names_of_periods_stand_in_time_where_the_answer_has_told_them(kind: str):
+    rows = Rows([{"peName": name, "n": at} for at, name in enumerate(TIMES)], provenance=Provenance(times=TIMES))
+    for found in (rows.chart("peName", "n", kind=kind), rows.derive(month="peName").chart("month", "n", kind=kind)):
+        assert isinstance(found, Chart)
+        assert (found.categories, found.series[0].values) == (tuple(reversed(TIMES)), (2, 1, 0))
+
+
+def test_a_line_over_names_whose_order_nobody_knows_is_refused_and_bars_are_not():
+    rows = Rows([{"peName": name, "n": at} for at, name in enumerate(TIMES)])
+    with pytest.raises(UsageError, match="the order of time is not known: peName has names alone") as caught:
+        rows.chart("peName", "n", kind="line")
+    assert "keep pe beside them" in str(caught.value.hint)
+    found = rows.chart("peName", "n", kind="column")
+    assert isinstance(found, Chart)
+    assert found.categories == tuple(TIMES)
+
+
+def test_days_and_moments_stand_in_time():
+    days = ["2025-03-01T10:00:00.000", "2025-01-31T23:59:00.000", "2025-02-01"]
+    found = Rows([{"at": day, "n": 1} for day in days]).chart("at", "n", kind="line")
+    assert isinstance(found, Chart)
+    assert found.categories == ("2025-01-31T23:59:00.000", "2025-02-01", "2025-03-01T10:00:00.000")
