@@ -21,6 +21,7 @@ from dhis2sh.pictures.definitions import Definition, number, objects, one_of, te
 from dhis2sh.show import thematic
 from dhis2sh.show.charts import media
 from dhis2sh.show.charts.model import Shade, shade_of
+from dhis2sh.show.noted import with_notes
 from dhis2sh.show.thematic import Entry, Layer, LayeredMap, Painted
 from dhis2sh.words import counted
 
@@ -121,9 +122,9 @@ def save(drawn: LayeredMap, out: Path) -> None:
     """Write a map to a file, by its ending. Raises `UsageError`, `MissingExtra`, `Dhis2Error`."""
     match media.ending_of(out):
         case ".svg":
-            media.write(out, drawn.svg())
+            media.write(out, with_notes(drawn.svg(), drawn.notes))
         case ".png":
-            media.write(out, media.png_of_svg(drawn.svg()))
+            media.write(out, media.png_of_svg(with_notes(drawn.svg(), drawn.notes)))
         case _:
             media.write(out, media.page(drawn.title, drawn.html()))
 
@@ -187,7 +188,9 @@ async def _thematic(s: Session, view: JsonObject, found: Definition, notes: list
         )
     missing = sum(1 for unit in there if unit.shape is None)
     if missing:
-        notes.append(f"{name}: {counted(missing, 'unit')} without a geometry not on the map")
+        lost = sum(1 for unit in there if unit.shape is None and values.get(unit.uid) is not None)
+        told = f", {lost:,} of them with a number" if lost else ""
+        notes.append(f"{name}: {counted(missing, 'unit')} without a geometry not on the map{told}")
     key = thematic.key_of(shades, [one.value for one in painted])
     return Layer("thematic", f"{name}, {when}" if when else name, tuple(painted), key, _opacity(view), view.get("labels") is True,
                  missing=missing)  # fmt: skip

@@ -1,5 +1,6 @@
 """Charts and maps of any rows: what stands where, and what is refused."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from dhis2sh.rows.rows import Provenance, Rows
 from dhis2sh.session import Session
 from dhis2sh.show.charts import terminal
 from dhis2sh.show.charts.model import KINDS, Chart
+from dhis2sh.show.noted import with_notes
 from dhis2sh.show.thematic import LayeredMap
 from tests.metadata.calls import call
 from tests.pictures.test_maps import placed
@@ -95,7 +97,7 @@ async def test_values_beside_the_geometry_of_their_units(s: Session, tmp_path: P
     assert isinstance(drawn, LayeredMap)
     (layer,) = drawn.layers
     assert [(one.shape.name, one.value) for one in layer.painted] == [("North", 35.0)]
-    assert "1 without a geometry" in drawn.notes[0]
+    assert "without a geometry" in drawn.notes[0]
     for ending in (".svg", ".html"):
         rows.map(str(tmp_path / f"a{ending}"), classes=3)
         assert (tmp_path / f"a{ending}").stat().st_size > 500
@@ -167,3 +169,36 @@ def test_days_and_moments_stand_in_time():
     found = Rows([{"at": day, "n": 1} for day in days]).chart("at", "n", kind="line")
     assert isinstance(found, Chart)
     assert found.categories == ("2025-01-31T23:59:00.000", "2025-02-01", "2025-03-01T10:00:00.000")
+
+
+@pytest.mark.parametrize("ending", ["svg", "html"])
+def test_a_picture_in_a_file_says_what_it_leaves_out(tmp_path: Path, ending: str):
+    pytest.importorskip("vl_convert")
+    rows = Rows([{"name": "A", "value": 1}, {"name": "B", "value": None}, {"name": "<C>", "value": ""}])
+    told = rows.chart("name", "value", file=str(tmp_path / f"bars.{ending}"))
+    said = "2 of 3 rows without a number value: not drawn"
+    assert f"({said})" in str(told)
+    assert said in (tmp_path / f"bars.{ending}").read_text("utf-8")
+    points = Rows([{"name": "A", "x": 1, "y": 2}, {"name": "B", "x": None, "y": 3}]).chart("x", "y", kind="scatter")
+    assert isinstance(points, Chart)
+    assert points.notes == ("1 of 2 rows without both numbers: not drawn",)
+
+
+def test_a_map_in_a_file_says_what_it_leaves_out_and_is_as_large_as_it_says(tmp_path: Path):
+    area = {"type": "Polygon", "coordinates": [[[0, 0], [0, 1], [1, 1], [0, 0]]]}
+    for more in ({}, {"value": 3}):
+        rows = Rows([{"name": "A", "geometry": area, **more}, {"name": "B", "geometry": None, **more}])
+        told = rows.map(str(tmp_path / "map.svg"))
+        assert "without a geometry" in str(told)
+        picture = (tmp_path / "map.svg").read_text("utf-8")
+        assert re.search(r"<text [^>]*>\(1 [^<]*without a geometry", picture)
+        outer, inner = (float(found) for found in re.findall(r'<svg [^>]*height="([0-9.]+)"', picture))
+        assert outer > inner
+
+
+def test_notes_are_wrapped_and_escaped():
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="50"></svg>'
+    assert with_notes(svg, []) == svg
+    drawn = with_notes(svg, ["a <b> " * 40])
+    assert drawn.count("<text") > 3
+    assert "&lt;b&gt;" in drawn

@@ -11,6 +11,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.rows.cells import cell
 from dhis2sh.rows.in_time import starts
 from dhis2sh.show.charts.model import Axis, Chart, Series, Value
+from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.show.charts.model import Kind
@@ -50,7 +51,10 @@ def chart_of(
     if kind in {"scatter", "bubble"}:
         names = [cell(next((row[name] for name in NAMES if row.get(name)), "")) for row in rows]
         places = Series(x, tuple(number(row.get(x), x) for row in rows))
-        return Chart(kind, tuple(names), (places, Series(y, tuple(number(row.get(y), y) for row in rows))), title=title)
+        ups = Series(y, tuple(number(row.get(y), y) for row in rows))
+        lost = sum(1 for pair in zip(places.values, ups.values, strict=True) if None in pair)
+        notes = (f"{lost:,} of {counted(len(rows), 'row')} without both numbers: not drawn",) if lost else ()
+        return Chart(kind, tuple(names), (places, ups), title=title, notes=notes)
     if by:
         categories, series = _by(rows, x, y, by)
     else:
@@ -61,9 +65,11 @@ def chart_of(
             f"{len(categories):,} {x} are more than a picture has room for", hint="| sort(-value) | head(30)"
         )
     told = _periods_in_words(rows, x)
+    blank = sum(1 for row in rows if number(row.get(y), y) is None)
+    notes = (f"{blank:,} of {counted(len(rows), 'row')} without a number {y}: not drawn",) if blank else ()
     return Chart(
         kind, tuple(told.get(place, place) for place in categories), tuple(series), title=title,
-        axis=Axis(_axis(y) if by else ""), label=_axis(x),
+        axis=Axis(_axis(y) if by else ""), label=_axis(x), notes=notes,
     )  # fmt: skip
 
 
