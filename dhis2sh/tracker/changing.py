@@ -9,7 +9,7 @@ API source: `POST /api/tracker` (api-facts e.1).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from dhis2sh.changes.plan import AGAIN, Part, PartDone, Plan, PlanStep
@@ -17,7 +17,7 @@ from dhis2sh.client.sending import attempt, refusal
 from dhis2sh.client.tracker import IDENTIFIERS
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.tracker import reading, reports
-from dhis2sh.tracker.held import changed, held, payload, same, uid_of, values_of
+from dhis2sh.tracker.held import changed, held, payload, same, uid_of, unset, values_of
 from dhis2sh.words import listed
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def plan(
     notes: Sequence[str] = (),
     again: str = AGAIN,
     asks: bool = False,
+    left: Sequence[Row] = (),
 ) -> Plan:
     """The plan of some changes; objects that are as they shall be are no steps.
 
@@ -112,8 +113,9 @@ def plan(
         notes: what was left out and why.
         again: what finishes the rest where it was cut off.
         asks: wants a yes even for one object.
+        left: of an undo what stays otherwise than it was before, as the failures of a summary are.
     """
-    everything = list(changes)
+    everything = [_without_day(change) for change in changes]
     needed = [
         change
         for change in everything
@@ -122,8 +124,16 @@ def plan(
     told = [*notes, *([f"{len(everything) - len(needed):,} already right"] if len(needed) < len(everything) else [])]
     return Plan(
         title, [change.step(names) for change in needed], notes=told, names={**names}, asks=asks,
-        writer=Objects(needed, names, told, again),
+        writer=Objects(needed, names, told, again, left=left),
     )  # fmt: skip
+
+
+def _without_day(change: Change) -> Change:
+    """What is not complete has no day of completion: a change that opens it again takes that away, and it is written down."""
+    after = change.after
+    if after is None or "completedAt" not in after or after.get("status") == "COMPLETED":
+        return change
+    return replace(change, after={name: value for name, value in after.items() if name != "completedAt"})
 
 
 @dataclass(slots=True)
@@ -135,6 +145,7 @@ class Objects:
         names: what UIDs stand for, for what the server says.
         notes: what was left out and why.
         again: what finishes the rest.
+        left: of an undo what stays otherwise than it was before.
     """
 
     name: ClassVar[str] = NAME
@@ -146,6 +157,7 @@ class Objects:
     again: str = AGAIN
     concurrency: int = 1
     what: str = "tracker"
+    left: Sequence[Row] = ()
     _warned: list[str] = field(default_factory=list[str])
 
     def parts(self) -> Iterator[Part]:
@@ -254,7 +266,8 @@ class Objects:
         )  # fmt: skip
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
-        """Warnings of the server's program rules are said."""
+        """Warnings of the server's program rules are said, and what an undo leaves."""
+        summary.left += self.left
         if self._warned:
             summary.note = "; ".join([*([summary.note] if summary.note else []), *self._warned])
 
@@ -285,12 +298,14 @@ def _differs(change: Change, current: JsonObject | None, names: Mapping[str, str
             values = is_ if isinstance(is_, dict) else {}
             inside = wanted if isinstance(wanted, dict) else {}
             wrong = [uid for uid, value in inside.items() if not same(values.get(uid), value)]
-            if change.kind == "trackedEntities":  # those of a program show with the enrollment alone
+            if change.kind == "trackedEntities":  # those of a program show where it is enrolled alone
                 wrong = [uid for uid in wrong if uid in values or inside[uid] in (None, "")]
             if wrong:
                 called = listed((names.get(uid, uid) for uid in wrong), 3)
                 return f"the server said yes and has another value of {called}"
-        elif name not in {"completedAt", "potentialDuplicate"} and not same(is_, wanted):
+        elif name == "completedAt" and unset(wanted):  # the server gives the day where none is said
+            continue
+        elif name != "potentialDuplicate" and not same(is_, wanted):
             return f"the server said yes and has {name} {is_!r} in place of {wanted!r}"
     return None
 

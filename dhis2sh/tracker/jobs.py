@@ -64,6 +64,13 @@ class Job(KeptJob[Head]):
         file = self.file(part, "before.json")
         return cast("dict[str, JsonObject]", orjson.loads(file.read_bytes())) if file.exists() else None
 
+    def refused(self, part: int) -> set[int]:
+        """The entries of a part that the server has refused, by their numbers; of what it refused in part something is there."""
+        file = self.file(part, "answer.json")
+        answer = cast("JsonObject", orjson.loads(file.read_bytes())) if file.exists() else {}
+        told = answer.get("refused")
+        return {int(number) for number in told} if isinstance(told, dict) else set()
+
     def keep_before(self, part: int, objects: Mapping[str, JsonObject]) -> None:
         """Keep what the server has of the objects of a part, before it goes out."""
         durable(self.file(part, "before.json"), json.dumps({**objects}, ensure_ascii=False))

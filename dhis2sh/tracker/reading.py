@@ -41,6 +41,8 @@ RELATIONSHIP = (
     "from[trackedEntity[trackedEntity],enrollment[enrollment],event[event]],"
     "to[trackedEntity[trackedEntity],enrollment[enrollment],event[event]]"
 )
+WHOLE = f"{ENTITY},enrollments[enrollment,program,attributes[attribute,value]]"
+"""An entity with all of its values, for `whole`."""
 FIELDS: Mapping[Kind, str] = {
     "trackedEntities": ENTITY, "enrollments": ENROLLMENT, "events": EVENT, "relationships": RELATIONSHIP,
 }  # fmt: skip
@@ -109,8 +111,11 @@ async def by_uid(
         fields: which properties; all that a server takes again without it.
         program: of enrollments and events, where all are of one: then they come together, else one by one, since a
             2.43 gives lists of them of one program alone.
+
+    Entities come with all of their values, as `whole` says.
     """
-    wanted, key, asked = list(dict.fromkeys(uids)), IDENTIFIERS[kind], fields or FIELDS[kind]
+    own = WHOLE if kind == "trackedEntities" else FIELDS[kind]
+    wanted, key, asked = list(dict.fromkeys(uids)), IDENTIFIERS[kind], fields or own
     found: dict[str, Row] = {}
     if kind == "relationships" or (kind != "trackedEntities" and program is None):
         for uid in wanted:
@@ -129,8 +134,21 @@ async def by_uid(
         rows = s.client.tracker.pages(kind, org_unit_mode=mode, fields=asked, page_size=len(part) + 1, params=params)
         async with aclosing(rows) as batches:
             async for batch in batches:
-                found |= {str(row[key]): row for row in batch}
+                found |= {str(row[key]): whole(row) if kind == "trackedEntities" else row for row in batch}
     return found
+
+
+def whole(entity: Row) -> Row:
+    """An entity with those of its values too that a server shows with its enrollments alone.
+
+    Without `program` in the question an entity shows the attributes of its type, and none that only a program has.
+    """
+    values = inner(entity, "attributes")
+    seen = {str(value.get("attribute")) for value in values}
+    for one in inner(entity, "enrollments"):
+        values += [value for value in inner(one, "attributes") if str(value.get("attribute")) not in seen]
+        seen |= {str(value.get("attribute")) for value in inner(one, "attributes")}
+    return {**entity, "attributes": [*values]} if values else entity
 
 
 async def find(

@@ -19,6 +19,7 @@ from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound
 from dhis2sh.tracker import comparing, reading, reports
 from dhis2sh.tracker.held import VALUES, changed, held, said
 from dhis2sh.tracker.payloads import KINDS, Entry, walk
+from dhis2sh.tracker.shown import Shown
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import WriteSummary
@@ -281,7 +282,8 @@ class Bundles:
         now = await there(s, entries)
         first = part.numbers[0]
         deleting = self.job.head.strategy == "DELETE"
-        done = [first + index for index, entry in enumerate(entries) if has(entry, now, deleting=deleting)]
+        shown = Shown(s)
+        done = [first + index for index, entry in enumerate(entries) if await has(shown, entry, now, deleting=deleting)]
         return PartDone(done, deleted=len(done)) if deleting else PartDone(done, updated=len(done))
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
@@ -332,21 +334,29 @@ def _tree(row: Row) -> Iterator[tuple[Kind, Row]]:
         yield kind, body
 
 
-def has(entry: Entry, now: Mapping[str, JsonObject], *, deleting: bool) -> bool:
+async def has(shown: Shown, entry: Entry, now: Mapping[str, JsonObject], *, deleting: bool) -> bool:
     """Has the server what an entry says?"""
     if deleting:
         return _uid(entry.kind, entry.body) not in now
-    return all(
-        (is_ := now.get(_uid(kind, body))) is not None and not differing(kind, body, is_)
-        for kind, body in entry.objects()
-    )
+    for kind, body in entry.objects():
+        if _uid(kind, body) not in now or await differing(shown, kind, body, now):
+            return False
+    return True
 
 
-def differing(kind: Kind, body: JsonObject, now: JsonObject) -> list[str]:
-    """The properties that an object says and that are others on the server; of values those that it names."""
-    wanted = held(kind, body)
+async def differing(shown: Shown, kind: Kind, body: JsonObject, there: Mapping[str, JsonObject]) -> list[str]:
+    """The properties that an object says and that are others on the server; of values those that it names and that show.
+
+    Parameters:
+        there: what the server has, by UID, this object too.
+    """
+    wanted, now = held(kind, body), there[_uid(kind, body)]
     if kind in VALUES and (name := VALUES[kind][0]) in body:  # an empty one takes a value away
         wanted[name] = said(kind, body)
+    if kind == "trackedEntities":
+        given = {uid: value for uid, value in said(kind, body).items() if value not in (None, "")}
+        hidden = await shown.hidden(now, there, given)
+        wanted["attributes"] = {uid: value for uid, value in said(kind, body).items() if uid not in hidden}
     found: list[str] = []
     for name, value in wanted.items():
         if name in {"completedAt", "potentialDuplicate"}:

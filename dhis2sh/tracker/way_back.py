@@ -15,6 +15,7 @@ from dhis2sh.tracker.editing import NOT_COME_BACK
 from dhis2sh.tracker.held import changed, held, values_of
 from dhis2sh.tracker.linking import Owned
 from dhis2sh.tracker.registering import names_of
+from dhis2sh.tracker.shown import Shown
 from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from dhis2sh.changes.journal import Entry, Journal
     from dhis2sh.client.tracker import Kind
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, Row
 
 _PARENTS = ("enrollment", "trackedEntity")
 NAMED = 5
@@ -34,25 +35,53 @@ async def objects(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     """New objects are deleted, changed ones are as before; what was deleted cannot come back, and it is said."""
     title = entry.undo_title
     written = [one for one in journal.changes(entry.id) if one.written and one.uid is not None]
-    back, notes = await _back(s, written, force=force)
-    plan = changing.plan(title, back, await names_for(s, back), notes=notes, again=f"dhis2 undo {entry.id}", asks=True)
+    back, told = await _back(s, written, force=force)
+    plan = changing.plan(
+        title, back, await names_for(s, back), notes=told.notes(), again=f"dhis2 undo {entry.id}", asks=True,
+        left=told.left(),
+    )  # fmt: skip
+    if told.stays:
+        plan.rest = f"dhis2 undo {entry.id} --force" if told.force_helps else f"dhis2 journal show {entry.id}"
     gone = any(one.action not in {"create", "update"} for one in written)
-    force_helps = any(STAYS in note for note in notes)
-    if not plan.steps and (gone or force_helps):  # else all of it is as before
+    if not plan.steps and (gone or told.force_helps):  # else all of it is as before
         plan.blocked = Refused(
-            f"entry {entry.id} cannot be taken back: {NOT_COME_BACK if gone else '; '.join(notes)}",
-            hint=f"dhis2 undo {entry.id} --force" if force_helps else f"dhis2 journal show {entry.id}  has what it was",
+            f"entry {entry.id} cannot be taken back: {NOT_COME_BACK if gone else '; '.join(told.notes())}",
+            hint=plan.rest if told.force_helps else f"dhis2 journal show {entry.id}  has what it was",
         )
     return plan
 
 
-async def _back(s: Session, written: Sequence[journals.Change], *, force: bool) -> tuple[list[Change], list[str]]:
+class Told:
+    """What an undo says of what it does not take back: `stays` is otherwise than it was before, the rest is as it was."""
+
+    def __init__(self) -> None:
+        self.stays: list[tuple[str, str]] = []
+        self.said: list[str] = []
+
+    @property
+    def force_helps(self) -> bool:
+        """Does `--force` take back some of what stays?"""
+        return any(STAYS in why for _, why in self.stays)
+
+    def notes(self) -> list[str]:
+        """Some lines; of many things that stay, the first."""
+        lines = [f"{name} {why}" for name, why in self.stays]
+        if len(lines) > NAMED:
+            lines = [*lines[:NAMED], f"and {len(lines) - NAMED:,} more stay"]
+        return [*lines, *self.said]
+
+    def left(self) -> list[Row]:
+        """What stays, as rows of a summary."""
+        return [{"type": "tracker", "name": name, "message": why} for name, why in self.stays]
+
+
+async def _back(s: Session, written: Sequence[journals.Change], *, force: bool) -> tuple[list[Change], Told]:
     """The changes that take some others back, and what stays and why."""
-    notes: list[str] = []
+    told = Told()
     back: list[Change] = []
     lost = [one.name or str(one.uid) for one in written if one.action == "delete"]
     if lost:
-        notes.append(f"{listed(lost, NAMED)}: {NOT_COME_BACK}")
+        told.stays.append((listed(lost, NAMED), f"deleted: {NOT_COME_BACK}"))
     for one in written:
         kind: Kind = one.type  # type: ignore[assignment]  (this writer keeps no other)
         if one.action not in {"create", "update"} or one.uid is None:
@@ -61,19 +90,18 @@ async def _back(s: Session, written: Sequence[journals.Change], *, force: bool) 
         rows = await reading.by_uid(s, kind, [one.uid], program=program)
         if one.uid not in rows:
             how = "was sent without an answer, and is not there now" if one.state == "sent" else "is gone already"
-            notes.append(f"{one.name or one.uid} {how}")
+            told.said.append(f"{one.name or one.uid} {how}")
             continue
         current = held(kind, rows[one.uid])
         restored = _restored(kind, current, one.before or {}, one.after or {}) if one.action == "update" else None
         if restored is not None and not any(changed(current, restored)):
-            notes.append(f"{one.name or one.uid} is already as it was before")
+            told.said.append(f"{one.name or one.uid} is already as it was before")
             continue
-        stays = await _since(s, one, kind, current)
-        if stays and not force:
-            notes.append(f"{one.name or one.uid} {stays} {STAYS}")
+        if not force and _since(one, kind, current):
+            told.stays.append((one.name or one.uid, f"has changed again since {STAYS}"))
         else:
             back.append(Change(kind, current, restored, one.name))
-    return _without_children(back), notes
+    return _without_children(back), told
 
 
 def _program(one: journals.Change) -> str | None:
@@ -81,15 +109,15 @@ def _program(one: journals.Change) -> str | None:
     return str(found) if found else None
 
 
-async def _since(s: Session, one: journals.Change, kind: Kind, current: JsonObject) -> str | None:
-    """Whether somebody has changed since what was written, in words."""
+def _since(one: journals.Change, kind: Kind, current: JsonObject) -> bool:
+    """Has somebody changed since what was written?"""
     after = one.after or {}
     if kind == "relationships":
-        return None
+        return False
     old, new = changed(*(_touched(body, after) for body in (after, current)))
     if kind == "trackedEntities" and not values_of(kind, current):
-        old, new = {}, {}
-    return "has changed again since" if old or new else None
+        return False
+    return bool(old or new)
 
 
 def _touched(body: JsonObject, after: JsonObject) -> JsonObject:
@@ -197,28 +225,24 @@ async def bundles(s: Session, journal: Journal, entry: Entry, *, force: bool) ->
     if job is None or job.head.strategy == "DELETE":
         why = "its folder is gone" if job is None else NOT_COME_BACK
         return Plan(title, blocked=Refused(f"entry {entry.id} cannot be taken back: {why}"))
-    notes: list[str] = []
+    told = Told()
     back: list[Change] = []
     for part in sorted({int(number) for _, number, _ in digests}):
         before = job.before(part)
         if before is None:
-            notes.append(f"part {part} was not looked at before it was sent (--no-undo), and stays")
+            told.stays.append((f"part {part}", "was not looked at before it was sent (--no-undo)"))
             continue
-        more, told = await _part_back(s, job, part, before, force=force)
-        back += more
-        notes += told
-    if len(notes) > NAMED:
-        notes = [*notes[:NAMED], f"and {len(notes) - NAMED:,} more stay"]
+        back += await _part_back(s, job, part, before, told, force=force)
     others = [other.id for other in journal.of_load(sending.NAME, job.name) if other.id != entry.id]
-    notes += [f"more of this push is in entry {other}: dhis2 undo {other}" for other in others]
+    notes = [*told.notes(), *(f"more of this push is in entry {other}: dhis2 undo {other}" for other in others)]
     plan = changing.plan(
-        title, _without_children(back), job.head.names, notes=notes, again=f"dhis2 undo {entry.id}", asks=True
-    )
-    if not plan.steps and any("gone already" not in note for note in notes):
-        plan.blocked = Refused(
-            f"entry {entry.id} cannot be taken back: {'; '.join(notes)}",
-            hint=f"dhis2 undo {entry.id} --force" if any(STAYS in note for note in notes) else None,
-        )
+        title, _without_children(back), job.head.names, notes=notes, again=f"dhis2 undo {entry.id}", asks=True,
+        left=told.left(),
+    )  # fmt: skip
+    if told.force_helps:
+        plan.rest = f"dhis2 undo {entry.id} --force"
+    if not plan.steps and (told.stays or others):
+        plan.blocked = Refused(f"entry {entry.id} cannot be taken back: {'; '.join(notes)}", hint=plan.rest or None)
     elif not plan.steps and not notes:
         same = _written_by(journal, entry, job)
         more = f"; entry {same} has written the same: dhis2 undo {same}" if same is not None else ""
@@ -233,34 +257,34 @@ def _written_by(journal: Journal, entry: Entry, job: jobs.Job) -> int | None:
 
 
 async def _part_back(
-    s: Session, job: jobs.Job, part: int, before: Mapping[str, JsonObject], *, force: bool
-) -> tuple[list[Change], list[str]]:
-    """The changes that take one part back, and what stays and why."""
+    s: Session, job: jobs.Job, part: int, before: Mapping[str, JsonObject], told: Told, *, force: bool
+) -> list[Change]:
+    """The changes that take one part back; what stays and why goes into `told`."""
     back: list[Change] = []
-    notes: list[str] = []
     gone = 0
+    refused, shown = job.refused(part), Shown(s)
     entries = job.entries(part)
     for entry in entries:
         if entry.sheet:
             comparing.complete(entry, before, job.head.numeric)
         comparing.compare(entry, before)
     now = await sending.there(s, entries)
-    for entry in entries:
+    for at, entry in enumerate(entries):
         for kind, body in entry.objects():
             uid = str(body[IDENTIFIERS[kind]])
             current, was = now.get(uid), before.get(uid)
             if uid in entry.same:
                 continue  # it was on the server as it was said: no change of this push
             if current is None:
-                gone += 1
+                gone += at not in refused  # what the server did not take was never there
                 continue
-            others = sending.differing(kind, body, current)
+            others = await sending.differing(shown, kind, body, now)
             if others and not force and (was is None or any(changed(was, current))):
-                notes.append(f"{entry.label}: {uid} has changed again since {STAYS}")
+                told.stays.append((f"{entry.label}: {uid}", f"has changed again since {STAYS}"))
             elif was is None:
                 back.append(Change(kind, current, None, entry.label))
             elif any(changed(was, current)):
                 back.append(Change(kind, current, dict(was), entry.label))
     if gone:
-        notes.append(f"{counted(gone, 'object')} gone already")
-    return back, notes
+        told.said.append(f"{counted(gone, 'object')} gone already")
+    return back
