@@ -84,6 +84,8 @@ async def write(stream: Stream[Row], target: Target, tables: Tables) -> int:
             make: Callable[[Path], Writer] = partial(file_writer, target.format)
             if target.kind == "duckdb":
                 make = partial(Duck, tables=tables)
+            elif target.format == "parquet":
+                make = partial(Parquet, metadata=tables.about)
             with sinks.binary_file(name, make) as writer:
                 count = await sinks.write_stream(stream, writer)
                 check_not_emptied(name, count)

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
@@ -325,19 +325,21 @@ class Parquet(Writer):
 
     Parameters:
         path: the file.
+        metadata: what is kept in the file beside its rows; an Arrow file has none.
 
     Raises `MissingExtra`.
     """
 
     _name = "parquet"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
         try:
             import polars  # heavy: an extra
         except ImportError:
             raise MissingExtra(self._name, "frames") from None
         self._polars: Any = polars
         self._path = path
+        self._metadata = dict(metadata) if metadata else None
         self._columns: list[str] = []
         self._declared = False
         self._held: list[Row] = []
@@ -389,7 +391,7 @@ class Parquet(Writer):
 
     def _write(self, frame: Any) -> None:
         """The frame, or a plan of one that is not in memory, into the file."""
-        frame.lazy().sink_parquet(self._path, row_group_size=GROUP)
+        frame.lazy().sink_parquet(self._path, row_group_size=GROUP, metadata=self._metadata)
 
     @override
     def drop(self) -> None:
