@@ -70,6 +70,12 @@ async def test_areas_have_the_colour_of_their_value(s: Session, tmp_path: Path):
         assert file.read_bytes().startswith(begins)
         assert not re.search(rb"(href|src)=.https?:|url\(|<script", file.read_bytes())
         assert b"1 unit without a geometry not on the map" in file.read_bytes(), "the picture says it, wherever it goes"
+    await drawn(s, uid, out=tmp_path / "map.csv")
+    assert found.as_rows().columns == ("layer", "id", "name", "value", "class")
+    assert [(row["name"], row["value"]) for row in found.as_rows()] == [
+        ("North", 35), ("South", 1),
+    ], "South has a number and no geometry"  # fmt: skip
+    assert (tmp_path / "map.csv").read_text().startswith("layer,id,name,value,class\n")
     pytest.importorskip("vl_convert")
     await drawn(s, uid, out=tmp_path / "map.png")
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")

@@ -1,16 +1,18 @@
 """Charts and maps of any rows: what stands where, and what is refused."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import PipelineError, UsageError
 from dhis2sh.rows.rows import Provenance, Rows
 from dhis2sh.session import Session
-from dhis2sh.show.charts import terminal
-from dhis2sh.show.charts.model import KINDS, Chart
+from dhis2sh.show.charts import round_ones, terminal, vega
+from dhis2sh.show.charts.model import KINDS, Chart, Series
 from dhis2sh.show.noted import with_notes
+from dhis2sh.show.pivots import Cell, Head, Pivot
 from dhis2sh.show.thematic import LayeredMap
 from tests.metadata.calls import call
 from tests.pictures.test_maps import placed
@@ -202,3 +204,37 @@ def test_notes_are_wrapped_and_escaped():
     drawn = with_notes(svg, ["a <b> " * 40])
     assert drawn.count("<text") > 3
     assert "&lt;b&gt;" in drawn
+
+
+def test_shares_that_lie_beside_each_other_are_not_written_over_each_other():
+    shares = [0.52, 0.3, *[0.01] * 12, 0.06]
+    told = round_ones._told_shares(shares, 168)
+    assert (told[0], told[1], told[-1]) == ("52.0%", "30.0%", "6.0%")
+    assert 0 < sum(bool(text) for text in told[2:-1]) < 6
+    assert round_ones._told_shares([1 / 60] * 60, 168)[-1] == "", "the last lies beside the first"
+
+
+def test_names_of_points_lie_on_no_other_name_and_trends_on_a_light_line():
+    points = [{"name": "A long name", "x": x, "y": 1.0} for x in (0, 0.01, 1)]
+    assert [row["x"] for row in vega._apart(points, 640, 340)] == [0, 1]
+    drawn = vega.spec(
+        Chart("column", ("a", "b"), (Series("n", (1, 2)),), trends=(Series("trend", (1, 2)),)), width=200, fit=True
+    )
+    marks = [one["mark"] for one in drawn["layer"][0]["layer"]]  # type: ignore[index]
+    assert [mark["type"] for mark in marks] == ["bar", "line", "line"]
+    assert marks[1]["color"] == vega.PAPER
+    assert drawn["config"]["legend"]["columns"] == 1  # type: ignore[index]
+
+
+def test_the_numbers_behind_have_the_decimals_that_are_shown_and_a_single_one_stands_alone():
+    table = Pivot(("Data",), (Head(("a",)),), (Head(("b",)),), ((Cell(22.440159574468087),),))
+    assert table.numbers_behind().lines == [["b", 22.44]]
+    assert replace(table, exact=True).numbers_behind().lines == [["b", 22.440159574468087]]
+    assert replace(table, cells=((Cell(0.001234567),),)).numbers_behind().lines == [["b", 0.001234567]]
+    assert Chart("number", ("",), (Series("Doses", (64453.0,)),)).numbers_behind().csv() == "Doses\n64453\n"
+
+
+def test_a_sum_of_all_rows_in_an_expression_says_how():
+    with pytest.raises(PipelineError) as caught:
+        ROWS.derive(share="value / sum(value)")
+    assert "total = sum(row.value for row in rows) first" in str(caught.value.hint)
