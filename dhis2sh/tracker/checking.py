@@ -139,6 +139,16 @@ class Known:
         uid = self._uids["organisationUnits"].get(text)
         return self._alike.get(text, []) if uid is None else [uid]
 
+    def program(self, text: object) -> Program | None:
+        """The program that a text names, where it was met."""
+        uid = self._uids["programs"].get(str(text))
+        return self.programs.get(uid) if uid else None
+
+    def kind(self, text: object) -> Type | None:
+        """The tracked entity type that a text names, where it was met."""
+        uid = self._uids["trackedEntityTypes"].get(str(text))
+        return self.types.get(uid) if uid else None
+
     def resolve(self, body: JsonObject, key: str) -> str:
         """The UID of what a property names, which it has from now on. Raises `Problem`."""
         text = str(body[key])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _OPTIONS = "optionSet[options[code,displayName,name]]"
-_ATTRIBUTE = f"id,displayName,name,code,valueType,unique,generated,{_OPTIONS}"
+_ATTRIBUTE = f"id,displayName,name,code,valueType,unique,orgunitScope,generated,{_OPTIONS}"
 FIELDS = (
     "id,displayName,name,code,programType,onlyEnrollOnce,displayIncidentDate,selectEnrollmentDatesInFuture,"
     "selectIncidentDatesInFuture,accessLevel,access[data[read,write]],categoryCombo[id,name],organisationUnits[id],"
@@ -42,6 +42,7 @@ class Item:
         options: names of options by their codes; None where any value goes.
         mandatory: it must have a value; future: a date in it may lie ahead.
         unique: no two entities have the same value; generated: the server makes one.
+        at_unit: of those that are unique, no two entities of the same unit have it.
     """
 
     uid: str
@@ -53,6 +54,7 @@ class Item:
     future: bool = True
     unique: bool = False
     generated: bool = False
+    at_unit: bool = False
     also: str | None = None
     """What it is called in the database, where the display name is another."""
 
@@ -251,7 +253,7 @@ def _item(body: JsonObject, link: JsonObject) -> Item:
         uid=str(body["id"]), name=_name(body), code=_text(body.get("code")), value_type=str(body.get("valueType")),
         options=options, mandatory=bool(link.get("mandatory") or link.get("compulsory")),
         future=bool(link.get("allowFutureDate")), unique=bool(body.get("unique")), generated=bool(body.get("generated")),
-        also=_text(body.get("name")),
+        at_unit=bool(body.get("orgunitScope")), also=_text(body.get("name")),
     )  # fmt: skip
 
 

@@ -103,14 +103,16 @@ async def count(s: Session, query: Query) -> int:
 
 
 async def by_uid(
-    s: Session, kind: Kind, uids: Iterable[str], *, fields: str | None = None, program: str | None = None
-) -> dict[str, Row]:
+    s: Session, kind: Kind, uids: Iterable[str], *, fields: str | None = None, program: str | None = None,
+    deleted: bool = False,
+) -> dict[str, Row]:  # fmt: skip
     """Objects by UID, those that are there and that this user may see.
 
     Parameters:
         fields: which properties; all that a server takes again without it.
         program: of enrollments and events, where all are of one: then they come together, else one by one, since a
             2.43 gives lists of them of one program alone.
+        deleted: those too that the server keeps hidden since they were deleted; of entities and of lists alone.
 
     Entities come with all of their values, as `whole` says.
     """
@@ -129,6 +131,7 @@ async def by_uid(
         params: dict[str, Param] = {
             kind: version.behaviour.uid_separator.join(part),
             "program": None if kind == "trackedEntities" else program,
+            "includeDeleted": True if deleted else None,
         }
         mode = None if kind == "trackedEntities" else "ACCESSIBLE"
         rows = s.client.tracker.pages(kind, org_unit_mode=mode, fields=asked, page_size=len(part) + 1, params=params)

@@ -97,10 +97,10 @@ class Sheet:
         label = f"row {place:,}"
         made = _Made(making)
         if not self.program.registers:
-            body = self._event(cells, place, made)
+            body = self._event(cells, made)
             kind: Kind = "events"
         else:
-            body, kind = self._entity(cells, place, made), "trackedEntities"
+            body, kind = self._entity(cells, made), "trackedEntities"
         uids = {self.header(column): uid for column, uid in made.where.items()}
         return Entry(
             place, label, kind, body, given={**row, **uids, **self._said_beside(row, made)}, made=made.uids, sheet=True,
@@ -151,7 +151,7 @@ class Sheet:
                 found.append(Column(column.enrollment, column.stage, column.event, "event", None))
         return list(dict.fromkeys(found))
 
-    def _event(self, cells: Sequence[tuple[Column, JsonValue]], place: int, made: _Made) -> JsonObject:
+    def _event(self, cells: Sequence[tuple[Column, JsonValue]], made: _Made) -> JsonObject:
         """The row of an event program."""
         body: JsonObject = {"program": self.program.uid, "programStage": self.program.stages[0].uid}
         body |= {name: value for name, value in self.given.items() if name in {"orgUnit", "occurredAt"}}
@@ -159,10 +159,11 @@ class Sheet:
         body["dataValues"] = [
             {"dataElement": column.item.uid, "value": value} for column, value in cells if column.item is not None
         ]
-        made.uid(body, Column(0, None, 1, "event", None), place)
+        values = {column.item.uid: value for column, value in cells if column.item is not None}
+        made.uid(body, Column(0, None, 1, "event", None), {**body, "dataValues": self._told(values)})
         return body
 
-    def _entity(self, cells: Sequence[tuple[Column, JsonValue]], place: int, made: _Made) -> JsonObject:
+    def _entity(self, cells: Sequence[tuple[Column, JsonValue]], made: _Made) -> JsonObject:
         kind = self.program.type
         assert kind is not None  # an event program has rows of events
         own = {item.uid for item in kind.items}
@@ -171,7 +172,7 @@ class Sheet:
         body |= {name: value for name, value in self.given.items() if name == "orgUnit"}
         body |= {column.name: _cell(column.name, value) for column, value in of_entity if column.name is not None}
         values = {column.item.uid: value for column, value in of_entity if column.item is not None}
-        made.uid(body, Column(0, None, 0, "trackedEntity", None), place)
+        made.uid(body, Column(0, None, 0, "trackedEntity", None), body, self._told(values), self._enrolled(cells))
         body["attributes"] = [{"attribute": uid, "value": value} for uid, value in values.items() if uid in own]
         rest: list[JsonValue] = [{"attribute": uid, "value": value} for uid, value in values.items() if uid not in own]
         numbers = sorted({column.enrollment for column, _ in cells if column.enrollment})
@@ -181,7 +182,7 @@ class Sheet:
         enrollments: list[JsonValue] = []
         for number in numbers:
             mine = [(column, value) for column, value in cells if column.enrollment == number]
-            enrollments.append(self._enrollment(body, mine, (place, number), made))
+            enrollments.append(self._enrollment(body, mine, number, made))
         if rest and enrollments:
             first = cast("JsonObject", enrollments[0])
             first["attributes"] = rest
@@ -189,31 +190,44 @@ class Sheet:
             body["enrollments"] = enrollments
         return body
 
+    @staticmethod
+    def _told(values: Mapping[str, JsonValue]) -> dict[str, str]:
+        """The values that tell an entity from others: a number is the same in a workbook and in a text."""
+        return {uid: text_of(value) for uid, value in values.items()}
+
+    def _enrolled(self, cells: Sequence[tuple[Column, JsonValue]]) -> list[str]:
+        """The days on which a row says that somebody is enrolled."""
+        days = [str(_cell("enrolledAt", value)) for column, value in cells if column.name == "enrolledAt"]
+        return days or [self.given.get("enrolledAt", "")]
+
     def _enrollment(
-        self, entity: JsonObject, cells: Sequence[tuple[Column, JsonValue]], where: tuple[int, int], made: _Made
+        self, entity: JsonObject, cells: Sequence[tuple[Column, JsonValue]], number: int, made: _Made
     ) -> JsonObject:
         body: JsonObject = {"program": self.program.uid, "trackedEntity": entity["trackedEntity"]}
         own = [(column, value) for column, value in cells if column.stage is None]
         body |= {column.name: _cell(column.name, value) for column, value in own if column.name is not None}
-        made.uid(body, Column(where[1], None, 0, "enrollment", None), *where)
+        day = body.get("enrolledAt") or self.given.get("enrolledAt")
+        made.uid(body, Column(number, None, 0, "enrollment", None), entity["trackedEntity"], self.program.uid, day)
         unit = body.pop("enrollmentOrgUnit", None) or entity.get("orgUnit")
         body["orgUnit"] = unit
         if str(body["enrollment"]) in made.uids and not body.get("enrolledAt") and "enrolledAt" in self.given:
             body["enrolledAt"] = self.given["enrolledAt"]
         events: list[JsonValue] = []
         keys = dict.fromkeys((column.stage.uid, column.event) for column, _ in cells if column.stage is not None)
-        for uid, number in keys:
+        for uid, at in keys:
             mine = [
                 (column, value) for column, value in cells
-                if column.stage is not None and (column.stage.uid, column.event) == (uid, number)
+                if column.stage is not None and (column.stage.uid, column.event) == (uid, at)
             ]  # fmt: skip
+            stage = cast("Stage", mine[0][0].stage)
             event: JsonObject = {
                 "program": self.program.uid, "programStage": uid, "enrollment": body["enrollment"],
                 "trackedEntity": entity["trackedEntity"],
             }  # fmt: skip
             event |= {column.name: _cell(column.name, value) for column, value in mine if column.name is not None}
             event.setdefault("orgUnit", unit)
-            made.uid(event, Column(where[1], mine[0][0].stage, number, "event", None), *where, uid, number)
+            day = event.get("scheduledAt") or event.get("occurredAt") if stage.repeatable else None
+            made.uid(event, Column(number, stage, at, "event", None), body["enrollment"], uid, day)
             values: list[JsonValue] = [
                 {"dataElement": column.item.uid, "value": value} for column, value in mine if column.item is not None
             ]
@@ -245,11 +259,11 @@ class _Made:
         self.uids: list[str] = []
         self.where: dict[Column, str] = {}
 
-    def uid(self, body: JsonObject, column: Column, *where: object) -> None:
-        """Give an object its UID, where the row has none."""
+    def uid(self, body: JsonObject, column: Column, *content: object) -> None:
+        """Give an object its UID, where the row has none: that of its content."""
         key = str(column.name)
         if not body.get(key):
-            body[key] = self._making.uid(key, *where)
+            body[key] = self._making.uid(key, *content)
             self.uids.append(str(body[key]))
         self.where[column] = str(body[key])
 
@@ -297,7 +311,7 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
             hint=near or f"dhis2 data tracker list '{program.name}' --flat --limit 1 -o csv  shows the columns",
         )
     names = {column.name for column in columns.values()}
-    if "orgUnit" not in {*names, *given} and not {"trackedEntity", "event"} & names:
+    if "orgUnit" not in {*names, *given} and not {"trackedEntity", "enrollment", "event"} & names:
         raise UsageError("no column says the organisation unit", hint="--org-unit NAME  says it of all rows")
     return Sheet(program, columns, given, above, called)
 

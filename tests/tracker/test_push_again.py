@@ -167,7 +167,9 @@ async def test_a_push_that_goes_on_is_called_as_its_file_now_and_has_its_refusal
     plan.writer.job.mark_sent(1)
     plan.writer.job.keep_answer(1, {})
     again = await planned(s, "data tracker push", file=write(f"{text}{wrong}\n", "june.csv"), program="Children")
-    assert again.writer.job.path != plan.writer.job.path, "another file makes other UIDs"
+    assert again.writer.job.path == plan.writer.job.path, "the same rows have the same UIDs in any file"
+    assert "june.csv" in again.title
+    assert "1 of 3 refused" in again.title
     same = await planned(s, "data tracker push", file=write(text, "july.csv"), program="Children")
     assert same.writer.job.path == plan.writer.job.path
     assert "july.csv" in same.title

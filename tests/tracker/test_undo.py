@@ -58,7 +58,7 @@ async def test_an_undo_that_leaves_something_fails_and_is_the_next_still(s: Sess
     other = json.loads(json.dumps(CHILD).replace("UndoNew01", "UndoNew02"))
     await pushed(s, [CHILD, other])
     await do(s, "data tracker update", uid="teUndoNew01", set=["Given name=Una"])
-    with pytest.raises(PartlyDone, match="2 not as before: .*has changed again since") as failed:
+    with pytest.raises(PartlyDone, match=r"2 not as before: .*has changed again since") as failed:
         await do(s, "undo", id=1)
     assert failed.value.hint == "dhis2 undo 1 --force"
     with pytest.raises(Refused, match="has changed again since"):
