@@ -276,17 +276,30 @@ def did_you_mean(word: str, known: Sequence[str], *, limit: int = 3) -> str | No
     from rapidfuzz import fuzz, process  # start-up: only a mistake pays for it
     from rapidfuzz.distance import DamerauLevenshtein  # start-up: as above
 
+    from dhis2sh.words import shortened  # start-up: as above
+
     def words_of(text: str) -> set[str]:
         return {part for part in re.split(r"\W+", text) if len(part) > 4}
 
     def likeness(typed: str, right: str) -> float:
+        """How like two are, as they stand or with their words shortened."""
+        found = of_texts(typed.casefold(), right.casefold())
+        if " " not in typed:
+            return found
+        ours, theirs = shortened(typed), shortened(right)
+        if sorted(ours.split()) == sorted(theirs.split()):
+            return 100 if ours == theirs else 99
+        some = 85 if set(ours.split()) < set(theirs.split()) else 0  # a word was left out
+        return max(found, some, of_texts(ours, theirs))
+
+    def of_texts(typed: str, right: str) -> float:
         found = 100 * DamerauLevenshtein.normalized_similarity(typed, right)
         found = max(found, _SHARED) if words_of(typed) & words_of(right) else found
         if len(typed) > 1 and right.startswith(typed):  # cut short
             return max(found, 80 + 15 * len(typed) / len(right))
         return max(found, 70 + 15 * len(typed) / len(right)) if len(typed) > 3 and typed in right else found
 
-    scored = [(likeness(word.casefold(), one.casefold()), one) for one in known]
+    scored = [(likeness(word, one), one) for one in known]
     best = max((score for score, _ in scored), default=0)
     if best >= _LIKE:
         near = [one for score, one in sorted(scored, key=lambda pair: -pair[0]) if score >= max(_LIKE, best - _BESIDE)]

@@ -22,6 +22,8 @@ _TEXTS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\bd2p(?:at)?_\w+"), "d2p_***"),
     (re.compile(r"(?i)\b(basic|bearer|apitoken)\s+[\w.~+/=-]{6,}"), r"\1 ***"),
 )
+_ROW = re.compile(r'(Failing row contains \()(?:[^"\\]|\\.)*', re.DOTALL)
+"""The row that a database shows with its refusal, to the end of the text in JSON: passwords and people stand in it."""
 _IN_ADDRESS = re.compile(r"://[^/@\s:]+:[^/@\s]+@")
 """A password in an address."""
 _NAMED = (
@@ -33,11 +35,17 @@ _NAMED = (
 
 def redact(text: str) -> str:
     """A text (an address, a header, JSON) with credentials, tokens and passwords replaced by `***`."""
+    text = without_rows(text)
     for pattern, replacement in _TEXTS:
         text = pattern.sub(replacement, text)
     for pattern in _NAMED:
         text = pattern.sub(_without_secret, text)
     return text
+
+
+def without_rows(text: str) -> str:
+    """A server's JSON without the rows of its database that stand in the words of a refusal."""
+    return _ROW.sub(r"\1***)", text)
 
 
 def _without_secret(found: re.Match[str]) -> str:

@@ -43,6 +43,52 @@ def folded(text: str) -> str:
     return " ".join(text.lower().split())
 
 
+_SHORT_FORMS: dict[str, str] = {
+    "hospital": "hosp", "hopital": "hosp", "hop": "hosp", "hospitalier": "hosp", "government": "govt", "gov": "govt", "gvt": "govt",
+    "saint": "st", "sainte": "st", "ste": "st", "center": "centre", "ctr": "centre", "cntr": "centre", "cent": "centre",
+    "dispensary": "disp", "dispensaire": "disp", "maternity": "mat", "maternite": "mat", "general": "gen", "district": "dist",
+    "region": "reg", "regional": "reg", "province": "prov", "provincial": "prov", "national": "nat", "referral": "ref",
+    "reference": "ref", "university": "univ", "universitaire": "univ", "municipal": "mun", "community": "comm",
+    "communautaire": "comm", "road": "rd", "mount": "mt", "doctor": "dr", "memorial": "mem", "clinic": "clin", "clinique": "clin",
+    "laboratory": "lab", "laboratoire": "lab", "pharmacy": "pharm", "pharmacie": "pharm", "primary": "prim", "polyclinic": "polyclin",
+}  # fmt: skip
+"""Words of the names of places, as those who are short of room write them."""
+_INITIALS: dict[str, str] = {
+    "maternal and child health post": "mchp", "maternal child health post": "mchp", "mch post": "mchp",
+    "maternal and child health": "mch", "maternal child health": "mch", "comm health centre": "chc", "comm health post": "chp",
+    "prim health care centre": "phcc", "prim health care unit": "phcu", "prim health care": "phc", "prim health centre": "phc",
+    "peripheral health unit": "phu", "rural health centre": "rhc", "urban health centre": "uhc", "under fives clin": "ufc",
+    "under five clin": "ufc", "under 5 clin": "ufc", "health centre": "hc", "health post": "hp", "health facility": "hf",
+    "dist hosp": "dh", "reg hosp": "rh", "prov hosp": "ph", "gen hosp": "gh", "ref hosp": "rh", "centre de sante": "cs",
+    "poste de sante": "ps", "hosp de dist": "hd", "hosp gen de ref": "hgr",
+}  # fmt: skip
+"""Kinds of places that are written by their initials, behind the short forms of their words; longer ones stand first."""
+
+
+def shortened(text: str) -> str:
+    """A name as those write it who are short of room, to be compared alone: `Bo Government Hospital` is `bo govt hosp`.
+
+    `Ngelehun Community Health Centre` is `ngelehun chc`, and `St. Mary's` and `Saint Marys` are alike.
+    """
+    words: list[str] = re.findall(r"\w+", re.sub(r"(?<=\w)[.'’](?=\w)", "", folded(text)))
+    found = " ".join(_SHORT_FORMS.get(word, word) for word in words)
+    for long, short in _INITIALS.items():
+        if long in found:
+            found = re.sub(rf"\b{long}\b", short, found)
+    return found
+
+
+def of_its_own(text: str) -> list[str]:
+    """The words of a name that are not those of a kind of places, which many names have; all where it has no others."""
+    words = re.findall(r"\w+", text)
+    return [word for word in words if folded(word) not in _OF_KINDS] or words
+
+
+_OF_KINDS = {*_SHORT_FORMS, *_SHORT_FORMS.values(), *_INITIALS.values()} | {
+    word for phrase in _INITIALS for word in phrase.split()
+}
+
+
 def visible(text: str) -> str:
     """Text whose blanks and marks that look like others are shown by their names: a no-break space as `<U+00A0>`."""
     unlike = re.compile("[^\\S ]|(?<= ) |^ | $|[\u0300-\u036f\u00ad\u200b-\u200d\u2060\ufeff]")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
 from dhis2sh.analytics import nothing
-from dhis2sh.analytics.items import USER_UNITS, Question
+from dhis2sh.analytics.items import RATES, USER_UNITS, Question
 from dhis2sh.client import reading
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.dhis2.periods import RelativePeriod
@@ -107,10 +107,19 @@ def too_much(error: Exception) -> bool:
             return isinstance(error, TimedOut)
 
 
-def with_advice(error: Exception) -> Exception:
-    """An error of analytics, with what to do where their tables are missing, or very many units are named."""
+def with_advice(error: Exception, data: Iterable[str] = ()) -> Exception:
+    """An error of analytics, with what to do where their tables are missing, or very many units are named.
+
+    Parameters:
+        error: what went wrong.
+        data: what was asked for (`dx`). The table behind rates is not made where nothing is registered (2.43, recorded).
+    """
     if isinstance(error, Refused) and error.code == NEVER_BUILT:
         error.hint = HOW_TO_BUILD
+        if any(item.rpartition(".")[2] in _COUNTED for item in data):
+            error.hint = (
+                "rates need one registration: dhis2 data complete. Then: dhis2 maintenance refresh analytics --watch"
+            )
     elif isinstance(error, TooLong):
         error.hint = (
             "fewer items in one question: a level or a group (ou=LEVEL-4, ou=OU_GROUP-NAME) names very many units"
@@ -118,6 +127,8 @@ def with_advice(error: Exception) -> Exception:
     return error
 
 
+_COUNTED = frozenset(RATES) - {"EXPECTED_REPORTS"}
+"""Rates that count registrations."""
 HOW_TO_BUILD = "dhis2 maintenance refresh analytics --watch  builds the analytics tables; then ask again"
 
 
@@ -130,7 +141,8 @@ async def ask(s: Session, question: Question, piece: Piece, params: Mapping[str,
     try:
         return await s.client.analytics.query(dimensions, filters=question.filters, params=params)
     except Refused as error:
-        raise with_advice(error) from error
+        asked = {**dimensions, **question.filters}
+        raise with_advice(error, asked.get("dx", ())) from error
 
 
 async def _tried(

@@ -70,7 +70,8 @@ def _write_down(session: Session, verb: Writing, plan: Plan | None, outcome: Out
     profile = (plan.target if plan is not None else None) or _profile_of(session)
     if profile is None or profile.read_only:
         return
-    title, writer = (plan.title, plan.written_by) if plan is not None else (verb.path, BY_VERB)
+    title = plan.title if plan is not None and plan.steps else verb.path  # "enable 0 users" is the title of nothing
+    writer = plan.written_by if plan is not None else BY_VERB
     if plan is None and verb.persons:
         writer = OF_PERSONS  # its reason may name somebody
     try:

@@ -169,7 +169,12 @@ class Entry:
     @property
     def undoable(self) -> bool:
         """Has it written something, is it no undo itself, and has nobody taken it back?"""
-        return self.undone_by is None and self.undoes is None and bool(WRITTEN & self.states.keys())
+        return self.undone_by is None and self.undoes is None and self.wrote
+
+    @property
+    def wrote(self) -> bool:
+        """Has it written something, or may it have? Else it is an attempt."""
+        return bool(WRITTEN & self.states.keys())
 
 
 class Journal:

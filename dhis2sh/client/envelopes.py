@@ -28,6 +28,7 @@ from dhis2sh.errors import (
     TooLong,
     Unreachable,
 )
+from dhis2sh.redact import without_rows
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -197,11 +198,18 @@ def _hint(answer: Answer, code: str | None) -> str:
 def _envelope(answer: Answer) -> JsonObject | None:
     if "json" not in answer.content_type:
         return None
+    body = answer.body
+    if b"Failing row" in body:  # up to 2.41 with the password of a user who cannot be made
+        body = without_rows(body.decode("utf-8", "replace")).encode()
     try:
-        parsed = json.loads(answer.body)
+        parsed = json.loads(body)
     except (ValueError, RecursionError):
         return None
     return cast("JsonObject", parsed) if isinstance(parsed, dict) else None
+
+
+_AGAIN = "; nested exception is "
+"""What a server of 2.41 says after this it has said already."""
 
 
 def _reason(envelope: JsonObject, answer: Answer) -> tuple[str, str | None]:
@@ -218,7 +226,8 @@ def _reason(envelope: JsonObject, answer: Answer) -> tuple[str, str | None]:
         more = f" (and {len(reports) - 1} more)" if len(reports) > 1 else ""
         return f"{text}{more}", _code(first)
     told = next(_told(envelope.get("response")), message)
-    return completed((told.strip().splitlines() or [told])[0]), code
+    words = (told.strip().splitlines() or [told])[0]
+    return completed(words.partition(_AGAIN)[0]), code
 
 
 def _code(report: JsonObject) -> str | None:

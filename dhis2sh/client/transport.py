@@ -377,14 +377,17 @@ class Transport:
 
     async def _body(self, response: httpx.Response, call: _Call, deadline: float | None) -> AsyncGenerator[bytes]:
         """The body as it was sent, under the total limit, with our errors."""
-        pieces = response.aiter_raw()
+        pieces, clock = response.aiter_raw(), asyncio.get_running_loop().time
         try:
             while True:
                 async with self._within(deadline, call):
                     piece = await anext(pieces, None)
                 if piece is None:
                     return
+                given = clock()
                 yield piece
+                if deadline is not None:
+                    deadline += clock() - given  # what the reader does with a piece is no waiting
         except httpx.HTTPError as error:
             raise self._failure(error, call) from error
 

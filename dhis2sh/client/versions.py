@@ -33,12 +33,16 @@ class Behaviour:
             2.40).
         values_by_data_set: An import of data values fails when an element is in several data sets and `dataSet` is
             not given, and whole when one row of it is bad (i, quirks 35, 37).
+        keeps_zeros: A zero is stored as any value; before, one of a data element whose zeros are not significant is neither
+            stored nor counted, and deletes a value that is there (recorded, data-types-good 2 and 3, data-single 7 and 8).
         unknown_is_none: Reads of data values and of their audits that name a data set, data element or unit which is not
             there give none of them, with 200; before, 409 (seen-2026-11-29, versions).
         audits_keep_new: The audit of a data value has the value that a change brought; before, the one that it replaced
             (recorded, audit-data-values).
         maps_by_import: Maps whose layers show data are taken by PATCH and in imports; before, 409 with a message of
             Hibernate, and only POST and PUT with columns, rows and filters work (recorded in 2.41 and 2.42).
+        visualization_patch: A visualization can be changed by PATCH; a 2.43 fails (500 `InvocationTargetException`), and
+            takes imports of it (recorded, analytics-favourites 8).
         sharing_external: `sharing.external` (versions-seen).
         uid_separator: Between UIDs in one tracker parameter (i).
         tracker_org_units: The parameter of tracked entities and enrollments for organisation units
@@ -61,9 +65,11 @@ class Behaviour:
     merge_mode: bool
     option_delete: bool
     values_by_data_set: bool
+    keeps_zeros: bool
     unknown_is_none: bool
     audits_keep_new: bool
     maps_by_import: bool
+    visualization_patch: bool
     sharing_external: bool
     uid_separator: str
     tracker_org_units: str
@@ -84,9 +90,11 @@ _V40 = Behaviour(
     merge_mode=True,
     option_delete=False,
     values_by_data_set=False,
+    keeps_zeros=False,
     unknown_is_none=False,
     audits_keep_new=False,
     maps_by_import=False,
+    visualization_patch=True,
     sharing_external=True,
     uid_separator=";",
     tracker_org_units="orgUnit",
@@ -131,9 +139,11 @@ _V43 = replace(
     tracker_order={"events": "event:asc"},
     option_delete=True,
     values_by_data_set=True,
+    keeps_zeros=True,
     unknown_is_none=True,
     audits_keep_new=True,
     maps_by_import=True,
+    visualization_patch=False,
     sharing_external=False,
     visualization_periods="persistedPeriods",
     merge_types=("categories", "categoryCombos", *_V42.merge_types),
@@ -148,9 +158,11 @@ type Capability = Literal[
     "merge_mode",
     "option_delete",
     "values_by_data_set",
+    "keeps_zeros",
     "unknown_is_none",
     "audits_keep_new",
     "maps_by_import",
+    "visualization_patch",
     "sharing_external",
 ]
 """What `ServerVersion.has` can be asked: every name of the table that is true or false."""

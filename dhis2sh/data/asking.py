@@ -5,16 +5,18 @@ API source: `DataValueSetQueryParams.java` (api-facts f.2).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, cast
 
 from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.client.limits import meanwhile
+from dhis2sh.dhis2.belonging import WEEK, parts
 from dhis2sh.dhis2.dates import day
 from dhis2sh.dhis2.periods import Period, PeriodType, period_type
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.verbs import names, periods
 from dhis2sh.verbs.declaration import Doc, Refers
 from dhis2sh.words import joined, listed
@@ -133,13 +135,13 @@ async def periods_of(s: Session, asked: Asked, *, reported: bool = False) -> lis
 async def _periods(s: Session, asked: Asked, kinds: Sequence[PeriodType], *, reported: bool = False) -> list[str]:
     """The periods of a question about data of these types; what is no plain match of the two is said."""
     given = {period.iso: period for text in asked.period for period in await periods.meant(s, text)}
-    inside = [(period, within(period, _other(period, kinds))) for period in given.values()]
-    unlike = [period for period, parts in inside if not parts and _other(period, kinds)]
+    inside = [(period, parts(period, _other(period, kinds))) for period in given.values()]
+    unlike = [period for period, held in inside if not held and _other(period, kinds)]
     if reported and unlike:
         raise UsageError(_unlike(unlike, kinds), hint=f"a period such as {kinds[0].at(unlike[0].start).iso}")
     for note in _notes(inside, kinds):
         s.person.note(note)
-    found = dict.fromkeys(item.iso for period, parts in inside for item in parts or [period])
+    found = dict.fromkeys(item.iso for period, held in inside for item in held or [period])
     if len(found) > MOST_PERIODS:
         raise UsageError(
             f"these are {len(found):,} periods", hint="--start-date and --end-date ask for them by their days"
@@ -149,31 +151,47 @@ async def _periods(s: Session, asked: Asked, kinds: Sequence[PeriodType], *, rep
 
 def _notes(inside: Sequence[tuple[Period, Sequence[Period]]], kinds: Sequence[PeriodType]) -> Iterator[str]:
     """What is said of periods that are of another type than data of these types, and of those that hold shorter data too."""
-    if longer := [(period, parts) for period, parts in inside if parts]:
-        held = {part.iso: str(part.type) for _, parts in longer for part in parts}
-        types = joined(dict.fromkeys(held.values()))
-        periods_ = [period for period, _ in longer]
-        whole = f" that lie wholly in {'it' if len(longer) == 1 else 'them'}" if _cuts(periods_, kinds) else ""
-        yield f"{_told(periods_)} {'stands' if len(longer) == 1 else 'stand'} for {len(held)} {types} periods{whole}"
-    if unlike := [period for period, parts in inside if not parts and _other(period, kinds)]:
+    if longer := [(period, held) for period, held in inside if held]:
+        yield _stands_for(longer)
+    if cut := [period for period, held in inside if held and _too_long(period, kinds)]:
+        left = joined(dict.fromkeys(str(kind) for period in cut for kind in _too_long(period, kinds)))
+        yield f"{_told(cut)}: no {left} values, whose periods are not shorter"
+    if unlike := [period for period, held in inside if not held and _other(period, kinds)]:
         yield _unlike(unlike, kinds)
     if mixed := [period for period, _ in inside if _shorter_too(period, kinds)]:
         of_data = joined(str(kind) for kind in kinds)
         yield f"{_told(mixed)}: {mixed[0].type} values alone, though these data are {of_data}"
 
 
-def _cuts(longer: Sequence[Period], kinds: Sequence[PeriodType]) -> bool:
-    """Does a period of the data lie in one of these only in part, as a week does at the end of a month?"""
-    return any(
-        kind.at(period.start).start < period.start or kind.at(period.end).end > period.end
-        for period in longer
-        for kind in _other(period, kinds)
-    )
+def _stands_for(longer: Sequence[tuple[Period, Sequence[Period]]]) -> str:
+    """What is said of longer periods and those that belong to them: how many, which, and why where one lies in two."""
+    held = {part.iso: part for _, some in longer for part in some}
+    types = list(dict.fromkeys(str(part.type) for part in held.values()))
+    told = f"{_told([period for period, _ in longer])} {'stands' if len(longer) == 1 else 'stand'} for "
+    told += f"{len(held)} {joined(types)} {'period' if len(held) == 1 else 'periods'}"
+    ordered = sorted(held.values())
+    if len(types) == 1 and all(one.next() == other for one, other in pairwise(ordered)):
+        told += f", {ordered[0]}" + (f" to {ordered[-1]}" if len(ordered) > 1 else "")
+    if any(_cut(period, part.type) for period, some in longer for part in some):
+        weeks = any(part.type.frequency_order == WEEK for part in held.values())
+        where = "where four or more of its days lie" if weeks else "where it begins"
+        told += f"; {'a week' if weeks else 'each'} counts {where}, as in analytics"
+    return told
+
+
+def _cut(period: Period, kind: PeriodType) -> bool:
+    """Does a period of a type lie in this one only in part, as a week does at the end of a month?"""
+    return kind.at(period.start).start < period.start or kind.at(period.end).end > period.end
+
+
+def _too_long(period: Period, kinds: Sequence[PeriodType]) -> list[PeriodType]:
+    """Of the types of the data those that have no period in this one, since theirs are not shorter."""
+    return [kind for kind in _other(period, kinds) if kind.frequency_order >= period.type.frequency_order]
 
 
 def _shorter_too(period: Period, kinds: Sequence[PeriodType]) -> bool:
     """Are a question's data of the period's type, and of another one that has periods within it?"""
-    return period.type in kinds and bool(within(period, [kind for kind in kinds if kind != period.type]))
+    return period.type in kinds and bool(parts(period, [kind for kind in kinds if kind != period.type]))
 
 
 def _unlike(unlike: Sequence[Period], kinds: Sequence[PeriodType]) -> str:
@@ -198,22 +216,22 @@ async def period_of(s: Session, data_set: str, text: str, *, reported: bool = Tr
     return Period.parse(iso)
 
 
+async def no_value(s: Session, what: str, element: str, period: str, hint: str) -> NotFound:
+    """The error where a value is not there; that its period is of another type than the element's data is said.
+
+    Parameters:
+        what: what is not there; element: by UID; hint: what is tried where the period is of their type.
+    """
+    kinds = await kinds_of(s, Asked(data_element=[element]))
+    one = Period.parse(period)
+    if not _other(one, kinds):
+        return NotFound(what, hint=hint)
+    return NotFound(f"{what}: {_unlike([one], kinds)}", hint=f"a period such as {kinds[0].at(one.start).iso}")
+
+
 def _other(period: Period, kinds: Sequence[PeriodType]) -> Sequence[PeriodType]:
     """The types that a question's data has, where the period is of none of them."""
     return () if period.type in kinds else kinds
-
-
-def within(period: Period, kinds: Iterable[PeriodType]) -> list[Period]:
-    """The periods of some types that lie wholly in another one; none where it is shorter than theirs."""
-    found: list[Period] = []
-    for kind in kinds:
-        first = kind.at(period.start)
-        while first.start < period.start:
-            first = first.next()
-        while first.end <= period.end:
-            found.append(first)
-            first = first.next()
-    return found
 
 
 _SETS = "dataSetElements[dataSet[id,periodType]]"

@@ -13,10 +13,11 @@ from dhis2sh.changes.left_out import left_out
 from dhis2sh.changes.plan import Part, PartDone, PlainWriter, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import reading
+from dhis2sh.data.asking import no_value
 from dhis2sh.data.cells import DEFAULTED, KEY, cell_of
 from dhis2sh.data.reading import cells_now
 from dhis2sh.data.target import Target
-from dhis2sh.errors import NotFound, Refused
+from dhis2sh.errors import Refused
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -115,7 +116,9 @@ async def plan(s: Session, rows: Sequence[Row], *, mark: bool, title: str | None
     now = await cells_now(s, cells, target.default) if cells else {}
     missing = [cell for row in cells if (cell := cell_of(row, target.default)) not in now]
     if missing:
-        raise NotFound(f"there is no value in {missing[0]}", hint="dhis2 data aggregate get  shows what there is")
+        row = next(row for row in cells if cell_of(row, target.default) == missing[0])
+        what, hint = f"there is no value in {missing[0]}", "dhis2 data aggregate get  shows what there is"
+        raise await no_value(s, what, str(row["dataElement"]), str(row["period"]), hint)
     found = [now[cell_of(row, target.default)] for row in cells]
     needed = [row for row in found if (row.get("followup") is True) is not mark]
     await target.meet([str(row["dataElement"]) for row in found], [str(row["orgUnit"]) for row in found], [])

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client.data_values import DataValueQuery
+from dhis2sh.data.asking import no_value
 from dhis2sh.data.cells import DEFAULTED
 from dhis2sh.dhis2.dates import moment, spelled
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import UsageError
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -84,9 +85,8 @@ async def of(s: Session, element: str, period: str, unit: str, combo: str | None
     now = await _values(s, element, period, unit, combo, attribute)
     keys = sorted({*found, *now})
     if not keys:
-        raise NotFound(
-            f"no value of this element was ever written down for {period} there", hint="dhis2 data aggregate get"
-        )
+        what = f"no value of this element was ever written down for {period} there"
+        raise await no_value(s, what, element, period, "dhis2 data aggregate get")
     newer = (await s.client.version()).has("audits_keep_new")
     zone = zone_of((await s.client.system.info()).get("serverTimeZoneId"))
     return [_cell(key, found.get(key, []), now.get(key), zone, newer=newer) for key in keys]

@@ -114,11 +114,11 @@ async def plan(
         rules: those of the groups, or all; groups: their UIDs, each a run of its own; all rules without any.
         notify: people are mailed as their rules' templates say.
     """
-    start, end = min(period.start for period in periods), max(period.end for period in periods)
+    start, end = violations.span(rules, periods)
     found = [row async for batch in violations.find(s, rules, periods, units) for row in batch]
     runs: list[JsonObject] = [
         {
-            "ou": unit, "startDate": start.isoformat(), "endDate": end.isoformat(), "notification": notify, "persist": True,
+            "ou": unit, "startDate": start, "endDate": end, "notification": notify, "persist": True,
             "maxResults": violations.MOST, **({"vrg": group} if group else {}),
         }
         for unit in units

@@ -25,7 +25,7 @@ from dhis2sh.data.totals import Totals
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.verbs.places import Places, cells_of
-from dhis2sh.words import counted
+from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
@@ -377,6 +377,8 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
     held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
     now = await cells_now(s, held, target.default) if held else None
     without = await elements_without_zeros(s, held)
+    if now and (emptied := _emptied(held, now, without, target)):
+        said.append(emptied)
     steps = StepsInBulk({("import", "dataValues"): rows} if rows else {}, _Steps(job, left, target, now, without))
     title = f"{job.head.title} into {s.profile.name}" + (
         f"; {refused.count:,} of {given:,} rows refused" if refused.count else ""
@@ -389,6 +391,20 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         )
         made.leave = refused.deliver
     return made
+
+
+def _emptied(rows: Sequence[Row], now: Mapping[str, Row], without: Collection[str], target: Target) -> str | None:
+    """Why zeros delete values that are there, in words; None where none does."""
+    zeros = [row for row in rows if is_zero(row) and row["dataElement"] in without]
+    found = [row for row in zeros if cell_of(row, target.default) in now and not row.get("deleted")]
+    if not found:
+        return None
+    elements = dict.fromkeys(f"'{target.called(str(row['dataElement']))}'" for row in found)
+    one = len(found) == 1
+    return (
+        f"{counted(len(found), 'zero')} {'deletes the value that is' if one else 'delete the values that are'} there: "
+        f"the server keeps no zero of {listed(elements, TOLD)}, whose zeros are not significant"
+    )
 
 
 def nothing(s: Session, title: str) -> Plan:
@@ -453,11 +469,12 @@ class _Steps:
         new = "nothing" if deleted else str(row.get("value", ""))
         if self._now is not None:
             held = self._now.get(cell_of(row, self._target.default), {}).get("value")
-            if held is not None and is_zero(row) and row["dataElement"] in self._without_zeros:
+            zero = not deleted and is_zero(row) and row["dataElement"] in self._without_zeros
+            if zero:
                 new = "nothing"  # a zero over a value deletes it
             new = (
                 new
-                if held == new or (held is None and not deleted)
+                if held == new or (held is None and (zero or not deleted))
                 else f"{'nothing' if held is None else held} -> {new}"
             )
         return PlanStep("import", "dataValues", name=self._target.words(row), detail=new)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from dhis2sh.client import reading
 from dhis2sh.dhis2 import value_types
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.verbs.declaration import Doc
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ async def of_rows(s: Session, rows: Sequence[Row]) -> list[Row]:
 
 async def _learn(s: Session, plural: str, rows: Sequence[Row], known: dict[tuple[str, str], str | None]) -> None:
     held = (str(row[name]) for row in rows for name, kind in TYPES.items() if kind == plural and row.get(name))
-    new = [uid for uid in dict.fromkeys(held) if (plural, uid) not in known]
+    new = [uid for uid in dict.fromkeys(held) if (plural, uid) not in known and is_uid(uid)]
     if not new:
         return
     found = await reading.by_uid(s.client, plural, new, fields="id,displayName")

@@ -85,9 +85,9 @@ async def find(s: Session, sought: Sought) -> list[Row]:
         )
     if sought.algorithm == "min-max" and not found:
         await _tell_of_limits(s, sought)
-    asked = set(sought.periods)
+    asked = {period.iso for period in sought.periods}
     rows = [_row(item) for item in found]
-    return [row for row in rows if any(_within(str(row["period"]), period) for period in asked)]
+    return [row for row in rows if row["period"] in asked]
 
 
 async def _tell_of_limits(s: Session, sought: Sought) -> None:
@@ -110,11 +110,6 @@ async def _tell_of_limits(s: Session, sought: Sought) -> None:
         else "no minimum and maximum is set for these data elements at any unit, so that nothing can lie outside of one: "
         "--algorithm z-score needs none"
     )
-
-
-def _within(iso: str, period: Period) -> bool:
-    found = Period.parse(iso)
-    return period.start <= found.start and found.end <= period.end
 
 
 def _row(item: JsonObject) -> Row:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, cast
 from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.data.cells import cell_of
+from dhis2sh.dhis2 import value_types
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, Row
 
-_ZERO = re.compile(r"-?0+(\.0*)?")
+_ZERO = re.compile(r"0(\.0*)?")
+_AVERAGED = {"AVERAGE", "AVERAGE_SUM_ORG_UNIT"}
 FEW = 50
 """UIDs that are named in a question; for more of them a wider one is asked, and what was not meant is left out here."""
 
@@ -84,11 +86,39 @@ def is_zero(row: Row) -> bool:
     return _ZERO.fullmatch(str(row.get("value", ""))) is not None
 
 
-async def elements_without_zeros(s: Session, rows: Sequence[Row]) -> set[str]:
-    """Of the data elements that have a zero in some rows, those whose zeros are not significant.
+class Zeros:
+    """Of which data elements a server before 2.43 keeps no zero; each is looked up once.
 
-    Of them a server stores no zero where there was nothing, and counts none; where there was a value, it deletes it.
+    Parameters:
+        s: whose server has the elements; which version it is does not matter.
     """
-    uids = list(dict.fromkeys(str(row["dataElement"]) for row in rows if is_zero(row)))
-    found = (await reading.by_uid(s.client, "dataElements", uids, fields="id,zeroIsSignificant")).rows if uids else []
-    return {str(item["id"]) for item in found if not item.get("zeroIsSignificant")}
+
+    def __init__(self, s: Session) -> None:
+        self._s = s
+        self._known: dict[str, bool] = {}
+
+    async def lost(self, rows: Sequence[Row]) -> set[str]:
+        """Of the data elements that have a zero in some rows, those whose zeros are no values."""
+        uids = list(dict.fromkeys(str(row["dataElement"]) for row in rows if is_zero(row)))
+        if new := [uid for uid in uids if uid not in self._known]:
+            fields = "id,zeroIsSignificant,aggregationType,valueType"
+            found = (await reading.by_uid(self._s.client, "dataElements", new, fields=fields)).rows
+            self._known |= dict.fromkeys(new, False) | {str(item["id"]): loses_zeros(item) for item in found}
+        return {uid for uid in uids if self._known[uid]}
+
+
+async def elements_without_zeros(s: Session, rows: Sequence[Row]) -> set[str]:
+    """Of the data elements that have a zero in some rows, those of which the server keeps none.
+
+    Before 2.43 it stores no zero of a number that is summed and whose zeros are not significant, and counts none; where
+    there was a value, it deletes it. Later versions keep all.
+    """
+    if not any(map(is_zero, rows)) or (await s.client.version()).has("keeps_zeros"):
+        return set()
+    return await Zeros(s).lost(rows)
+
+
+def loses_zeros(element: JsonObject) -> bool:
+    """Is a zero of a data element, by its properties, no value before 2.43?"""
+    counts = element.get("zeroIsSignificant") is True or element.get("aggregationType") in _AVERAGED
+    return not counts and str(element.get("valueType")) in value_types.NUMERIC

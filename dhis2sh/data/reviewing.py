@@ -14,7 +14,7 @@ from dhis2sh.client import reading
 from dhis2sh.client.data_values import DataValueQuery
 from dhis2sh.data import completeness, outliers, violations
 from dhis2sh.data.outliers import Sought
-from dhis2sh.data.reading import roots_of
+from dhis2sh.data.reading import loses_zeros, roots_of
 from dhis2sh.dhis2 import value_types
 from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.show.report import Report, Section, Tile
@@ -168,12 +168,13 @@ def _shown(value: object) -> str:
 
 async def _compared(s: Session, data_set: str, period: Period, roots: Sequence[str]) -> _Values:
     """Zeros that come suddenly and periods that look like copies, unit by unit; a district is in memory at a time."""
-    fields = "dataSetElements[dataElement[id,displayName,valueType,zeroIsSignificant]]"
+    fields = "dataSetElements[dataElement[id,displayName,valueType,aggregationType,zeroIsSignificant]]"
     body = await s.client.get_object(f"dataSets/{data_set}", {"fields": fields})
     links = cast("list[JsonObject]", body.get("dataSetElements") or [])
     items = [cast("JsonObject", link["dataElement"]) for link in links]
+    all_kept = (await s.client.version()).has("keeps_zeros")
     elements = {
-        str(item["id"]): _Element(str(item.get("displayName")), item.get("zeroIsSignificant") is True)
+        str(item["id"]): _Element(str(item.get("displayName")), all_kept or not loses_zeros(item))
         for item in items
         if str(item.get("valueType")) in value_types.NUMERIC
     }
@@ -229,7 +230,7 @@ def _sudden(
 ) -> Iterator[Row]:
     """Cells that hold nothing and held something in every period of before that the unit reported.
 
-    A server does not keep a zero of most elements, so that one that is not there counts as one.
+    A server before 2.43 does not keep a zero of most elements, so that one that is not there counts as one.
     """
     places = {place for each in before for place in each} | set(now)
     for place in sorted(places):

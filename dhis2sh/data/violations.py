@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.client import reading
-from dhis2sh.data.asking import within
 from dhis2sh.data.outliers import short
 from dhis2sh.dhis2 import formulas
+from dhis2sh.dhis2.belonging import belongs, parts
 from dhis2sh.dhis2.formulas import BadExpression, Item
-from dhis2sh.dhis2.periods import PERIOD_TYPES, Period, period_type
+from dhis2sh.dhis2.periods import PERIOD_TYPES, Period, PeriodType, period_type
 from dhis2sh.errors import NotFound
 from dhis2sh.words import joined, listed
 
@@ -136,12 +136,12 @@ async def find(
     """
     if (note := _unlike(rules, periods)) is not None:
         s.person.note(note)
-    span = (min(period.start for period in periods), max(period.end for period in periods))
+    start, end = span(rules, periods)
     seen: set[tuple[str, str, str, str]] = set()
     open_ = list(org_units)
     while open_:
         unit = open_.pop(0)
-        found = await _run(s, unit, span[0].isoformat(), span[1].isoformat())
+        found = await _run(s, unit, start, end)
         if len(found) >= MOST or len(found) == USUAL_MOST:
             below = await _children(s, unit)
             open_ = [*below, *open_]
@@ -160,17 +160,31 @@ async def find(
             yield rows
 
 
+def _types(rules: Rules) -> list[PeriodType]:
+    """The period types of some rules."""
+    types = {str(body.get("periodType")) for body in rules.bodies.values()}
+    return [kind for kind in PERIOD_TYPES if kind.name in types]
+
+
+def span(rules: Rules, periods: Sequence[Period]) -> tuple[str, str]:
+    """The first and the last day of the rules' periods in these: a week may begin before its month.
+
+    A server looks at the periods that lie wholly between two days.
+    """
+    inside = [*periods, *(part for period in periods for part in parts(period, _types(rules)))]
+    return min(one.start for one in inside).isoformat(), max(one.end for one in inside).isoformat()
+
+
 def _unlike(rules: Rules, periods: Sequence[Period]) -> str | None:
     """What is said where rules have no period of their type in those that are asked for."""
-    types = {body.get("periodType") for body in rules.bodies.values()}
-    outside = [kind.name for kind in PERIOD_TYPES
-               if kind.name in types and not any(within(period, [kind]) for period in periods)]  # fmt: skip
+    outside = [kind.name for kind in _types(rules)
+               if not any(kind == period.type or parts(period, [kind]) for period in periods)]  # fmt: skip
     if not outside:
         return None
     count = sum(body.get("periodType") in outside for body in rules.bodies.values())
     of = f"{joined(outside)} rules" if count > 1 else f"{outside[0]} rule"
     begun = listed(dict.fromkeys(period_type(name).at(periods[0].start).iso for name in outside))
-    return f"{count:,} {of} not looked at: no whole period of theirs lies in {_told(periods)}, such as {begun}"
+    return f"{count:,} {of} not looked at: no period of theirs lies in {_told(periods)}, such as {begun}"
 
 
 def _told(periods: Sequence[Period]) -> str:
@@ -186,7 +200,7 @@ def cut(unit: str, count: int) -> str:
 
 def _asked(iso: str, periods: Sequence[Period]) -> bool:
     found = Period.parse(iso)
-    return any(period.start <= found.start and found.end <= period.end for period in periods)
+    return any(belongs(found, period) for period in periods)
 
 
 async def _run(s: Session, unit: str, start: str, end: str) -> list[JsonObject]:

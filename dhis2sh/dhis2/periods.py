@@ -54,6 +54,11 @@ class PeriodType(ABC):
     def pattern(self) -> re.Pattern[str]:
         """What an ISO form of this type looks like; the groups are its numbers."""
 
+    @property
+    @abstractmethod
+    def frequency_order(self) -> int:
+        """How long its periods are, in days, as the server counts them; those of one number never lie in one another."""
+
     @abstractmethod
     def start_of(self, date: dt.date) -> dt.date:
         """The first day of the period that holds a date."""
@@ -101,6 +106,10 @@ class _Days(PeriodType):
     def pattern(self) -> re.Pattern[str]:
         return re.compile(r"(\d{4})(?:(\d{2})(\d{2})|-(\d{2})-(\d{2}))")
 
+    @property
+    def frequency_order(self) -> int:
+        return 1
+
     def start_of(self, date: dt.date) -> dt.date:
         return date
 
@@ -132,6 +141,10 @@ class _Weeks(PeriodType):
     def pattern(self) -> re.Pattern[str]:
         return re.compile(rf"{_YEAR}{self.infix}(\d{{1,2}})")
 
+    @property
+    def frequency_order(self) -> int:
+        return 7
+
     def start_of(self, date: dt.date) -> dt.date:
         return self._week_of(date)
 
@@ -162,6 +175,10 @@ class _BiWeeks(_Weeks):
     """Two weeks from the Monday of ISO week 2n-1. In a year of 53 weeks the 27th reaches into the first of the next."""
 
     infix: str = "BiW"
+
+    @property
+    def frequency_order(self) -> int:
+        return 14
 
     def start_of(self, date: dt.date) -> dt.date:
         monday = self._week_of(date)
@@ -210,6 +227,10 @@ class _Months(PeriodType):
         return re.compile(self.regex)
 
     @property
+    def frequency_order(self) -> int:
+        return _DAYS_OF_MONTHS[self.months]
+
+    @property
     def per_year(self) -> int:
         """How many of them a year has."""
         return 12 // self.months
@@ -245,6 +266,9 @@ class _Months(PeriodType):
             return self._start(year * self.per_year + n - 1)
         except UsageError:
             return None
+
+
+_DAYS_OF_MONTHS = {1: 30, 2: 61, 3: 91, 6: 182, 12: 365}
 
 
 def _years(name: str, word: str, first: int, since: int = 40) -> _Months:

@@ -191,9 +191,8 @@ class Objects:
     async def moved(self, s: Session) -> list[str]:
         """Objects that are no longer as they were read: of one by its own address what the change touches, else anything."""
         wanted = [write for write in self.writes if not write.by_server]
-        return [
-            f"{called(write.before or {})} {how}" for write, how in await looked.moved(s, wanted, whole=not self.alone)
-        ]
+        whole = not self.alone or await self._needs_import(s)
+        return [f"{called(write.before or {})} {how}" for write, how in await looked.moved(s, wanted, whole=whole)]
 
     async def send(self, s: Session, part: Part) -> PartDone:
         """One object, or one bundle whose report is read object by object; what the server has done by itself is looked at."""
@@ -201,7 +200,7 @@ class Objects:
         if writes[0].by_server:
             return await self._looked(s, part.numbers)
         try:
-            if self.alone:
+            if self.alone and not await self._needs_import(s):
                 return await self._one(s, part.numbers[0])
             return await self._bundle(s, part)
         except Refused as error:
@@ -209,6 +208,12 @@ class Objects:
             if told is None:
                 raise
             return told
+
+    async def _needs_import(self, s: Session) -> bool:
+        """Is it a change that the server takes by an import only?"""
+        write = self.writes[self.sent[0]]
+        changes = write.plural == "visualizations" and write.action == "update"
+        return changes and not (await s.client.version()).has("visualization_patch")
 
     async def _one(self, s: Session, number: int) -> PartDone:
         """One object by its own address."""

@@ -120,7 +120,7 @@ async def _read(
 ) -> tuple[approval.Workflow, dict[str, JsonObject], list[approval.Cell]]:
     flow = await approval.workflow_of(s, data_set)
     units = await approval.units_of(s, org_units, level, flow)
-    periods = await periods_of(s, Asked(data_set=[data_set], period=[period]))
+    periods = await periods_of(s, Asked(data_set=[data_set], period=[period]), reported=True)
     return flow, units, await approval.cells(s, flow.uid, periods, [*units], combo)
 
 
@@ -142,7 +142,9 @@ async def _must_be_complete(s: Session, data_set: str, period: str, org_units: l
     meant = {*org_units}
     if level is not None:
         meant = {*await approval.units_of(s, org_units, level, await approval.workflow_of(s, data_set))}
-    times = [Period.parse(iso) for iso in await periods_of(s, Asked(data_set=[data_set], period=[period]))]
+    times = [
+        Period.parse(iso) for iso in await periods_of(s, Asked(data_set=[data_set], period=[period]), reported=True)
+    ]
     reporting = await completeness.read(s, data_set, times, org_units, "registrations")
     for time in times:
         iso = time.iso

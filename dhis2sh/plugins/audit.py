@@ -83,13 +83,13 @@ async def approvals(
 async def changelog(
     s: Session,
     kind: Annotated[Literal["events", "trackedEntities"], Doc("Of an event, or of a tracked entity.")],
-    id: Annotated[str, Doc("Its UID.")],
+    uid: Annotated[str, Doc("Its UID.")],
 ) -> Rows[Row]:
     """List what was changed about an event or a tracked entity, by whom, from what and to what.
 
     API source: `GET /api/tracker/{kind}/{uid}/changeLogs` (2.41 and later).
     """
-    return Rows(await audits.of_object(s, f"tracker/{kind}/{id}"), columns=audits.CHANGE_LOG_COLUMNS)
+    return Rows(await audits.of_object(s, f"tracker/{kind}/{uid}"), columns=audits.CHANGE_LOG_COLUMNS)
 
 
 @verb(

@@ -54,10 +54,25 @@ class ChangeRow(BaseModel):
     reason: str | None
 
 
-@verb("journal list", effect="read", examples=["dhis2 journal list", "%journal list | where(outcome != 'done')"])
-async def list_(s: Session, *, limit: Annotated[int, Bounds(1), Doc("At the most so many.")] = 50) -> Rows[EntryRow]:
-    """List what was written through this profile, newest first; `unknown` was sent and never answered."""
-    entries = journal_of(s).entries()
+@verb(
+    "journal list",
+    effect="read",
+    examples=["dhis2 journal list", "dhis2 journal list --written", "%journal list | where(outcome != 'done')"],
+)
+async def list_(
+    s: Session,
+    *,
+    written: Annotated[bool, Doc("Only what has written something, or may have.")] = False,
+    tried: Annotated[bool, Doc("Only what was tried and has written nothing.")] = False,
+    limit: Annotated[int, Bounds(1), Doc("At the most so many.")] = 50,
+) -> Rows[EntryRow]:
+    """List what was written through this profile, or tried, newest first; `unknown` was sent and never answered.
+
+    What was tried and has written nothing says why as its reason; it is called by its verb where it came to no plan.
+    """
+    if written and tried:
+        raise UsageError("--written and --tried are all there is", hint="leave both out")
+    entries = [entry for entry in journal_of(s).entries() if not (written or tried) or entry.wrote is written]
     rows = [
         EntryRow(
             id=entry.id, at=entry.at, verb=entry.verb, outcome=entry.outcome,
@@ -69,7 +84,7 @@ async def list_(s: Session, *, limit: Annotated[int, Bounds(1), Doc("At the most
         for entry in entries[:limit]
     ]  # fmt: skip
     note = PageNote(len(rows), len(entries), more=f"--limit {len(entries)} for every one")
-    columns = ["id", "at", "title", "outcome", "done", "refused", "unknown", "undone_by"]
+    columns = ["id", "at", "title", "outcome", "done", "refused", "unknown", "undone_by", "reason"]
     return Rows(rows, columns=columns, page=note)
 
 
@@ -103,6 +118,8 @@ async def show(
         for part in journal.parts(entry.id)
         if not kept.issuperset(range(part.first, part.first + part.count))  # of a small one each row stands there
     ]
+    if not rows and entry.reason is not None and (s.persons or not entry.of_persons):
+        s.person.note(f"entry {entry.id} wrote nothing: {entry.reason}")
     return Rows(rows, columns=["action", "type", "uid", "name", "state", "changes", "reason"])
 
 

@@ -129,7 +129,7 @@ async def cache(s: Session) -> Plan:
 async def prune(
     s: Session,
     type: Annotated[Literal["organisationUnits", "dataElements"], Doc("Of which type.")],
-    object: Annotated[str, Doc("UID, code or unique name."), Refers("@type")],
+    uid: Annotated[str, Doc("UID, code or unique name."), Refers("@type")],
 ) -> Plan:
     """Delete all data of a unit or of a data element for good: values, audits, and at units registrations and approvals.
 
@@ -137,7 +137,7 @@ async def prune(
 
     API source: `POST /api/maintenance/dataPruning/{type}/{uid}` (wants the authority ALL).
     """
-    return await pruning.plan(s, type, object)
+    return await pruning.plan(s, type, uid)
 
 
 Checks = Annotated[list[str], Doc("Only these checks: names or codes.")]

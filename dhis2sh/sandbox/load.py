@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -72,7 +72,10 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
         build.build(store)  # an export is what a running server held, and such a server has its analytics tables
         return report
     if body.keys() & TRACKER:
-        written = Tracker(store).load({key: cast("list[JsonObject]", body.get(key) or []) for key in TRACKER})
+        export = {key: cast("list[JsonObject]", body.get(key) or []) for key in TRACKER}
+        if not store.version.value_authors:
+            _forget_storers(export)
+        written = Tracker(store).load(export)
         report.created, report.updated = sum(written.created.values()), sum(written.updated.values())
         report.types = {kind: written.created[kind] + written.updated[kind] for kind in written.created}
         return report
@@ -98,6 +101,18 @@ def load(store: Store, body: Mapping[str, object], *, source: str = "") -> LoadR
         report.updated += updated
         report.types[plural] = created + updated
     return report
+
+
+def _forget_storers(export: Mapping[str, list[JsonObject]]) -> None:
+    """Take out who stored the values of events: a server of 2.41 knows that of what was imported into it alone (recorded)."""
+    entities = export["trackedEntities"]
+    enrollments = [*_children(entities, "enrollments"), *export["enrollments"]]
+    for value in _children([*_children(enrollments, "events"), *export["events"]], "dataValues"):
+        value.pop("storedBy", None)
+
+
+def _children(items: Iterable[JsonObject], name: str) -> list[JsonObject]:
+    return [child for item in items for child in cast("list[JsonObject]", item.get(name) or [])]
 
 
 def _held(store: Store) -> int:

@@ -15,16 +15,16 @@ class Refused(Exception):
         code: the error code, None for none.
         inner: what the server says to its developers (`devMessage`), empty for nothing.
         page: the servlet container answers with a page of its own instead of DHIS2 with JSON; the words are escaped.
-        older: what the page of a server up to 2.41 says instead, empty for nothing.
+        older: what a server up to 2.41 says in place of the message, empty for nothing.
     """
 
     def __init__(
         self, status: int, message: str | None = None, code: str | None = None, *, page: bool = False, inner: str = "",
-        older: str = "",
+        older: str | None = None,
     ) -> None:  # fmt: skip
         super().__init__(message)
         self.status, self.message, self.code, self.page, self.inner = status, message, code, page, inner
-        self.older = older
+        self.older = message if older is None else older
 
 
 def not_found(model: str, uid: str) -> Refused:
@@ -80,13 +80,13 @@ def unmet_parameters(wanted: Iterable[str] = (), given: Iterable[tuple[str, str]
 def not_acceptable(kinds: Iterable[str]) -> Refused:
     """406: nobody answers here in a format that the request accepts; the container says which there are."""
     named = html.escape(", ".join(kinds), quote=True).replace("/", "&#47;")
-    return Refused(406, f"Acceptable representations: [{named}].", page=True)
+    return Refused(406, f"Acceptable representations: [{named}].", page=True, older="")
 
 
 def no_such_address(path: str = "") -> Refused:
     """404: nobody answers at this path, so the container does."""
     named = html.escape(path.lstrip("/"), quote=True).replace("/", "&#47;")
-    return Refused(404, f"No static resource {named}.", page=True)
+    return Refused(404, f"No static resource {named}.", page=True, older="")
 
 
 def not_allowed(method: str, minor: int) -> Refused:

@@ -38,7 +38,7 @@ class Version:
         newest_path: the highest number that a path may have after `/api`; by default the version's own.
         pages_with_version: the pager keeps that number.
         flat_tracker_pages: tracker lists name their page beside the pager too, and no page before or after.
-        value_authors: a data value of an event says who wrote it.
+        value_authors: a data value of an event says who wrote it, besides who stored it.
         lists_by_gist: plain lists are read by the gist engine where it can (2.44).
         says_strategy: a CREATE of what is there is refused in words about the import's strategy, not its mode.
         names_combos: a refused deletion of a category names the combo that stands in its way, not only its type.
@@ -56,6 +56,8 @@ class Version:
         older_entity_grids: tracked entity analytics calls them instances, and names only what is asked for (2.41).
         aligned_cells: cells of HTML grids are aligned, not only their heads.
         itself: how the server calls itself where it is nobody else who acts.
+        enrollment_status: reads of the tracker heed `enrollmentStatus`, and of enrollments `status`; before, `programStatus` only.
+        nested_complaints: what the JSON reader says of a tracker import comes twice, the second time with its place.
         upserts: an import of data values counts what it creates as updated, and audits it (2.43 has its own importer).
     """
 
@@ -100,6 +102,8 @@ class Version:
     places_geometry: bool = False
     cuts_filters: bool = True
     one_enrollment: bool = False
+    enrollment_status: bool = True
+    nested_complaints: bool = False
 
     @property
     def minor(self) -> int:
@@ -113,6 +117,7 @@ _OLD = Version(
     sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
     value_authors=False, stored_by=("trackedEntity", "enrollment", "event"), followup=True,
     translates_unasked=True, cuts_filters=False, one_enrollment=True, older_entity_grids=True, aligned_cells=True,
+    enrollment_status=False, nested_complaints=True,
 )  # fmt: skip
 _NEW = Version(
     "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,

@@ -282,7 +282,8 @@ class Verb:
             inside = self.path.rpartition(" ")[2].startswith(("add", "remove", "reorder"))
             return "items" if inside and param.kind == "rows" else "objects"
         first = param is self.params[0] and not param.option and param.kind == "text" and not param.many
-        return "uid" if first and param.refers else param.name
+        of_types = param.refers or (param.complete or "").startswith("uids:")  # of one type, or of any of several
+        return "uid" if first and of_types else param.name
 
     @property
     def domain(self) -> str:

@@ -20,7 +20,7 @@ from dhis2sh.dhis2.references import HELD_BY, objects_in
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Forbidden, NotFound, Refused, UsageError, did_you_mean
 from dhis2sh.rows.rows import Rows
-from dhis2sh.words import folded, joined, listed, visible
+from dhis2sh.words import folded, joined, listed, of_its_own, visible
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
@@ -324,7 +324,15 @@ async def near(s: Session, plurals: Sequence[str], text: str) -> list[Row]:
     Parameters:
         plurals: of these types; any where there is none. Each row says under `TYPE` which it is of.
     """
-    words = sorted(re.findall(r"\w+", text), key=len, reverse=True)[:3]
+    own = of_its_own(text)
+    found = await _sharing(s, plurals, own)
+    words = re.findall(r"\w+", text)
+    return found or (await _sharing(s, plurals, words) if words != own else [])
+
+
+async def _sharing(s: Session, plurals: Sequence[str], words: Sequence[str]) -> list[Row]:
+    """Objects whose names share three letters in a row with one of some words, the longest of them."""
+    words = sorted(words, key=len, reverse=True)[:3]
     ends = [end for word in words for end in (word[:3], word[-3:])]
     inside = [word[at : at + 3] for word in words[:1] for at in range(1, len(word) - 3)]
     parts = list(dict.fromkeys([*ends, *inside]))[:MOST_PARTS]

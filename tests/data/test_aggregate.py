@@ -10,6 +10,7 @@ import pytest
 from dhis2sh.data import jobs, sending
 from dhis2sh.errors import NotFound, PartlyDone, PipelineError, Refused, ServerFault, UsageError
 from dhis2sh.rows.rows import Rows
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from dhis2sh.surfaces.cli import main as cli
 from tests.metadata.calls import call, do, planned
@@ -473,6 +474,41 @@ async def test_a_zero_over_a_value_deletes_it_and_undo_brings_it_back(s: Session
     assert (await do(s, "data aggregate push", file=sheet)).deleted == 1
     await do(s, "undo")
     assert await values(s) == before
+
+
+async def test_a_zero_that_deletes_says_why(s: Session):
+    cell = {"element": "Visits", "period": "202501", "org_unit": "Clinic A", "combo": "Female"}
+    plan = await planned(s, "data aggregate set", **cell, value="0")
+    assert (
+        "1 zero deletes the value that is there: the server keeps no zero of 'Visits', whose zeros are not significant"
+        in plan.notes
+    )
+
+
+async def test_a_zero_of_an_average_is_kept(s: Session):
+    """Whatever zeroIsSignificant says: an average of them needs it (the server's rule; conformance of the sandbox)."""
+    cell = {"element": "Temperature", "period": "202506", "org_unit": "Clinic C"}
+    assert (await do(s, "data aggregate set", **cell, value="0")).created == 1
+    assert await values(s, period=["202506"]) == {("Temperature", "default", "Clinic C", "202506"): "0"}
+    await do(s, "undo")
+    assert await values(s, period=["202506"]) == {}
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_later_versions_keep_every_zero_and_undo_takes_it_back(nation_home: Path, held: bool):
+    """Seen on 2.43: 23 rows with such a zero are 22 updates and a refusal, and it is read back (data-types-good 2, 3)."""
+    open_store(nation_home / "data" / "sandbox.db", version="2.43").close()
+    session = Session("sandbox")
+    period = "202501" if held else "202506"
+    before = await values(session, period=[period])
+    cell = {"element": "Visits", "period": period, "org_unit": "Clinic A", "combo": "Female"}
+    plan = await planned(session, "data aggregate set", **cell, value="0")
+    assert [step.detail for step in plan.steps] == ["20 -> 0" if held else "0"]
+    await do(session, "data aggregate set", **cell, value="0")
+    assert (await values(session, period=[period]))["Visits", "Female", "Clinic A", period] == "0"
+    await do(session, "undo")
+    assert await values(session, period=[period]) == before
+    await session.aclose()
 
 
 async def test_what_an_unanswered_part_has_written_is_counted_by_what_was_there(

@@ -39,7 +39,7 @@ async def test_doses_and_who_did_not_report_are_two_calls_and_under_3000_tokens(
     assert {(row["missing"], row["periods"]) for row in missing["result"]} == {(12, "all")}
     assert missing["warnings"] == [
         "'BCG doses given' is one of the dataElements of 'Child Health'",
-        "2025 stands for 12 Monthly periods",
+        "2025 stands for 12 Monthly periods, 202501 to 202512",
         "counted are registrations of the whole set; --by values counts 'BCG doses given' itself",
         "nobody has registered 'Child Health' as complete: --by values counts who has sent values",
     ]
@@ -52,6 +52,6 @@ async def test_what_a_person_is_told_beside_an_answer_an_agent_is_told_too(natio
     answer = (await Answers().call_tool({"name": "read", "arguments": given}))["structuredContent"]
     assert answer["result"] == []
     assert answer["warnings"] == [
-        "2025 stands for 12 Monthly periods",
+        "2025 stands for 12 Monthly periods, 202501 to 202512",
         "no values of these units themselves; 2 units right below: --children asks for all",
     ]

@@ -132,6 +132,14 @@ async def test_tables_that_were_never_built_are_said_with_what_builds_them(count
     assert "maintenance refresh analytics" in told.value.hint
 
 
+def test_rates_without_a_registration_want_one_before_the_tables_are_built():
+    """Recorded of 2.43 (analytics-dx 5): it builds no table of completeness where nothing is registered."""
+    error = Refused("a referenced table does not exist", code="E7144", status=409)
+    assert "dhis2 data complete" in str(pieces.with_advice(error, ["abcdefghijk.REPORTING_RATE"]).hint)
+    for data in (["abcdefghijk.EXPECTED_REPORTS"], ["abcdefghijk"], []):
+        assert pieces.with_advice(error, data).hint == pieces.HOW_TO_BUILD
+
+
 NEVER_COUNTED = [
     "name=Never counted", "shortName=Never counted", "valueType=INTEGER", "domainType=AGGREGATE", "aggregationType=SUM",
 ]  # fmt: skip

@@ -44,7 +44,7 @@ async def test_a_period_shorter_than_those_of_the_data_is_said_and_why_there_is_
 async def test_many_periods_are_said_in_one_line(s: Session, heard: Somebody):
     await values(s, period=["2025W1..2025W12", "2024Q4", "2025Q1"])
     assert heard.notes == [
-        "2024Q4 and 2025Q1 stand for 6 Monthly periods",
+        "2024Q4 and 2025Q1 stand for 6 Monthly periods, 202410 to 202503",
         "2025W1, 2025W2 and 10 more are Weekly, and these data are Monthly: they begin in 202412, 202501, 202502 and 1 more",
     ]
 
@@ -64,14 +64,6 @@ async def test_data_of_two_types_that_are_asked_for_by_one_of_them_are_said(s: S
     found = await values(s, data_set=[], data_element=["Stock"], period=["2025Q1"])
     assert list(found.values()) == ["77"]
     assert heard.notes == ["2025Q1: Quarterly values alone, though these data are Monthly and Quarterly"]
-
-
-async def test_weeks_at_the_ends_of_a_month_are_said_to_be_left_out(s: Session, heard: Somebody):
-    body = {"id": "dsWeekly001", "name": "By week", "shortName": "By week", "periodType": "Weekly",
-            "dataSetElements": [{"dataElement": {"id": "deAlive0001"}}], "organisationUnits": [{"id": "ouClinicA01"}]}  # fmt: skip
-    await s.client.post("dataSets", body)
-    await values(s, data_set=["By week"], period=["202502"])
-    assert heard.notes[0] == "202502 stands for 3 Weekly periods that lie wholly in it"
 
 
 @pytest.mark.parametrize("verb", ["data aggregate get", "data aggregate pull", "data followup list"])
@@ -107,6 +99,13 @@ async def test_a_period_that_no_unit_can_report_for_is_refused(s: Session, verb:
     assert refused.value.hint == "a period such as 202501"
 
 
+@pytest.mark.parametrize("verb", ["data history", "data revert", "data followup mark"])
+async def test_no_value_of_another_type_is_said_to_be_one(s: Session, verb: str):
+    with pytest.raises(NotFound, match=r"2025W3.*: 2025W3 is Weekly, and these data are Monthly") as missing:
+        await call(s, verb, element="Stock", period="2025W3", org_unit="Clinic A")
+    assert missing.value.hint == "a period such as 202501"
+
+
 async def test_a_registration_of_another_type_can_be_taken_away(s: Session, heard: Somebody):
     row = {"dataSet": "dsMonthly01", "period": "2025W3", "organisationUnit": "ouClinicA01", "completed": True}
     await s.client.post("completeDataSetRegistrations", {"completeDataSetRegistrations": [row]})
@@ -121,7 +120,7 @@ async def test_rules_without_a_period_in_those_asked_for_are_said(s: Session, he
     await s.client.post("validationRules", RULE)
     stream = await call(s, "data validate", period=["2025W3"], org_unit=["North"])
     assert not (await stream.collect()).plain()
-    assert heard.notes == ["1 Monthly rule not looked at: no whole period of theirs lies in 2025W3, such as 202501"]
+    assert heard.notes == ["1 Monthly rule not looked at: no period of theirs lies in 2025W3, such as 202501"]
 
 
 async def test_outliers_outside_of_limits_say_how_many_limits_there_are(s: Session, heard: Somebody):

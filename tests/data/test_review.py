@@ -51,13 +51,25 @@ async def test_everything_is_found_and_named(s: Session, monkeypatch: pytest.Mon
 
 
 async def test_a_zero_that_the_server_does_not_keep_is_one(s: Session):
-    """Of most elements a server keeps no zero: a value that is not there, in a unit that has sent others, is one."""
+    """Of most elements a server keeps no zero: a value that is not there, in a unit that has sent others, is one.
+
+    Of an average and of a significant one it does, and another value stands for the unit here.
+    """
     await filled(s)
+    await do(s, "data aggregate set", element="Colour", period="202501", org_unit="Clinic B", value="RED")
     await do(
-        s, "data aggregate delete", data_element=["Temperature", "Stock"], period=["202501"], org_unit=["Clinic B"]
+        s,
+        "data aggregate delete",
+        data_element=["Visits", "Temperature", "Stock"],
+        period=["202501"],
+        org_unit=["Clinic B"],
     )
     told = await found(s)
-    assert [row[:2] for row in told["Sudden zeros"]] == [("Clinic A", "Stock"), ("Clinic B", "Temperature")]
+    assert [row[:2] for row in told["Sudden zeros"]] == [
+        ("Clinic A", "Stock"),
+        ("Clinic B", "Visits"),
+        ("Clinic B", "Visits"),
+    ]
 
 
 async def test_zeros_where_little_was_usual_are_counted(s: Session, monkeypatch: pytest.MonkeyPatch):

@@ -57,6 +57,13 @@ async def test_where_nothing_can_be_done_it_is_refused_with_the_reason(flow: Ses
         await do(flow, "approval accept", **MONTH, org_units=["Clinic A"])
 
 
+@pytest.mark.parametrize("verb", ["approval status", "approval approve", "approval unapprove"])
+async def test_a_period_of_another_type_than_the_set_is_refused(flow: Session, verb: str):
+    with pytest.raises(UsageError, match="2025W3 is Weekly, and these data are Monthly") as refused:
+        await call(flow, verb, **MONTH | {"period": "2025W3"}, org_units=["Nation"])
+    assert refused.value.hint == "a period such as 202501"
+
+
 async def test_approving_twice_changes_nothing_and_says_so(flow: Session):
     await do(flow, "approval approve", **MONTH, org_units=["Clinic A"])
     again = await planned(flow, "approval approve", **MONTH, org_units=["Clinic A"])

@@ -22,11 +22,11 @@ async def test_an_unknown_action_is_refused(s: Session):
 
 
 async def test_pruning_counts_what_goes_and_counts_again(s: Session):
-    plan = await planned(s, "maintenance prune", type="organisationUnits", object="Clinic A")
+    plan = await planned(s, "maintenance prune", type="organisationUnits", uid="Clinic A")
     assert "data value" in (plan.steps[0].detail or "")
-    done = await do(s, "maintenance prune", type="organisationUnits", object="Clinic A")
+    done = await do(s, "maintenance prune", type="organisationUnits", uid="Clinic A")
     assert done.deleted > 0
-    assert (await planned(s, "maintenance prune", type="organisationUnits", object="Clinic A")).steps[0].detail == (
+    assert (await planned(s, "maintenance prune", type="organisationUnits", uid="Clinic A")).steps[0].detail == (
         "0 data values, and their audits"
     )
 

@@ -111,7 +111,7 @@ def test_what_is_of_everybody_is_only_planned(live: Place) -> None:
         assert (await planned(s, "maintenance cleanup", actions_=["periodPruning"])).steps
         rows = await reading.all_of(s.client, "organisationUnits", ["level:eq:1"], fields="id")
         if rows:
-            assert (await planned(s, "maintenance prune", type="organisationUnits", object=rows[0]["id"])).steps
+            assert (await planned(s, "maintenance prune", type="organisationUnits", uid=rows[0]["id"])).steps
 
     alone(looked_at)
 

@@ -172,7 +172,7 @@ def test_data_tracker_one_life(live: Place) -> None:
             assert (await read(s, "data tracker get", uid=one.enrollment))["followUp"] is True
             await write(s, "undo")
             assert not (await read(s, "data tracker get", uid=one.enrollment)).get("followUp")
-            await read(s, "audit changelog", kind="trackedEntities", id=one.entity)
+            await read(s, "audit changelog", kind="trackedEntities", uid=one.entity)
             await write(s, "data tracker complete", uids=[one.enrollment])
             assert (await read(s, "data tracker get", uid=one.enrollment))["status"] == "COMPLETED"
         for uid in (one.entity, one.enrollment):
@@ -224,7 +224,7 @@ def test_an_entity_is_enrolled_again_and_handed_over(live: Place) -> None:
                 return
             await write(s, "data tracker complete", uids=[one.enrollment])
             await write(
-                s, "data tracker enroll", entity=one.entity, program=one.program.uid, org_unit=one.unit,
+                s, "data tracker enroll", uid=one.entity, program=one.program.uid, org_unit=one.unit,
                 enrolled=TODAY.isoformat(), occurred=TODAY.isoformat(), set=given(one.program.attributes()) or [],
             )  # fmt: skip
             assert len((await read(s, "data tracker get", uid=one.entity))["enrollments"]) == 2

@@ -10,10 +10,11 @@ from dhis2sh.changes.plan import Plan
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.metadata import values
 from dhis2sh.models import facts
+from dhis2sh.sandbox.areas import open_store
 from dhis2sh.session import Session
 from dhis2sh.verbs.registry import find
 from tests.fakes.person import Somebody
-from tests.metadata.calls import DRY, do
+from tests.metadata.calls import DRY, do, planned
 
 WHOLE = {
     "name": "Doses",
@@ -302,3 +303,36 @@ async def test_a_sheet_whose_objects_are_unknown_names_them_all_with_their_rows(
     file = sheet(tmp_path / "one.csv", "name,openingDate", "Ngele CHCC,2020-01-01")
     with pytest.raises(NotFound, match="row 2: none of the organisationUnits has the UID, code or name 'Ngele CHCC'"):
         await do(session, "metadata organisation-units update", from_=file)
+
+
+@pytest.mark.parametrize("version", ["2.41", "2.42", "2.43", "2.44"])
+async def test_a_visualization_is_changed_where_a_server_fails_over_patches(
+    country: Session, country_home: Path, version: str
+) -> None:
+    """Recorded of 2.43 (analytics-favourites 8): PATCH is 500 there; one import changes it, and nothing else of it."""
+    open_store(country_home / "data" / "sandbox.db", version=version).close()
+    uid = (await country.client.list_page("visualizations", {"fields": "id"})).rows[0]["id"]
+
+    async def shown() -> dict:
+        fields = ":owner,!lastUpdated,!lastUpdatedBy,!periods,periods[id]"
+        return await country.client.get_object(f"visualizations/{uid}", {"fields": fields})
+
+    before = await shown()
+    await do(country, "metadata update", type="visualizations", uid=uid, set=["name=Renamed here"])
+    assert await shown() == {**before, "name": "Renamed here"}
+
+    await do(country, "undo")
+    assert await shown() == before
+
+
+@pytest.mark.parametrize(("version", "blocked"), [("2.42", False), ("2.43", True)])
+async def test_what_an_import_would_overwrite_is_seen_first(
+    country: Session, country_home: Path, version: str, *, blocked: bool
+) -> None:
+    """A patch leaves alone what it does not name; an import of the whole object would take back what others did since."""
+    open_store(country_home / "data" / "sandbox.db", version=version).close()
+    found = (await country.client.list_page("visualizations", {"fields": ":owner"})).rows[0]
+    plan = await planned(country, "metadata update", type="visualizations", uid=found["id"], set=["name=Renamed here"])
+    await country.client.put(f"visualizations/{found['id']}", {**found, "description": "of somebody else"})
+    assert plan.writer is not None
+    assert bool(await plan.writer.moved(country)) == blocked

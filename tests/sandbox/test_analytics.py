@@ -228,7 +228,7 @@ days = st.dates(dt.date(2024, 1, 1), dt.date(2026, 12, 31))
 @given(kinds, days)
 def test_a_window_holds_exactly_the_data_periods_within_it(kind: object, day: dt.date) -> None:
     asked = Period.of(kind, day)  # type: ignore[arg-type]
-    window = _tables().window(asked.iso, asked.start, asked.end)
+    window = _tables().window(asked.iso, asked.start, asked.end, asked.type)
     inside = {text for text in ("202501", "202502", "202503") if _within(text, asked)}
     names = {number: text for text, number in _tables().numbers("pe").items()}
     assert {names[member[0]] for member in window.members} == inside

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dhis2sh import sandbox
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load
@@ -179,3 +180,84 @@ def test_what_a_login_page_is_told_up_to_2_41():
         assert api.get("/api/loginConfig").json()["applicationDescription"] == "Welcome"
     with serving("2.42") as api:
         assert api.get("/api/loginConfig").json()["maxPasswordLength"] == "72"
+
+
+def test_people_of_2_41():
+    """Recorded (people-crud 13, people-tokens 1, people-me 7 and 23)."""
+    nameless = {"id": "usNoName001", "username": "nameless", "firstName": "N", "password": "Distr1ct-Wire!",
+                "userRoles": [{"id": "yrB6vc5Ip3r"}]}  # fmt: skip
+    sign_in = {"username": "admin", "password": "district"}
+    for version, reported, token, home, setting in (
+        ("2.41", False, "ApiTokenCreationResponse", "/dhis-web-dashboard", 409),
+        ("2.42", True, "ObjectReport", "/", 200),
+    ):
+        with serving(version) as api:
+            nameless["userRoles"] = [{"id": api.get("/api/userRoles?fields=id").json()["userRoles"][0]["id"]}]
+            refused = api.post("/api/users", json=nameless)
+            assert (refused.status_code, "response" in refused.json()) == (409, reported)
+            assert ("Failing row contains (" in refused.text, "Distr1ct-Wire!" in refused.text) == (not reported,) * 2
+            assert api.get("/api/users/usNoName001").status_code == 404
+            made = api.post("/api/apiTokens", json={"type": "PERSONAL_ACCESS_TOKEN_V2"})
+            assert made.json()["response"]["responseType"] == token
+            assert api.post("/api/auth/login", json=sign_in).json()["redirectUrl"] == home
+            assert api.get("/api/me/settings/nope").status_code == setting
+
+
+def test_addresses_of_next_pages():
+    """Recorded (people-bulk 15, analytics-geo-dimensions 8 and 16): encoded or not, right or wrong, by version."""
+    for version, gist, items, paged in (
+        ("2.41", "/options/gist?fields=id,name&filter=name:like:Al&pageSize=1&page=2", "/api/dataItems", False),
+        ("2.42", "/api/options/gist?fields=id%2Cname&filter=name%3Alike%3AAl&pageSize=1&page=2", "/api/api/dataItems", True),
+    ):  # fmt: skip
+        with serving(version) as api:
+            page = api.get("/api/options/gist?fields=id,name&filter=name:like:Al&pageSize=1").json()["pager"]
+            assert page["nextPage"].removeprefix("http://sandbox") == gist
+            assert f"sandbox{items}?" in api.get("/api/dataItems?pageSize=1").json()["pager"]["nextPage"]
+            assert ("pager" in api.get("/api/dimensions/zzzzzzzzzzz/items").json()) == paged
+
+
+def test_a_media_type_that_nobody_takes():
+    for version, words in (
+        ("2.41", "Content type 'text/plain' not supported"),
+        ("2.42", "Content-Type 'text/plain' is not supported"),
+    ):
+        with serving(version) as api:
+            answer = api.post("/api/options", content="x", headers={"Content-Type": "text/plain"})
+            assert (answer.status_code, answer.json()["message"]) == (415, words)
+
+
+def test_registrations_in_a_period_that_the_database_of_2_43_does_not_know():
+    """Recorded (data-complete 1 to 3, 13): the first time all is lost and the period made, the second time it is taken."""
+    address = "/api/completeDataSetRegistrations"
+    asked = f"{address}?dataSet=dsMonthly01&orgUnit=ouClinicA01&period=201904"
+    body = {name: [{"dataSet": "dsMonthly01", "organisationUnit": "ouClinicA01", "period": "201904"}]
+            for name in ("completeDataSetRegistrations",)}  # fmt: skip
+    for version, statuses in (("2.42", [200, 200, 200]), ("2.43", [200, 409, 200])):
+        store = open_store(version=version)
+        load(store, metadata())
+        with TestClient(create_app(store), base_url="http://sandbox") as api:
+            api.auth = ("admin", "district")
+            first = api.post(f"{address}?dryRun=true", json=body)
+            answers = [first, *(api.post(address, json=body) for _ in range(2))]
+            assert [one.status_code for one in answers] == statuses
+            told = answers[1].json()["response"]
+            if version == "2.43":
+                assert told["description"] == "The import process failed: Failed to flush BatchHandler"
+                assert set(told["importCount"].values()) == {0}
+            assert answers[2].json()["response"]["importCount"]["imported"] == (version == "2.43")
+            assert len(api.get(asked).json()["completeDataSetRegistrations"]) == 1
+        store.close()
+
+
+def test_rates_where_nothing_is_registered():
+    """Recorded of 2.43 (analytics-dx 5): it makes no table of completeness then; what is expected it knows."""
+    asked = "/api/analytics?dimension=dx:dsMonthly01.{}&dimension=pe:202501&filter=ou:ouNation001"
+    for version, status in (("2.42", 200), ("2.43", 409)):
+        store = open_store(version=version)
+        load(store, metadata())
+        build.build(store)
+        with TestClient(create_app(store), base_url="http://sandbox") as api:
+            api.auth = ("admin", "district")
+            assert api.get(asked.format("REPORTING_RATE")).status_code == status
+            assert api.get(asked.format("EXPECTED_REPORTS")).status_code == 200
+        store.close()

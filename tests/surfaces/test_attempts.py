@@ -80,16 +80,16 @@ def described() -> str | None:
     return asyncio.run(look())
 
 
-@pytest.mark.parametrize("refused", REFUSED)
-def test_what_was_refused_is_what_undo_means(said, refused: str):
-    code, told = said(refused)
-    assert code, told
-    attempt = of("sandbox").entries()[0]
-    assert (attempt.id, attempt.undoable) == (2, False)
-    assert attempt.reason
-    code, told = said("undo --yes")
-    assert (code, "the last attempt, entry 2, wrote nothing" in told) == (5, True), told
-    assert "try: dhis2 undo 1  takes back the write before it: update dataElement 'Remark'" in told
+def test_what_was_refused_is_what_undo_means(said):
+    for number, refused in enumerate(REFUSED, 2):
+        code, told = said(refused)
+        assert code, told
+        attempt = of("sandbox").entries()[0]
+        assert (attempt.id, attempt.undoable) == (number, False), refused
+        assert attempt.reason, refused
+        code, told = said("undo --yes")
+        assert (code, f"the last attempt, entry {number}, wrote nothing" in told) == (5, True), told
+        assert "try: dhis2 undo 1  takes back the write before it: update dataElement 'Remark'" in told
     assert described() == "Words"
     assert said("undo 1 --yes")[0] == 0
     assert described() is None
@@ -124,6 +124,28 @@ def test_what_was_right_already_is_what_undo_means(said, line: str):
     assert described() is None
 
 
+def test_attempts_and_writes_can_be_listed_apart_and_are_called_what_they_are(said):
+    for line in ("user enable admin --yes", REFUSED[1], FIRST.replace("Words", "More")):
+        said(line)
+
+    def listed(how: str) -> list[tuple[object, ...]]:
+        rows = json.loads(said(f"journal list {how} --json")[1])
+        return [(row["id"], row["title"], row["outcome"], row["reason"]) for row in rows]
+
+    update = "update dataElement 'Remark' [deText00001]"
+    nothing = "none of the dataElements has the UID, code or name 'Nothing'"
+    tried = [
+        (3, "metadata update", "refused", nothing),
+        (2, "user enable", "unchanged", "1 user already enabled"),
+    ]
+    assert listed("--tried") == tried
+    assert listed("--written") == [(4, update, "done", None), (1, update, "done", None)]
+    assert listed("--written --limit 1") == [(4, update, "done", None)]
+    assert listed("") == [(4, update, "done", None), *tried, (1, update, "done", None)]
+    assert "already enabled" in said("journal list")[1]
+    assert said("journal list --written --tried")[0] == 2
+
+
 def test_what_others_have_set_back_is_no_reason_to_take_back_an_older_write(said):
     assert said("metadata update dataElements Remark --set 'formName=Mark'")[0] == 0
     assert said("metadata update dataElements Remark --set formName= --no-journal")[0] == 0
@@ -137,10 +159,11 @@ def test_what_others_have_set_back_is_no_reason_to_take_back_an_older_write(said
     assert "1 already right" in said("undo --dry-run")[1]
 
 
-@pytest.mark.parametrize("line", NO_ATTEMPTS)
-def test_what_is_no_attempt_to_write_is_passed_over(said, line: str):
-    said(line)
-    assert [entry.id for entry in of("sandbox").entries()] == [1]
+def test_what_is_no_attempt_to_write_is_passed_over(said):
+    for line in NO_ATTEMPTS:
+        said(line)
+        assert [entry.id for entry in of("sandbox").entries()] == [1], line
+        assert "undo entry 1 (" in said("undo --dry-run")[1], line
     code, told = said("undo --yes")
     entry = of("sandbox").entries()[1]
     assert code == 0

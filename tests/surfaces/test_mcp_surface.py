@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dhis2sh.surfaces import mcp
+from dhis2sh.surfaces.mcp.answers import Answers
 from dhis2sh.verbs import manifest
+from dhis2sh.verbs.registry import REGISTRY, load_all
 
 OFFER = Path(__file__).with_name("mcp_tools.json")
 STRENGTH = ("read", "write", "destroy")
@@ -60,6 +62,27 @@ def breaks(before: dict[str, dict[str, Any]], now: dict[str, dict[str, Any]]) ->
 
 def test_no_call_of_an_agent_that_worked_at_the_last_release_fails() -> None:
     assert breaks(json.loads(OFFER.read_text("utf-8")), offered()) == []
+
+
+def test_the_object_that_a_verb_is_about_is_called_by_one_word() -> None:
+    """A person types it behind the verb; an agent has to know its name, of every tool."""
+    load_all()
+    about = [
+        (verb.path, verb.told(param))
+        for verb in REGISTRY.values()
+        for param in verb.params[:1]
+        if not (param.option or param.many) and (param.refers or str(param.complete).startswith("uids"))
+    ]
+    assert len(about) > 100
+    assert {word for _, word in about} == {"uid"}
+
+
+async def test_the_name_that_lines_have_for_it_is_understood_too(sandbox_home: Path) -> None:
+    """Whoever learned `visualization` until now is answered: here that there is none of that name."""
+    for name in ("uid", "visualization"):
+        given = {"verb": "analytics viz", "arguments": {name: "No such chart"}, "profile": "sandbox"}
+        answer = await Answers().call_tool({"name": "read", "arguments": given})
+        assert "No such chart" in answer["content"][0]["text"]
 
 
 def test_what_a_break_is() -> None:

@@ -48,7 +48,7 @@ async def test_the_glass_is_broken_with_a_reason(nurse: Session):
     assert [row["trackedEntity"] for row in await listed.collect()] == []
     assert any("'Children' is PROTECTED" in note and "override" in note for note in somebody.warnings)
 
-    wanted = {"entity": CHILD, "program": "Children", "reason": "referred to us"}
+    wanted = {"uid": CHILD, "program": "Children", "reason": "referred to us"}
     plan = await planned(nurse, "data tracker override", **wanted)
     assert [step.detail for step in plan.steps] == ["temporary ownership for 3 hours: 'referred to us'"]
     await do(nurse, "data tracker override", **wanted)
@@ -66,4 +66,4 @@ async def test_no_glass_where_there_is_none(s: Session, level: str, reason: str,
     store = s.sandbox_store()
     store.put_objects({"programs": [{**store.get("programs", "prChildren1"), "accessLevel": level}]})
     with pytest.raises(UsageError, match=why):
-        await planned(s, "data tracker override", entity=CHILD, program="Children", reason=reason)
+        await planned(s, "data tracker override", uid=CHILD, program="Children", reason=reason)

@@ -39,7 +39,7 @@ async def test_flat_is_one_row_each_with_repeated_stages_numbered(s: Session):
 
 async def test_an_entity_that_is_enrolled_again_is_still_one_row(s: Session):
     await do(s, "data tracker update", uid="enPerson001", status="COMPLETED")
-    await do(s, "data tracker enroll", entity="tePerson001", program="Children", enrolled="2025-06-01")
+    await do(s, "data tracker enroll", uid="tePerson001", program="Children", enrolled="2025-06-01")
     found = await rows(s, flat_=True)
     assert [row["trackedEntity"] for row in found] == ["tePerson001", "tePerson002", "tePerson003"]
     assert (found[0]["status"], found[0]["Enrollment #2 | status"]) == ("COMPLETED", "ACTIVE")

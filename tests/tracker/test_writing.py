@@ -47,7 +47,7 @@ async def test_the_day_of_the_incident_is_never_guessed(s: Session):
         await planned(s, "data tracker register", **ANNA, enrolled="2025-06-30")
     assert told.value.hint == "--occurred 2025-06-30  if it is that of the enrollment"
     with pytest.raises(UsageError, match="the day of the incident is missing"):
-        await planned(s, "data tracker enroll", entity="tePerson001", program="Children")
+        await planned(s, "data tracker enroll", uid="tePerson001", program="Children")
 
     sheet = "Facility,Given name,Enrollment date{}\nClinic A,Anna,2025-06-30{}\n"
     Path("anna.csv").write_text(sheet.format("", ""), "utf-8")
@@ -100,9 +100,9 @@ async def test_a_program_that_is_closed_to_the_user(s: Session, monkeypatch: pyt
 
 async def test_an_entity_is_enrolled_once_at_a_time(s: Session):
     with pytest.raises(Refused, match="is enrolled in 'Children' already: enPerson001"):
-        await planned(s, "data tracker enroll", entity="tePerson001", program="Children")
+        await planned(s, "data tracker enroll", uid="tePerson001", program="Children")
     await do(s, "data tracker complete", uids=["enPerson001"])
-    summary = await do(s, "data tracker enroll", entity="tePerson001", program="Children", enrolled="2025-05-01")
+    summary = await do(s, "data tracker enroll", uid="tePerson001", program="Children", enrolled="2025-05-01")
     assert (await get(s, summary.uids[0]))["enrolledAt"] == "2025-05-01"
     assert (await get(s, "tePerson001"))["orgUnit"] == "Clinic A"
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.data import asking, comparing, copying, disaggregation, files, loading, named, nothing, way_back
+from dhis2sh.data.as_written import AsWritten
 from dhis2sh.data.asking import Asked
 from dhis2sh.data.loading import Load
 from dhis2sh.data.named import Names
 from dhis2sh.errors import UsageError
 from dhis2sh.files import check_beside
 from dhis2sh.rows.rows import Rows
-from dhis2sh.rows.sheets import Where
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
 from dhis2sh.verbs import periods
-from dhis2sh.verbs.declaration import FILES_OR_PROFILES, Bounds, Complete, Doc, Piped, Refers, Touches, verb
+from dhis2sh.verbs.declaration import FILES_OR_PROFILES, Complete, Doc, Piped, Refers, Touches, verb
 
 UNDOES = way_back.values
 """How a load is taken back: importing it here registers it, and `undo` imports every domain."""
@@ -55,20 +55,6 @@ async def push(
     ] = None,
     category_option_combo: Annotated[str | None, Doc("The category option combination of all rows.")] = None,
     attribute_option_combo: Annotated[str | None, Doc("The attribute option combination of all rows.")] = None,
-    sheet: Annotated[str | None, Doc("The sheet of a workbook, where several have rows.")] = None,
-    header_row: Annotated[
-        int, Doc("The line of a sheet that names the columns; titles stand above it."), Bounds(1)
-    ] = 1,
-    fill_down: Annotated[
-        list[str] | None,
-        Doc(
-            "A column whose empty cells mean what stands above them; in XLSX those that are merged with it, where any are."
-        ),
-    ] = None,
-    skip_hidden: Annotated[
-        bool,
-        Doc("Leave out what is hidden in a workbook, by a filter too: rows and columns; else they are read as well."),
-    ] = False,
     strategy: Annotated[str, Doc("create-and-update, create or update.")] = "create-and-update",
     async_: Annotated[
         bool, Doc("Let the server import each part in a job of its own, and watch it: no proxy ends it for its length.")
@@ -76,16 +62,9 @@ async def push(
     several_levels: Annotated[
         bool, Doc("Rows of units above those of other rows are values of their own, no totals of them.")
     ] = False,
-    by_date: Annotated[
-        bool,
-        Doc("A day stands for the period that it lies in: 30 June for June, where the element is reported by month."),
-    ] = False,
-    decimal: Annotated[
-        Literal[".", ","],
-        Doc("What stands before the decimals of numbers: of a comma, 1,234 is refused, as it may be 1234."),
-    ] = ".",
     no_undo: NoUndo = False,
     rejected: Rejected = None,
+    written: AsWritten,
 ) -> Plan:
     """Import data values from a file or a pipeline: checked row by row first, then sent in parts that can be resumed.
 
@@ -107,7 +86,7 @@ async def push(
     }  # fmt: skip
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
-        by_job=async_, several_levels=several_levels, by_date=by_date, commas=decimal == ",", filled=fill_down or (),
+        by_job=async_, several_levels=several_levels, by_date=written.by_date, commas=written.decimal == ",", filled=written.fill_down,
     )  # fmt: skip
     ask = disaggregation.asking(s)
     if (file is None) == (values is None):
@@ -115,15 +94,11 @@ async def push(
     if rejected is not None:
         check_beside("--rejected", rejected, file)
     if file is None:
-        if fill_down:
-            raise UsageError("rows of a pipeline are not filled down", hint="--fill-down is for a file")
-        if sheet is not None or header_row != 1 or skip_hidden:
-            raise UsageError(
-                "rows of a pipeline are no sheet", hint="--sheet, --header-row and --skip-hidden are for a file"
-            )
+        written.check_no_sheet()
         return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread, ask), load)
-    where = Where(sheet, header_row, tuple(fill_down or ()), skip_hidden)
-    return await loading.plan(s, files.values_of(file, given, load.notes, load.unread, where, load.called, ask), load)
+    return await loading.plan(
+        s, files.values_of(file, given, load.notes, load.unread, written.where, load.called, ask), load
+    )
 
 
 @verb(
@@ -188,15 +163,18 @@ async def diff(
     *,
     names: Names = False,
     asked: Asked,
+    written: AsWritten,
 ) -> Stream[Row]:
     """Compare values cell by cell: two servers, two files, or a file with a server.
 
-    Of servers the question says which values. Names in files are those of the active profile.
+    The question says which values, of servers and of files: what of a file lies outside of it is left out, and counted.
+    Where no column of a file says the data element, period or unit, the question's only one stands for all of its rows. A row
+    that cannot be understood, and two values for one cell, are differences too. Names in files are those of the active profile.
 
     API source: `GET /api/dataValueSets.csv`.
     """
-    sides = [await comparing.side(s, text, asked) for text in (left, right)]
-    found = comparing.differences(*sides)
+    sides = [await comparing.side(s, text, asked, written) for text in (left, right)]
+    found = comparing.differences(s, *sides)
     if names:
         return Stream(named.batches(s, found), columns=named.columns(comparing.COLUMNS))
     return Stream(found, columns=comparing.COLUMNS)

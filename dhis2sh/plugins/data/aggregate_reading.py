@@ -39,7 +39,7 @@ async def get(
 ) -> Stream[Row]:
     """Read data values as they come, however many: by data set, element or group, period and organisation unit.
 
-    Values of data elements of numbers are numbers, others text. A period that no data set has stands for those in it: 2025 for its months.
+    Values of data elements of numbers are numbers, others text. A period that no data set has stands for those in it: 2025 for its months, a month for the weeks with four of its days or more.
 
     API source: `GET /api/dataValueSets.csv`.
     """

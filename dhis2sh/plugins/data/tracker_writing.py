@@ -58,7 +58,7 @@ async def register(
 )
 async def enroll(
     s: Session,
-    entity: Annotated[str, Doc("The UID of the entity.")],
+    uid: Annotated[str, Doc("The UID of the entity.")],
     program: OfProgram,
     *,
     org_unit: Unit = None,
@@ -71,7 +71,7 @@ async def enroll(
     API source: `POST /api/tracker`.
     """
     found = await programs.read_program(s, program)
-    return await registering.enroll(s, found, entity, org_unit, set, Dates(enrolled, occurred))
+    return await registering.enroll(s, found, uid, org_unit, set, Dates(enrolled, occurred))
 
 
 @verb(
@@ -191,7 +191,7 @@ async def transfer(
 )
 async def override(
     s: Session,
-    entity: Annotated[str, Doc("The UID of the entity.")],
+    uid: Annotated[str, Doc("The UID of the entity.")],
     *,
     program: OfProgram,
     reason: Annotated[str, Doc("Why: the server writes it down with your name.")],
@@ -202,7 +202,7 @@ async def override(
 
     API source: `POST /api/tracker/ownership/override`.
     """
-    return await glass.plan(s, await programs.read_program(s, program), entity, reason)
+    return await glass.plan(s, await programs.read_program(s, program), uid, reason)
 
 
 @verb(

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 
+from dhis2sh.dhis2.belonging import WEEK, belongs, day_of
+from dhis2sh.dhis2.periods import Period, PeriodType
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.java.numbers import plain
 
 if TYPE_CHECKING:
     import sqlite3
 
-    from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.store.database import Store
 
 type Cell = tuple[str, ...]
@@ -147,6 +148,13 @@ class Tables:
             found.setdefault(kind, {})[uid] = number
         return found
 
+    @cached_property
+    def counts_reports(self) -> bool:
+        """Is there a table of completeness? A 2.43 makes none where nothing is registered (recorded); of older servers
+        nobody has seen one without registrations."""
+        any_row = "SELECT 1 FROM analytics_completeness LIMIT 1"
+        return self.store.version.minor < 43 or self.connection.execute(any_row).fetchone() is not None
+
     def numbers(self, kind: str) -> Mapping[str, int]:
         """The numbers of a kind of identifier: dx, pe, co, ds."""
         return self._keys.get(kind, {})
@@ -222,21 +230,26 @@ class Tables:
                         found.update({(element, window.name, *place): value for place in itertools.product(*items)})
         return found
 
-    def window(self, name: str, start: dt.date, end: dt.date, *, back: bool = False) -> Window:
+    def window(
+        self, name: str, start: dt.date, end: dt.date, kind: PeriodType | None = None, *, back: bool = False
+    ) -> Window:
         """A time span and the data periods in it.
 
         Parameters:
+            kind: the type of the period that it is, for which those count that belong to it; without one, as for dates,
+                those that lie wholly in it.
             back: also what lies up to ten years before it, for LAST and FIRST.
         """
         first = start - _TEN_YEARS if back and start > dt.date(1000, 1, 1) else start
+        whole = None if back or kind is None else Period(kind, start)
         members: list[tuple[int, int, int]] = []
         for period, number in self.periods:
-            begins = period.start
-            if period.type.name.startswith("Weekly"):  # a week counts where its fourth day is
-                begins += dt.timedelta(days=3)
-                inside = first <= begins <= end
+            if whole is not None:
+                inside = belongs(period, whole)
+            elif back and period.type.frequency_order == WEEK:
+                inside = first <= day_of(period) <= end
             else:
-                inside = first <= begins and period.end <= end
+                inside = first <= period.start and period.end <= end
             if inside:
                 members.append((number, (period.end - period.start).days + 1, period.start.toordinal()))
         return Window(name, (end - start).days + 1, members)

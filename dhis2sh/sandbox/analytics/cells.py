@@ -9,12 +9,12 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
-from dhis2sh.dhis2.periods import Period
+from dhis2sh.dhis2.periods import Period, PeriodType, period_type
 from dhis2sh.sandbox.analytics.aggregate import RULES, Axis, Cell, Request, Tables, Window
 from dhis2sh.sandbox.analytics.query import GROUP_SETS, Dimension, Query
-from dhis2sh.sandbox.analytics.rates import Asked, Rates, frequency_order
+from dhis2sh.sandbox.analytics.rates import Asked, Rates
 from dhis2sh.sandbox.data.model import references
 from dhis2sh.sandbox.metadata.value_types import AVERAGED
 
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
 
 ALL = "*"
 """The only item of an axis that is a filter."""
+
+
+class Span(NamedTuple):
+    """A time of the answer: a period of some type, or the days from one date to another."""
+
+    start: dt.date
+    end: dt.date
+    kind: PeriodType | None = None
 
 
 @dataclass(slots=True)
@@ -97,17 +105,18 @@ class Cells:
         ]
         return list(dict.fromkeys(uid for combo in combos for uid in self.model.combos_of.get(str(combo), [])))
 
-    def _spans(self) -> list[tuple[str, list[tuple[dt.date, dt.date]]]]:
+    def _spans(self) -> list[tuple[str, list[Span]]]:
         """The periods of the answer as time spans; those of a filter are one."""
         pe = self.query.find("pe")
-        spans = [(period.iso, [(period.start, period.end)]) for period in dict.fromkeys(self.query.periods)]
+        asked = dict.fromkeys(self.query.periods)
+        spans = [(period.iso, [Span(period.start, period.end, period.type)]) for period in asked]
         if not self.query.periods and self.query.start and self.query.end:
-            return [(ALL, [(self.query.start, self.query.end)])]
+            return [(ALL, [Span(self.query.start, self.query.end)])]
         if pe is not None and pe.filter:
             return [(ALL, [span for _, each in spans for span in each])]
         return spans
 
-    def windows(self, *, back: bool = False, offset: int = 0, spread: str | None = None) -> list[Window]:
+    def windows(self, *, back: bool = False, offset: int = 0, spread: PeriodType | None = None) -> list[Window]:
         """The windows of the answer.
 
         Parameters:
@@ -149,9 +158,11 @@ class Cells:
             found.update(totals)
         return found
 
-    def _alike(self, elements: Iterable[str], aggregation: str | None) -> dict[tuple[str, str | None], list[str]]:
+    def _alike(
+        self, elements: Iterable[str], aggregation: str | None
+    ) -> dict[tuple[str, PeriodType | None], list[str]]:
         """Elements by how they aggregate, and the period type of those that are averages over longer periods."""
-        found: dict[tuple[str, str | None], list[str]] = {}
+        found: dict[tuple[str, PeriodType | None], list[str]] = {}
         for uid in dict.fromkeys(elements):
             own = str(self.model.body("dataElements", uid).get("aggregationType") or "SUM")
             kind = aggregation or self.options.aggregation or own
@@ -159,18 +170,19 @@ class Cells:
             found.setdefault((kind if kind in RULES else "SUM", spread), []).append(uid)
         return found
 
-    def _spread(self, element: str) -> str | None:
+    def _spread(self, element: str) -> PeriodType | None:
         """The shortest period type of an element's data sets, where it is longer than a period that is asked for."""
         if not self.query.periods:
             return None
-        asked = min(frequency_order(period.type.name) for period in self.query.periods)
-        own = min(self.model.period_types_of(element), key=frequency_order, default=None)
-        return own if own is not None and frequency_order(own) > asked else None
+        asked = min(period.type.frequency_order for period in self.query.periods)
+        kinds = map(period_type, self.model.period_types_of(element))
+        own = min(kinds, key=lambda kind: kind.frequency_order, default=None)
+        return own if own is not None and own.frequency_order > asked else None
 
-    def _holding(self, span: tuple[dt.date, dt.date], period_type: str) -> tuple[dt.date, dt.date]:
+    def _holding(self, span: Span, kind: PeriodType) -> Span:
         """The period of a type that holds a span, or the span itself if it is longer."""
-        period = Period.of(period_type, span[0])
-        return (period.start, period.end) if period.end >= span[1] else span
+        period = Period.of(kind, span.start)
+        return Span(period.start, period.end, kind) if period.end >= span.end else span
 
     @cached_property
     def rates(self) -> Rates:
@@ -185,18 +197,18 @@ class Cells:
         return Rates(self.tables, asked, self.axes)
 
 
-def _moved(span: tuple[dt.date, dt.date], offset: int) -> tuple[dt.date, dt.date]:
+def _moved(span: Span, offset: int) -> Span:
     """The span of as many periods later or earlier, for spans that are a period of whole months; else of its days."""
-    start, end = span
+    start, end, kind = span
     if not offset:
         return span
     after = end + dt.timedelta(days=1)
     if start.day == 1 and after.day == 1:
         months = (after.year - start.year) * 12 + after.month - start.month
         first, last = _month(start, months * offset), _month(after, months * offset)
-        return first, last - dt.timedelta(days=1)
+        return Span(first, last - dt.timedelta(days=1), kind)
     days = (after - start).days * offset
-    return start + dt.timedelta(days=days), end + dt.timedelta(days=days)
+    return Span(start + dt.timedelta(days=days), end + dt.timedelta(days=days), kind)
 
 
 def _month(date: dt.date, months: int) -> dt.date:

@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 from dhis2sh.sandbox.analytics.aggregate import Cell, Tables
 from dhis2sh.sandbox.analytics.cells import ALL, Cells, Options
+from dhis2sh.sandbox.analytics.errors import refusal
 from dhis2sh.sandbox.analytics.indicators import Fraction, IndicatorValues
 from dhis2sh.sandbox.analytics.items import DataItem, ItemKind
 from dhis2sh.sandbox.analytics.programs import is_text, program_values, text_cells
@@ -107,6 +108,8 @@ class Engine(Cells):
                 value = self._rounded(fraction.value, self.model.body("indicators", item.uid).get("decimals"))
                 yield self._row((item.id, *cell), fraction.value, numbers.java_double(value), fraction)
         elif item.kind is ItemKind.REPORTING_RATE:
+            if item.metric != "EXPECTED_REPORTS" and not self.tables.counts_reports:
+                raise refusal("E7144")
             for cell, value in self.rates.cells(item.uid, item.metric).items():
                 yield self._row((item.id, *cell), value, self._plain(value))
         elif is_text(self.model, item):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from dhis2sh.sandbox.analytics.aggregate import AGGREGATIONS, RULES, SORT_ORDERS
-from dhis2sh.sandbox.analytics.errors import refusal
+from dhis2sh.sandbox.analytics.errors import MESSAGES, refusal
 from dhis2sh.sandbox.analytics.event_grids import hierarchy, item_header, metadata
 from dhis2sh.sandbox.analytics.events import EventQuery, QueryItem
 from dhis2sh.sandbox.analytics.grid import Grid, Header, number
@@ -19,7 +19,7 @@ from dhis2sh.sandbox.data.model import Model
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.java import numbers
 from dhis2sh.sandbox.metadata.value_types import BOOLEAN_TYPES, NUMERIC_TYPES
-from dhis2sh.sandbox.refused import not_imitated
+from dhis2sh.sandbox.refused import Refused, not_imitated
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -194,12 +194,17 @@ def _cells(
 
 
 def _measured(found: EventQuery, value: str) -> QueryItem:
-    """The numeric element or attribute that `value` names. Raises `Refused`."""
+    """The numeric element or attribute that `value` names; since 2.43 it may be a yes or no. Raises `Refused`."""
+    newer = found.model.store.version.minor > 42
     for plural in ("dataElements", "trackedEntityAttributes"):
         if found.model.exists(plural, value):
             item = QueryItem(value, value, plural, found.stage)
             if is_number(found.model, item):
                 return item
+            if newer and found.model.body(plural, value).get("valueType") in BOOLEAN_TYPES:
+                raise not_imitated("sums of values that are yes or no")
+    if newer:
+        raise Refused(409, MESSAGES["E7223"].format(value).replace("numeric", "numeric or boolean"), "E7223")
     raise refusal("E7223", value)
 
 

@@ -9,25 +9,17 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from dhis2sh.dhis2.periods import period_type
 from dhis2sh.sandbox.analytics.aggregate import Axis, Cell, Tables, Window, items_by_number
 from dhis2sh.sandbox.data.model import reference, references
-from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.refused import not_imitated
 from dhis2sh.sandbox.store.fresh import DEFAULT_CATEGORY_COMBO, DEFAULT_OPTION_COMBO
 
 if TYPE_CHECKING:
     from dhis2sh.dhis2.periods import Period
     from dhis2sh.sandbox.data.model import Model
-
-
-@cache
-def frequency_order(period_type: str) -> int:
-    """How long the periods of a type are, in days, as the server counts them."""
-    rows = cast("list[list[str | int]]", fact("period_types"))
-    return next(cast("int", row[3]) for row in rows if row[0] == period_type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +94,14 @@ class Rates:
         How many periods of the data set's type an asked period has follows from the two types alone.
         """
         body = self.tables.model.body("dataSets", data_set)
-        own = frequency_order(cast("str", body.get("periodType") or "Monthly"))
+        own = period_type(str(body.get("periodType") or "Monthly")).frequency_order
         targets = [(list(self._places(unit, combo)), *open_) for unit, combo, *open_ in self._targets(data_set)]
         found: dict[Cell, float] = {}
         for asked in self.asked:
             if not asked.periods:
                 raise not_imitated("expected reports of dates; ask for periods")
             for period in asked.periods:
-                factor = frequency_order(period.type.name) // own
+                factor = period.type.frequency_order // own
                 first, last = period.start.isoformat(), period.end.isoformat()
                 for places, opened, closed in targets:
                     for place in places if opened <= first and closed >= last else ():

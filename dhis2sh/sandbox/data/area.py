@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS completeness (
     date TEXT, stored_by TEXT, last_updated TEXT, last_updated_by TEXT, completed INTEGER NOT NULL DEFAULT 1,
     PRIMARY KEY (data_set, period, org_unit, attribute_option_combo)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS known_period (period TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lock_exception (
     data_set TEXT NOT NULL, period TEXT NOT NULL, org_unit TEXT, created TEXT NOT NULL
 );

@@ -42,17 +42,17 @@ def refusal(no: Refused, minor: int = 42) -> Response:
 
     Parameters:
         no: what was refused.
-        minor: 42 of 2.42, by which the container's pages differ.
+        minor: 42 of 2.42, by which the words and the container's pages differ.
     """
+    message = no.older if minor <= 41 else no.message
     if no.page:
-        message = no.older if minor <= 41 else no.message or ""
         words = {"title": f"{no.status} \u2013 {_REASONS[no.status]}",
                  "message": f"<p><b>Message</b> {message}</p>" if message or minor > 41 else "",
                  "description": _DESCRIPTIONS[no.status], "container": "9.0.117" if minor <= 41 else "11.0.20"}  # fmt: skip
         return Response(string.Template(_PAGE).substitute(words), no.status, media_type="text/html")
     body: JsonObject = {"httpStatus": reason(no.status), "httpStatusCode": no.status, "status": "ERROR"}
-    if no.message is not None:
-        body["message"] = no.message
+    if message is not None:
+        body["message"] = message
     if no.inner:
         body["devMessage"] = no.inner
     if no.code is not None:

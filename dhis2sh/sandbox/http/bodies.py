@@ -55,7 +55,8 @@ def read_json(request: Request, raw: bytes, *accepted: str) -> JsonValue:
 
 def unsupported_type(request: Request) -> Refused:
     """415: the body is of a type that the handler does not read."""
-    return Refused(415, f"Content-Type '{request.headers.get('content-type', '')}' is not supported")
+    kind = request.headers.get("content-type", "")
+    return Refused(415, f"Content-Type '{kind}' is not supported", older=f"Content type '{kind}' not supported")
 
 
 UNPACKABLE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError, IndexError)

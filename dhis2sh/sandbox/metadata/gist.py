@@ -340,5 +340,7 @@ def list_gist(
     more = page * size < len(found) if totals else full  # without a total a full page promises another
     for key, number, there in (("prevPage", page - 1, page > 1), ("nextPage", page + 1, more)):
         if there:
-            pager[key] = f"{address}?{urlencode([*pairs, ('page', str(number))])}"
+            asked = [*pairs, ("page", str(number))]
+            text = urlencode(asked) if whole else "&".join("=".join(pair) for pair in asked)  # 2.41 leaves it as it is
+            pager[key] = f"{address}?{text}"
     return {"pager": pager, query.get("pageListName") or name or resource.plural: rows}

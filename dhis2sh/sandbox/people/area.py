@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 import zlib
 from typing import TYPE_CHECKING, cast
 
@@ -46,6 +47,8 @@ def check_user(bundle: Bundle, item: Item) -> None:
     """E4049, E4054, E4056: the username; E4005: the password; E4055: no role."""
     body = item.body
     _username(bundle, item)
+    if bundle.store.version.minor <= 41:
+        _surname(bundle, item)
     password = item.sent.get("password")
     complaint = password_error(password) if isinstance(password, str) and password else None
     if complaint:
@@ -76,6 +79,25 @@ def _username(bundle: Bundle, item: Item) -> None:
             item.refuse("E4056", "username", username, prop="username")
     elif taken:
         bundle.unseen.append(f"a second user {username}")
+
+
+def _surname(bundle: Bundle, item: Item) -> None:
+    """Up to 2.41 a surname is not demanded, and the database refuses: with the row, password and all. Raises `Refused`."""
+    body = item.body
+    if body.get("surname") is not None:
+        return
+    if item.before is not None or len(bundle.items) > 1:
+        raise not_imitated("a user without a surname who is not created alone")
+    moment = now().replace("T", " ")
+    cells = [zlib.crc32(item.uid.encode()), item.uid, body.get("code"), moment, moment, None, body.get("firstName"),
+             *[None] * 20, "{}", None, 1, 1, body.get("username"), item.sent.get("password"), None, "f", None, None, moment,
+             None, None, None, "f", "f", "f", uuid.uuid4(), None, None]  # fmt: skip
+    row = ", ".join("null" if cell is None else str(cell) for cell in cells)
+    raise Refused(
+        409,
+        'ERROR: null value in column "surname" of relation "userinfo" violates not-null constraint\n'
+        f"  Detail: Failing row contains ({row}).",
+    )
 
 
 def _roles(bundle: Bundle, item: Item) -> None:

@@ -105,6 +105,11 @@ def _programs_of_type(store: Store, uid: str) -> str | None:
     return "Program" if store.inverse("programs", "trackedEntityType").get(uid) else None
 
 
+def _older_events_of(store: Store, uid: str) -> str | None:
+    """Up to 2.41 a program's events are named before its enrollments."""
+    return rows_of("Event", "event", "program")(store, uid) if store.version.minor <= 41 else None
+
+
 def _enrollments_of(store: Store, uid: str) -> str | None:
     """Enrollments forbid the deletion of their program; the one that single events share does not."""
     query = "SELECT 1 FROM enrollment WHERE program = ? AND tracked_entity IS NOT NULL LIMIT 1"
@@ -125,7 +130,7 @@ AREA = ImportingArea(
         "programStages": Hook(vetoes=(rows_of("Event", "event", "program_stage"),)),
         "programs": Hook(
             refuses=(check_enrollments,),
-            vetoes=(_enrollments_of, rows_of("Event", "event", "program")),
+            vetoes=(_older_events_of, _enrollments_of, rows_of("Event", "event", "program")),
         ),
         "eventFilters": Hook(create=check_event_filter, prepare=fill_criteria),
         "programStageWorkingLists": Hook(prepare=fill_criteria),

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _CHUNK = 500
-_VALUE = ("providedElsewhere", "createdAt", "updatedAt", "value")
-_AUTHORS = ("providedElsewhere", "createdAt", "updatedAt", "storedBy", "value", "createdBy", "updatedBy")
+_VALUE = ("providedElsewhere", "createdAt", "updatedAt", "storedBy", "value")
+_AUTHORS = (*_VALUE, "createdBy", "updatedBy")
 
 
 class Assembler:

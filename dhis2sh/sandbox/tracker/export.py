@@ -12,6 +12,7 @@ from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.refused import Refused, missing_parameter, not_found
 from dhis2sh.sandbox.tracker.assemble import Assembler
+from dhis2sh.sandbox.tracker.older import renamed
 from dhis2sh.sandbox.tracker.ownership import has_access, limit
 from dhis2sh.sandbox.tracker.query import (
     ASSIGNED,
@@ -105,6 +106,8 @@ class Reader:
 
     def page(self, kind: Kind, *, whole: bool = False) -> Page:
         """The rows that a list request means; all of them with `whole`. Raises `Refused`."""
+        if self.store.version.minor < 42:
+            self.query = renamed(self.query, kind)
         building: dict[Kind, Callable[[], Sql]] = {
             "trackedEntity": self.tracked_entities, "enrollment": self.enrollments, "event": self.events,
             "relationship": self.relationships,
@@ -112,12 +115,7 @@ class Reader:
         sql = building[kind]()
         table = TABLE_OF[kind]
         if kind == "trackedEntity" and self.store.version.minor > 42 and "trackedEntity" in self._ordered():
-            raise Refused(
-                409,
-                "Query failed because of a syntax error (SqlState: 42702)",
-                "E7145",
-                inner='ERROR: column reference "uid" is ambiguous\n  Position: 28',
-            )
+            raise _ambiguous('ERROR: column reference "uid" is ambiguous\n  Position: 28')
         order = order_by(self.query, self._fields(kind), f"{table}.id DESC", self._item_order(kind), self._items(kind))
         paged = not whole and self._paged()
         page, size = number(self.query, "page", 1), number(self.query, "pageSize", 50)
@@ -286,10 +284,11 @@ class Reader:
     def _needs_program(self, program: JsonObject | None) -> None:
         names = ("programStatus", "enrollmentStatus", "followUp", "enrollmentEnrolledAfter", "enrollmentEnrolledBefore",
                  "enrollmentOccurredAfter", "enrollmentOccurredBefore", "programStage")  # fmt: skip
+        newer = self.store.version.enrollment_status
         for name in names:
-            if self.query.get(name) and program is None:
+            if self.query.get(name) and program is None and (newer or name != "enrollmentStatus"):
                 raise Refused(400, f"`program` must be defined when `{name}` is specified", "E1003")
-        if self.query.get("programStatus") and self.query.get("enrollmentStatus"):
+        if newer and self.query.get("programStatus") and self.query.get("enrollmentStatus"):
             raise Refused(400, "Only one parameter of 'programStatus' and 'enrollmentStatus' must be specified. "
                            "Prefer 'enrollmentStatus' as 'programStatus' will be removed.", "E1003")  # fmt: skip
 
@@ -299,8 +298,7 @@ class Reader:
         inner.add("e.tracked_entity = tracked_entity.uid")
         inner.add("e.program = ?", program)
         inner.deleted("e", query)
-        name = "programStatus" if query.get("programStatus") else "enrollmentStatus"
-        status = enum(query, name, ENROLLMENT_STATUS)
+        status = self._enrollment_status("enrollmentStatus")
         if status:
             inner.add("e.status = ?", status)
         follow_up = boolean(query, "followUp")
@@ -314,6 +312,11 @@ class Reader:
             event.deleted("ev", query)
             inner.add(f"EXISTS (SELECT 1 FROM event ev{event.where()})", *event.parameters)
         sql.add(f"EXISTS (SELECT 1 FROM enrollment e{inner.where()})", *inner.parameters)
+
+    def _enrollment_status(self, name: str) -> str | None:
+        """The state that enrollments must be in: `programStatus`, or by a name that 2.41 ignores."""
+        older = self.query.get("programStatus") or not self.store.version.enrollment_status
+        return enum(self.query, "programStatus" if older else name, ENROLLMENT_STATUS)
 
     def _event_conditions(self) -> Sql:
         query, sql = self.query, Sql()
@@ -389,7 +392,7 @@ class Reader:
             sql.one_of("enrollment.uid", wanted)
         if not wanted or query.get("orgUnits") or query.get("orgUnitMode"):
             org_unit_scope(sql, "enrollment.org_unit", query, self.rights)
-        status = enum(query, "programStatus" if query.get("programStatus") else "status", ENROLLMENT_STATUS)
+        status = self._enrollment_status("status")
         if status:
             sql.add("enrollment.status = ?", status)
         follow_up = boolean(query, "followUp")
@@ -438,7 +441,10 @@ class Reader:
         sql.updated("event", query)
         sql.deleted("event", query)
         self._attribute_combo(sql)
-        for one in item_filters(query, "filter", self._is_element, _ELEMENTS, minor=self.store.version.minor):
+        filters = list(item_filters(query, "filter", self._is_element, _ELEMENTS, minor=self.store.version.minor))
+        if self.store.version.minor < 42 and any(one.uid in self._ordered() for one in filters):
+            raise _ambiguous("SqlState: 42702")  # a data element in both is joined twice
+        for one in filters:
             self._merge(sql, one, "event_value", "event.uid")
         for one in item_filters(
             query, "filterAttributes", self._is_attribute, _ATTRIBUTES, minor=self.store.version.minor
@@ -449,7 +455,7 @@ class Reader:
     def _event_enrollment(self, sql: Sql) -> None:
         """What the event's enrollment must be."""
         query, inner = self.query, Sql()
-        status = enum(query, "programStatus" if query.get("programStatus") else "enrollmentStatus", ENROLLMENT_STATUS)
+        status = self._enrollment_status("enrollmentStatus")
         if status:
             inner.add("e.status = ?", status)
         inner.between("e.enrolled_at", query, "enrollmentEnrolledAfter", "enrollmentEnrolledBefore")
@@ -517,6 +523,11 @@ def pages_of(page: Page, address: str, query: QueryParams, *, flat: bool) -> Jso
         return {"pager": pages}
     pages = {name: value for name, value in pages.items() if not name.endswith("Page")}
     return {"pager": pages, **pages}
+
+
+def _ambiguous(inner: str) -> Refused:
+    """409: the server's own query names a column that is there twice."""
+    return Refused(409, "Query failed because of a syntax error (SqlState: 42702)", "E7145", inner=inner)
 
 
 def wrong_type() -> Refused:

@@ -11,7 +11,7 @@ CASES = [
         "data aggregate diff",
         f"one.csv sandbox {LINE}",
         {"left": "one.csv", "right": "sandbox", **ASKED},
-        files={"one.csv": "dataElement,period,orgUnit,value\n"},
+        files={"one.csv": "dataElement,period,orgUnit,value\nNo such thing,202501,Nowhere,1\n"},
         home=HOME,
     ),
 ]

@@ -5,6 +5,7 @@ import pytest
 from dhis2sh.client import envelopes
 from dhis2sh.client.answers import Answer
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Forbidden, NotDhis2, NotFound, Refused, ServerFault, SignInError
+from dhis2sh.redact import redact
 from tests.shared import needs_shared, shared
 
 JSON, HTML = "application/json;charset=UTF-8", "text/html"
@@ -79,3 +80,25 @@ def test_recorded_refusals_are_our_errors():
                 assert error.message
                 seen += 1
     assert seen
+
+
+def test_a_row_of_the_database_in_the_words_of_a_refusal_is_kept_by_nobody():
+    """Recorded of 2.41 (people-crud 13): the row of a user who cannot be made, with his password in clear."""
+    said = 'ERROR: null value in column "surname"\n  Detail: Failing row contains (5292, {"a": 1}, Distr1ct-Wire!, P. (x), f).'
+    given = answer(409, json.dumps({"message": said, "httpStatus": "Conflict", "devMessage": said}).encode())
+    with pytest.raises(Refused) as caught:
+        envelopes.parse(given)
+    kept = json.dumps(caught.value.envelope)
+    assert "Failing row contains (***)" in kept
+    assert "Distr1ct" not in kept and "P. (x)" not in kept
+    assert caught.value.envelope is not None and caught.value.envelope["httpStatus"] == "Conflict"
+    assert "Distr1ct" not in redact(json.dumps({"said": said})) and "Distr1ct" not in redact(said.replace('"', ""))
+
+
+def test_what_a_server_of_2_41_says_twice_is_told_once():
+    said = (
+        "JSON parse error: Invalid geometry type: Nowhere; nested exception is com.fasterxml.jackson.databind."
+        'JsonMappingException: Invalid geometry type: Nowhere (through reference chain: Body["events"])'
+    )
+    with pytest.raises(Refused, match=r"^JSON parse error: Invalid geometry type: Nowhere$"):
+        envelopes.parse(answer(400, json.dumps({"message": said, "httpStatus": "Bad Request"}).encode()))

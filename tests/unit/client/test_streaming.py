@@ -150,17 +150,31 @@ async def test_a_stream_that_is_left_early_gives_its_place_back():
                 assert await answer.read(10) == b"x" * 10
 
 
-async def test_the_total_limit_counts_waiting_for_the_server_not_for_the_reader():
+async def test_the_total_limit_counts_waiting_for_the_server_not_for_the_reader(monkeypatch: pytest.MonkeyPatch):
+    """By a clock that the test sets forward: nobody waits, and a busy machine changes nothing."""
+    loop, ahead, go_on = asyncio.get_running_loop(), 0.0, asyncio.Event()
+    real = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real() + ahead)
+
     async def drip(_: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/csv\r\nContent-Length: 9\r\n\r\nx")
         await writer.drain()
+        await go_on.wait()
+        writer.write(b"y")
+        await writer.drain()
         await reader.read()
 
-    async with wire(drip) as url, client_at(url, total_timeout=1.0) as client, client.stream("GET", "x") as answer:
+    async with wire(drip) as url, client_at(url, total_timeout=1000.0) as client, client.stream("GET", "x") as answer:
         pieces = aiter(answer)
         assert await anext(pieces) == b"x"
+        ahead += 2000  # the reader takes its time
+        go_on.set()
+        assert await anext(pieces) == b"y"
+        waiting = asyncio.ensure_future(anext(pieces))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        ahead += 2000  # and now the server does
         with pytest.raises(TimedOut, match="total time limit"):
-            await anext(pieces)
+            await waiting
 
 
 async def test_a_read_only_profile_streams_no_write():

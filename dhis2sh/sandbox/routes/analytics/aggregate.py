@@ -152,7 +152,7 @@ class Api:
         accepted = request.headers.get("accept", "*/*")
         if accepted not in {"*/*", "application/json"}:
             raise not_imitated("the statements of /api/analytics/debug/sql")
-        raise Refused(406, "No acceptable representation")
+        raise Refused(406, "No acceptable representation", older="Could not find acceptable representation")
 
     def raw(self, request: Request) -> Response:
         """`GET /api/analytics/rawData.json` and `.csv`."""
@@ -167,7 +167,10 @@ class Api:
             return answer({"dataValues": cast("list[JsonValue]", values)})
         if ending != "csv":  # a server fails to write XML: 500 with a page of its container
             raise not_imitated(f"a data value set with the ending .{ending}")
-        lines = [",".join(_text(item.get(name)) for name in _VALUE_COLUMNS.values()) for item in values]
+        columns = _VALUE_COLUMNS
+        if self.store.version.minor <= 41:
+            columns = {**columns, "created": "created", "last_updated": "lastUpdated"}
+        lines = [",".join(_text(item.get(name)) for name in columns.values()) for item in values]
         text = "\n".join([",".join(_VALUE_COLUMNS), *lines, ""])
         return Response(text, media_type="application/csv;charset=UTF-8")
 

@@ -76,7 +76,9 @@ class Api:
         """`GET /api/dimensions/{uid}/items`."""
         query, uid = request.query_params, request.path_params["uid"]
         if not any(self.store.get(plural, uid) is not None for plural in _ORDER):
-            return answer(_paged(query, "items", [], "", total_first=True))
+            return self._item_page(request, [])
+        if "filter" in query and self.store.version.minor > 42:
+            raise Refused(400, "java.lang.ClassCastException@0")  # of every filter (recorded of one)
         plural = self._plural(uid)
         _, prop, item_plural, _ = GROUP_SETS[plural]
         resource, renderer = self.store.resources[item_plural], self.server.renderer(request)
@@ -87,7 +89,14 @@ class Api:
             for body in matching(self.store, resource, query, renderer)
             if body["id"] in members
         ]
-        return answer(_paged(query, "items", rows, f"{base_of(request)}/api/dimensions/{uid}/items", total_first=True))
+        return self._item_page(request, rows)
+
+    def _item_page(self, request: Request, rows: Sequence[JsonObject]) -> Response:
+        """Items as a page; up to 2.41 all of them without a pager."""
+        if self.store.version.minor <= 41:
+            return answer({"items": cast("list[JsonValue]", list(rows))})
+        address = f"{base_of(request)}/api/dimensions/{request.path_params['uid']}/items"
+        return answer(_paged(request.query_params, "items", rows, address, total_first=True))
 
     def constraints(self, request: Request) -> Response:
         """`GET /api/dimensions/constraints`: what access to data can be limited by, whatever is filtered by."""
@@ -172,7 +181,8 @@ class Api:
             if tree.children and not tree.presets:
                 rows = [{name: row[name] for name in tree.children if name in row} for row in rows]
         rows = [{name: value for name, value in row.items() if name != _OWN_NAME} for row in rows]
-        return answer(_paged(query, "dataItems", rows, f"{base_of(request)}/api/api/dataItems", total_first=False))
+        twice = "" if self.store.version.minor <= 41 else "/api"  # a later server's address of the next page is wrong
+        return answer(_paged(query, "dataItems", rows, f"{base_of(request)}/api{twice}/dataItems", total_first=False))
 
 
 def _data_items(model: Model) -> Iterator[JsonObject]:

@@ -214,7 +214,8 @@ class Api:
         """Raise `Refused` for who may not approve, or not accept, anything at all."""
         wanted = APPROVING if change in {Approvals.approve, Approvals.unapprove} else ("F_ACCEPT_DATA_LOWER_LEVELS",)
         if not self.server.rights(request).has(*wanted):
-            raise Refused(403, f"Access is denied, requires one Authority from [{', '.join(wanted)}]")
+            which = f", requires one Authority from [{', '.join(wanted)}]" if self.store.version.minor > 41 else ""
+            raise Refused(403, f"Access is denied{which}")
 
     def _change(self, request: Request, approvals: Approvals, change: _Change, at: Iterable[Selection]) -> None:
         change(approvals, at, self.server.user(request), self._approver(request))

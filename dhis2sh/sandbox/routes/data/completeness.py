@@ -150,17 +150,33 @@ class Api:
             summary.status, summary.description = "ERROR", f"The import process failed: {no}"
             return summary
         model = Model(self.store)
+        made: set[str] = set()
         with self.store.writing() as connection:
+            connection.execute("SAVEPOINT rows")
             for item in items:
-                self._put(connection, model, item, options, summary, username)
+                made |= self._put(connection, model, item, options, summary, username)
+            if self.store.version.upserts and self._unknown(connection, made):
+                connection.execute("ROLLBACK TO rows")
+                connection.executemany("INSERT OR IGNORE INTO known_period VALUES (?)", [(iso,) for iso in made])
+                summary.failed("The import process failed: Failed to flush BatchHandler")
+            connection.execute("RELEASE rows")
         if summary.ignored and not (summary.imported or summary.updated or summary.deleted):
             summary.status = "ERROR"
         return summary
 
+    def _unknown(self, connection: sqlite3.Connection, periods: set[str]) -> bool:
+        """Is one of these periods not in the database yet? A 2.43 makes it and fails; the second time it is there."""
+        known = "SELECT 1 FROM {} WHERE period = ? LIMIT 1"
+        tables = ("known_period", "data_value", "approval", "lock_exception")
+        return any(
+            not any(connection.execute(known.format(table), (iso,)).fetchone() for table in tables) for iso in periods
+        )
+
     def _put(
         self, connection: sqlite3.Connection, model: Model, item: JsonObject, options: Options, summary: Summary,
         username: str,
-    ) -> None:  # fmt: skip
+    ) -> set[str]:  # fmt: skip
+        """Write one registration, and count it. Returns its period where it is a new one."""
         named = {name: str(item.get(name) or "") for name in ("dataSet", "organisationUnit", "period")}
         data_set = model.resolve("dataSets", options.scheme("dataSet"), named["dataSet"])
         unit = model.resolve("organisationUnits", options.scheme("orgUnit"), named["organisationUnit"])
@@ -176,7 +192,7 @@ class Api:
                 summary.ignored += 1
                 objects = {"object": text} if text else {}
                 summary.notes.append({**objects, "value": words})
-                return
+                return set()
         data_set, period, unit = cast("str", data_set), cast("Period", period), cast("str", unit)
         key = (data_set, period.iso, unit, combo)
         where = "data_set = ? AND period = ? AND org_unit = ? AND attribute_option_combo = ?"
@@ -186,19 +202,20 @@ class Api:
             summary.ignored += not known
             if known and not options.on("dryRun"):
                 connection.execute(f"DELETE FROM completeness WHERE {where}", key)
-            return
+            return set()
         if (known and options.strategy == "CREATE") or (not known and options.strategy == "UPDATE"):
             summary.ignored += 1
-            return
+            return set()
         summary.updated += known
         summary.imported += not known
         if options.on("dryRun"):
-            return
+            return set()
         date = str(item.get("date") or now())[:10]
         connection.execute(
             "INSERT OR REPLACE INTO completeness VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (*key, date, str(item.get("storedBy") or username), now(), username, item.get("completed") is not False),
         )
+        return set() if known else {period.iso}
 
     def remove(self, request: Request) -> Response:
         """`DELETE /api/completeDataSetRegistrations`."""

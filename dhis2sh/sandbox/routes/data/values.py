@@ -161,7 +161,7 @@ class Api:
             raise Refused(403, "Access is denied", "E1006")
         raw, kind = body_of(request), request.headers.get("content-type", "application/json").split(";")[0].strip()
         if kind not in _ACCEPTED:
-            raise Refused(415, f"Content-Type '{kind}' is not supported")
+            raise Refused(415, f"Content-Type '{kind}' is not supported", older=f"Content type '{kind}' not supported")
         if self.store.version.upserts:
             run = functools.partial(import_set, groups_for(self.server, request), raw, kind, options)
         else:

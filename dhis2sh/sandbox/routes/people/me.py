@@ -87,6 +87,8 @@ class Api:
         key = request.path_params.get("key")
         if key is None:
             return answer(settings.all())
+        if not settings.knows(key) and self.server.store.version.unknown_setting == 409:
+            raise Refused(409, f"Key is not supported: {key}", "E1004")
         return answer(settings.get(key))
 
     def dashboard(self, request: Request) -> Response:
@@ -162,7 +164,8 @@ class Api:
         state = account_state(user)
         if state:
             return answer({"loginStatus": state}, 401)
-        response = answer({"loginStatus": "SUCCESS", "redirectUrl": "/"})
+        home = "/" if self.server.store.version.minor > 41 else "/dhis-web-dashboard"
+        response = answer({"loginStatus": "SUCCESS", "redirectUrl": home})
         response.set_cookie(
             COOKIE, self.server.signin.open_session(cast("str", user["id"])), httponly=True, samesite="lax"
         )

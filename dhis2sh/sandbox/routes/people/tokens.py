@@ -148,6 +148,8 @@ class Api:
                 (uid, hashlib.sha256(key.encode()).hexdigest(), user["id"], json.dumps(body)),
             )
         response: JsonObject = {"key": key, **_report(uid)}
+        if not self.server.store.version.typed_responses:
+            response["responseType"] = "ApiTokenCreationResponse"
         created: JsonObject = {"httpStatus": "Created", "httpStatusCode": 201, "status": "OK", "response": response}
         return answer(created, 201, Location=f"{base_of(request)}/api/apiToken/{uid}")
 

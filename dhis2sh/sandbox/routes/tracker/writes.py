@@ -24,7 +24,7 @@ from dhis2sh.sandbox.tracker.changes import audit, user_of
 from dhis2sh.sandbox.tracker.export import wrong_type
 from dhis2sh.sandbox.tracker.imports import importer
 from dhis2sh.sandbox.tracker.imports.bundle import REPORT_MODES, Options
-from dhis2sh.sandbox.tracker.imports.payload import BODY, NOTE, Bean, Reader, unreadable
+from dhis2sh.sandbox.tracker.imports.payload import BODY, NESTED, NOTE, Bean, Reader, unreadable
 from dhis2sh.sandbox.tracker.ownership import grant, has_access
 from dhis2sh.sandbox.tracker.query import UID_ERROR, enum, uid
 from dhis2sh.sandbox.tracker.storage import Kind, Writer
@@ -44,12 +44,13 @@ class Api:
         self.server = server
 
     def _read(self, bean: Bean, value: JsonValue) -> JsonObject:
-        return Reader(value, checks_uids=self.server.store.version.minor >= 42).read(bean)
+        version = self.server.store.version
+        return Reader(value, checks_uids=version.minor >= 42, nested=version.nested_complaints).read(bean)
 
     def import_(self, request: Request, raw: bytes) -> Response:
         """`POST /api/tracker`: JSON, or events as CSV; gzipped or zipped bodies are read too."""
         options = Options.of(request.query_params)
-        payload = self._read(BODY, _payload(request, unpacked(raw)))
+        payload = self._read(BODY, _payload(request, unpacked(raw), nested=self.server.store.version.nested_complaints))
         rights = self.server.rights(request)
         if not options.asynchronous:
             report = importer.run(self.server.tracker, rights, payload, options)
@@ -62,22 +63,23 @@ class Api:
             progress.finish_with(importer.closing(report), level="ERROR" if report["status"] == "ERROR" else "INFO")
             return report
 
+        typed = self.server.store.version.typed_responses
         config = self.server.jobs.submit(
             _JOB,
             user=rights.uid,
             parameters=options.parameters(),
             work=work,
             opening="Tracker import started",
-            opening_data=options.parameters(nulls=True),
+            opening_data={**({} if typed else {"userId": rights.uid}), **options.parameters(nulls=True)},
         )
         job = config["id"]
-        typed = self.server.store.version.typed_responses
         place = f"{base_of(request)}{'' if typed else '/api'}/tracker/jobs/{job}"
         response: JsonObject = {"id": job, "location": place}
         if typed:
             response["responseType"] = "TrackerJob"
-        return answer({"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "message": "Tracker job added",
-                       "response": response})  # fmt: skip
+        body: JsonObject = {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "message": "Tracker job added",
+                            "response": response}  # fmt: skip
+        return answer(body) if typed else answer(body, Location=place)
 
     def job(self, request: Request) -> Response:
         """`GET /api/tracker/jobs/{uid}`: its notifications, newest first."""
@@ -189,17 +191,19 @@ def _done(message: str) -> JsonObject:
     return {"httpStatus": "OK", "httpStatusCode": 200, "status": "OK", "message": message}
 
 
-def _json(raw: bytes) -> JsonValue:
-    """A body's JSON. Raises `Refused` as this controller words it: 400, without a code."""
+def _json(raw: bytes, *, nested: bool = False) -> JsonValue:
+    """A body's JSON. Raises `Refused` as this controller words it: 400, without a code; `nested`: twice, as up to 2.41."""
     if raw.lstrip()[:1] == b"[":
         return []  # refused at its first sign, whatever comes then
     try:
         return cast("JsonValue", orjson.loads(raw) if raw.strip() else {})
     except orjson.JSONDecodeError as error:
-        raise unreadable(complaint(error.doc, error.pos).splitlines()[0]) from None
+        problem, _, place = complaint(error.doc, error.pos).partition("\n")
+        where = f"{NESTED} com.fasterxml.jackson.core.JsonParseException: {problem}\n{place}" if nested else ""
+        raise unreadable(f"{problem}{where}") from None
 
 
-def _payload(request: Request, raw: bytes) -> JsonValue:
+def _payload(request: Request, raw: bytes, *, nested: bool) -> JsonValue:
     kind = request.headers.get("content-type", "")
     if "csv" in kind:
         return {
@@ -207,7 +211,7 @@ def _payload(request: Request, raw: bytes) -> JsonValue:
                 "list[JsonValue]", events_of(raw.decode(), skip=request.query_params.get("skipFirst") == "true")
             )
         }
-    return _json(raw)
+    return _json(raw, nested=nested)
 
 
 _COLUMNS = ("event", "status", "program", "programStage", "enrollment", "orgUnit", "occurredAt", "scheduledAt", "geometry",

@@ -139,15 +139,16 @@ def _written(item: Item) -> bool:
     return item.valid and not (item.kind == "relationship" and item.action == "UPDATE")
 
 
-def _count(counts: Counts, item: Item) -> None:
+def _count(counts: Counts, item: Item, *, updates: bool) -> None:
+    """Count what is done with an item; `updates`: it was made a moment ago, by this import (2.41)."""
     if not _written(item):
         counts.ignored += 1
         return
     counts.uids.append(item.uid)
     match item.action:
-        case "CREATE":
+        case "CREATE" if not updates:
             counts.created += 1
-        case "UPDATE":
+        case "CREATE" | "UPDATE":
             counts.updated += 1
         case "DELETE":
             counts.deleted += 1
@@ -166,15 +167,28 @@ def _demand_once(bundle: Bundle) -> None:
                                "  Detail: Key (trackedentityid)=(1) already exists.")  # fmt: skip
 
 
+def _demand_notes_once(bundle: Bundle) -> None:
+    """Up to 2.41 two notes with one UID break the whole import; later the second is left out. Raises `Refused`."""
+    if bundle.store.version.minor > 41 or bundle.options.strategy == "DELETE":
+        return
+    for item in bundle:
+        uids = [note["note"] for note in item.items("notes") if note.get("note")]
+        if item.valid and len(uids) > len(set(uids)):
+            raise Refused(500, 'Cannot invoke "org.hisp.dhis.tracker.imports.report.PersistenceReport.getStats()" '
+                               'because "persistenceReport" is null')  # fmt: skip
+
+
 def _persist(bundle: Bundle, rights: Rights, counts: dict[Kind, Counts]) -> None:
     """Write every valid item in one transaction: parents first, and children first when deleting."""
     _demand_once(bundle)
+    _demand_notes_once(bundle)
+    again = bundle.store.version.minor <= 41
     deleting = bundle.options.strategy == "DELETE"
     with bundle.store.writing() as connection:
         keeper = Keeper(bundle, connection, user_of(rights.user))
         for kind in _UPWARDS if deleting else KINDS:
             for item in bundle.items[kind]:
-                _count(counts[kind], item)
+                _count(counts[kind], item, updates=again and item.uid in counts[kind].uids)
                 if _written(item):
                     keeper.delete(item) if deleting else keeper.keep(item)
         keeper.touch()

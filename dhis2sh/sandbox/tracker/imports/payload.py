@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.sandbox.java.moments import text_of
-from dhis2sh.sandbox.java.reader import no_object
+from dhis2sh.sandbox.java.reader import REDACTED, no_object
 from dhis2sh.sandbox.refused import Refused, not_imitated
 from dhis2sh.sandbox.tracker.query import UID_ERROR
 
@@ -108,9 +108,14 @@ DUPLICATE = Bean("org.hisp.dhis.tracker.deduplication.PotentialDuplicate", _simp
 """A pair of tracked entities that may be one."""
 
 
+_COMPLAINT = "JSON parse error: "
+NESTED = "; nested exception is"
+"""What stands between the two times that a server up to 2.41 says what it cannot read."""
+
+
 def unreadable(problem: str) -> Refused:
     """400: the JSON is well formed but cannot be read into what it should be."""
-    return Refused(400, f"JSON parse error: {problem}")
+    return Refused(400, f"{_COMPLAINT}{problem}")
 
 
 type _Token = tuple[Literal["{", "}", "[", "]", "name", "value"], JsonValue]
@@ -139,15 +144,25 @@ class Reader:
     Parameters:
         value: the body.
         checks_uids: refuses what is no UID (since 2.42); before, the import does.
+        nested: says twice what it cannot read (up to 2.41), where it is known with which place.
     """
 
-    def __init__(self, value: JsonValue, *, checks_uids: bool) -> None:
+    def __init__(self, value: JsonValue, *, checks_uids: bool, nested: bool = False) -> None:
         self._rest = list(_tokens(value))
         self._at = 0
         self._checks_uids = checks_uids
+        self._nested = nested
+        self._chain: list[str] = []
 
     def read(self, bean: Bean) -> JsonObject:
         """The body as an object of this class; what follows its end is not looked at."""
+        kind, _ = self._token()
+        if kind == "[" and self._nested:
+            words = no_object(bean.name, [])
+            where = f"\n at {REDACTED.format(line=1, column=1)}"
+            raise unreadable(
+                f"{words}{NESTED} com.fasterxml.jackson.databind.exc.MismatchedInputException: {words}{where}"
+            )
         return self._bean(bean)
 
     def _token(self) -> _Token:
@@ -169,7 +184,9 @@ class Reader:
             if wanted is None:
                 self._skip()
             else:
+                self._chain.append(f'{bean.name}["{name}"]')
                 found[name] = self._property(wanted)
+                self._chain.pop()
             self._at += 1
         return found
 
@@ -193,7 +210,7 @@ class Reader:
         if wanted == "text":
             return _text(value)  # None where an object or a list begins: its tokens are read as if it had not
         if wanted == "geometry":
-            return _geometry(self._whole())
+            return self._geometry(self._whole())
         if isinstance(wanted, Choice):
             return _constant(wanted, self._whole())
         return {"uid": self._uid, "moment": _moment, "flag": _flag}[wanted](self._whole())
@@ -229,9 +246,24 @@ class Reader:
         while self._token()[0] != "]":
             if self._token() == ("value", None):
                 raise not_imitated("a null in a list of a tracker import")
+            self._chain.append(f"java.util.ArrayList[{len(found)}]")
             found.append(self._bean(bean))
+            self._chain.pop()
             self._at += 1
         return found
+
+    def _geometry(self, value: JsonValue) -> JsonValue:
+        """A geometry. Raises `Refused`, up to 2.41 with the place in the payload."""
+        try:
+            return _geometry(value)
+        except Refused as no:
+            if no.status != 400 or not self._nested:
+                raise
+            words = cast("str", no.message).removeprefix(_COMPLAINT)
+            chain = f"(through reference chain: {'->'.join(self._chain)})"
+            raise unreadable(
+                f"{words}{NESTED} com.fasterxml.jackson.databind.JsonMappingException: {words} {chain}"
+            ) from None
 
     def _uid(self, value: JsonValue) -> JsonValue:
         if isinstance(value, dict):
