@@ -88,6 +88,7 @@ class Recognising:
         alive = await self._renew(entries)
         if updating:
             await self._fill(entries)
+            await self._fill_events(entries)
         if self._load.strategy != "UPDATE" and not self._load.repeated:
             await self._look_alike(entries, alive)
 
@@ -302,6 +303,30 @@ class Recognising:
                 one["orgUnit"] = one.get("orgUnit") or entry.body["orgUnit"]
                 for event in inner(one, "events"):
                     event["orgUnit"] = event.get("orgUnit") or one["orgUnit"]
+
+    async def _fill_events(self, entries: Sequence[Entry]) -> None:
+        """What rows of events of a program that registers leave out: all that the event on the server has and a cell does not."""
+        groups: dict[str, dict[str, Entry]] = {}
+        for entry in entries:
+            uid = str(entry.body.get("event"))
+            program = self._known.program(entry.body.get("program"))
+            if entry.kind == "events" and entry.sheet and uid not in entry.made and program is not None:
+                groups.setdefault(program.uid, {})[uid] = entry
+        for program_uid, mine in groups.items():
+            rows = await reading.by_uid(self._s, "events", mine, program=program_uid)
+            for uid, entry in mine.items():
+                row = rows.get(uid)
+                for name in (
+                    "programStage",
+                    "enrollment",
+                    "trackedEntity",
+                    "orgUnit",
+                    "occurredAt",
+                    "scheduledAt",
+                    "status",
+                ):
+                    if row is not None and row.get(name) and not entry.body.get(name):
+                        entry.body[name] = row[name]
 
     def _enrollment(self, person: _Person, one: JsonObject, there: Sequence[JsonObject], unit: JsonValue) -> None:
         """Which enrollment a row means that names none: that of the day, or the one that is active."""

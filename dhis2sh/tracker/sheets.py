@@ -7,7 +7,7 @@ call the fixed ones (`Facility`, `Enrollment date`). An empty cell says nothing:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -71,6 +71,7 @@ class Sheet:
         given: properties of all rows, that no column says.
         above: columns that say where the units lie, and nothing of what is pushed.
         named: columns with the names of the units that another column has, by header.
+        of_events: a row is one event, also of a program that registers, as `data tracker list --stage` writes it.
     """
 
     program: Program
@@ -78,6 +79,7 @@ class Sheet:
     given: Mapping[str, str] = field(default_factory=dict[str, str])
     above: Sequence[str] = ()
     named: Mapping[str, str] = field(default_factory=dict[str, str])
+    of_events: bool = False
 
     def entry(self, row: Row, place: int, making: Making) -> Entry | None:
         """A row as an entry; None for an empty one."""
@@ -96,7 +98,7 @@ class Sheet:
                 problems.append(f"{given} is called '{said[given]}' and '{text}'; empty the one that is wrong")
         label = f"row {place:,}"
         made = _Made(making)
-        if not self.program.registers:
+        if self.of_events:
             body = self._event(cells, made)
             kind: Kind = "events"
         else:
@@ -120,7 +122,7 @@ class Sheet:
         names = {
             "trackedEntity": ("orgUnit",),
             "enrollment": ("enrolledAt",),
-            "event": () if self.program.registers else ("orgUnit", "occurredAt"),
+            "event": ("orgUnit", "occurredAt") if self.of_events else (),
         }[str(column.name)]
         return {name: self.header(replace(column, name=name)) for name in names if name in self.given}
 
@@ -141,7 +143,7 @@ class Sheet:
 
     def _uid_columns(self) -> list[Column]:
         """The columns of UIDs."""
-        if not self.program.registers:
+        if self.of_events:
             return [Column(0, None, 1, "event", None)]
         found = [Column(0, None, 0, "trackedEntity", None), Column(1, None, 0, "enrollment", None)]
         for column in self.columns.values():
@@ -152,8 +154,10 @@ class Sheet:
         return list(dict.fromkeys(found))
 
     def _event(self, cells: Sequence[tuple[Column, JsonValue]], made: _Made) -> JsonObject:
-        """The row of an event program."""
-        body: JsonObject = {"program": self.program.uid, "programStage": self.program.stages[0].uid}
+        """The row of one event."""
+        body: JsonObject = {"program": self.program.uid}
+        if len(self.program.stages) == 1:
+            body["programStage"] = self.program.stages[0].uid
         body |= {name: value for name, value in self.given.items() if name in {"orgUnit", "occurredAt"}}
         body |= {column.name: _cell(column.name, value) for column, value in cells if column.name is not None}
         body["dataValues"] = [
@@ -288,13 +292,15 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     unknown: list[str] = []
     above: list[str] = []
     called: dict[str, str] = {}
-    alone = _unit_names(program, headers, called)
+    of_events = not program.registers or any(FIXED.get(folded(header)) == "event" for header in headers)
+    find = _of_event if of_events else _column
+    alone = _unit_names(program, headers, called, find)
     for header in headers:
         if header in called:
             continue
         if folded(header) in PASSED_OVER or folded(header.rpartition(MARK)[2]) in PASSED_OVER or not header.strip():
             continue
-        column = alone.get(header) or _column(program, header)
+        column = alone.get(header) or find(program, header)
         if column is None and (base := header.removesuffix(UNIT_NAME)) != header and base in headers:
             called[header] = base
         elif column is None:
@@ -313,20 +319,20 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     names = {column.name for column in columns.values()}
     if "orgUnit" not in {*names, *given} and not {"trackedEntity", "enrollment", "event"} & names:
         raise UsageError("no column says the organisation unit", hint="--org-unit NAME  says it of all rows")
-    return Sheet(program, columns, given, above, called)
+    return Sheet(program, columns, given, above, called, of_events)
 
 
-def _unit_names(program: Program, headers: Sequence[str], called: dict[str, str]) -> dict[str, Column]:
+def _unit_names(
+    program: Program, headers: Sequence[str], called: dict[str, str], find: Callable[[Program, str], Column | None]
+) -> dict[str, Column]:
     """The headers with names of units: those beside a unit go into `called`, one that stands alone is the unit's column."""
-    of_units = {
-        column: header for header in headers if (column := _column(program, header)) and column.name == "orgUnit"
-    }
+    of_units = {column: header for header in headers if (column := find(program, header)) and column.name == "orgUnit"}
     alone: dict[str, Column] = {}
     for header in headers:
         before, mark, last = header.rpartition(MARK)
-        if folded(last) not in UNIT_NAMES or _column(program, header) is not None:
+        if folded(last) not in UNIT_NAMES or find(program, header) is not None:
             continue
-        column = _column(program, f"{before}{mark}orgUnit")
+        column = find(program, f"{before}{mark}orgUnit")
         if column in of_units:
             called[header] = of_units[column]
         elif column is not None:
@@ -340,8 +346,6 @@ def _column(program: Program, header: str) -> Column | None:
     number = 0
     if len(parts) > 1 and (again := _ENROLLMENT.fullmatch(parts[0])) is not None:
         number, parts = int(again["number"]), parts[1:]
-    if not program.registers:
-        return _of_event(program, parts[-1]) if len(parts) == 1 else None
     if len(parts) == 1:
         return _of_entity(program, parts[0], number)
     stage, event = _stage(program, parts[0])
@@ -355,10 +359,15 @@ def _column(program: Program, header: str) -> Column | None:
 
 
 def _of_event(program: Program, text: str) -> Column | None:
-    item, fixed = _item(program.stages[0].items, text), FIXED.get(folded(text))
+    """A column of a row that is one event; what is of whom names the entity and the enrollment too."""
+    items = {item.uid: item for stage in program.stages for item in stage.items}
+    item, fixed = _item([*items.values()], text), FIXED.get(folded(text))
     if item is not None:
         return Column(0, None, 1, None, item)
-    return Column(0, None, 1, fixed, None) if fixed in {*OF_STAGE} else None
+    if program.registers and folded(text) in {"stage", "programstage", "program stage"}:
+        return Column(0, None, 1, "programStage", None)
+    own = {*OF_STAGE, *(("trackedEntity", "enrollment") if program.registers else ())}
+    return Column(0, None, 1, fixed, None) if fixed in own else None
 
 
 def _of_entity(program: Program, text: str, number: int) -> Column | None:

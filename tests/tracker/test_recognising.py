@@ -7,8 +7,8 @@ import pytest
 
 from dhis2sh.errors import PartlyDone, Refused
 from dhis2sh.session import Session
-from tests.metadata.calls import do, planned
-from tests.tracker.sheets import SHEET, exported, people, write
+from tests.metadata.calls import call, do, planned
+from tests.tracker.sheets import SHEET, exported, people, save, write
 
 HEAD, DORA, ELI = SHEET.splitlines()
 NUMBERED = "Facility,Given name,Family name,Card number,Enrollment date\n"
@@ -163,3 +163,20 @@ async def test_a_correction_needs_the_uid_and_the_cell(s: Session):
     assert (await people(s))["Cy"]["Family name"] == "Corrected"
     await push(s, "enrollment,Family name\nenPerson003,Again\n")
     assert (await people(s))["Cy"]["Family name"] == "Again"
+
+
+async def test_what_list_stage_writes_is_taken(s: Session):
+    stream = await call(s, "data tracker list", program="Children", stage="Visit")
+    rows = (await stream.collect()).plain()
+    assert len(rows) == 2
+    same = await planned(s, "data tracker push", file=save(rows, "visits.csv"), program="Children")
+    assert not same.steps, "all of it is there"
+    rows[0] |= {"Weight": 8.5, "Next visit": "2026-02-02"}
+    summary = await do(s, "data tracker push", file=save(rows, "visits.csv"), program="Children")
+    assert (summary.created, summary.updated) == (0, 1)
+    short = [{"event": rows[1]["event"], "Weight": 9.5}]
+    summary = await do(s, "data tracker push", file=save(short, "visits.csv"), program="Children")
+    assert (summary.created, summary.updated) == (0, 1)
+    event = await s.client.tracker.get("events", str(rows[1]["event"]), fields="status,occurredAt,dataValues[value]")
+    assert event["dataValues"] == [{"value": "9.5"}]
+    assert str(event["occurredAt"])[:10] == str(rows[1]["occurredAt"])[:10]
