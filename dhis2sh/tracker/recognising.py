@@ -8,6 +8,7 @@ API source: `GET /api/tracker/trackedEntities?trackedEntities=`, `filter=`, `inc
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -78,6 +79,7 @@ class Recognising:
         self._told: list[str] = []
         self._renewed = 0
         self._unasked: dict[str, str] = {}
+        self._empty: Counter[str] = Counter()
 
     async def meet(self, entries: Sequence[Entry]) -> None:
         """Look at some entries: UIDs are those of what is there, what was left out is filled in, problems are noted."""
@@ -100,6 +102,11 @@ class Recognising:
                 f"new UIDs for {counted(self._renewed, 'object')}: written before and deleted since, which keeps the old ones "
                 "from being used"
             )
+        told += [
+            f"'{name}' stays empty in {counted(count, 'new entity', 'new entities')}: apps have the server generate it, an import "
+            "does not"
+            for name, count in self._empty.items()
+        ]
         told += [f"who has the same '{name}' is not looked at: {why}" for name, why in self._unasked.items()]
         told += [f"who looks the same is not looked at: {why}" for why in dict.fromkeys(self._alike.unknown.values())]
         return told
@@ -400,6 +407,9 @@ class Recognising:
         for person in self._persons(entries):
             if not person.new or person.uid in alive or person.entry.problems or person.program is None:
                 continue
+            self._empty.update(
+                item.name for item in person.program.attributes() if item.generated and not person.values.get(item.uid)
+            )
             if names_in(person.program, person.values) is None:
                 continue
             for one in inner(person.entry.body, "enrollments")[:1]:

@@ -180,3 +180,37 @@ async def test_what_list_stage_writes_is_taken(s: Session):
     event = await s.client.tracker.get("events", str(rows[1]["event"]), fields="status,occurredAt,dataValues[value]")
     assert event["dataValues"] == [{"value": "9.5"}]
     assert str(event["occurredAt"])[:10] == str(rows[1]["occurredAt"])[:10]
+
+
+async def test_the_same_line_does_not_register_a_second_one_without_a_word(s: Session):
+    line = {
+        "program": "Children",
+        "org_unit": "Clinic A",
+        "set": ["Given name=Ida", "Family name=Irving"],
+        "enrolled": "2025-03-03",
+    }
+    await do(s, "data tracker register", **line)
+    with pytest.raises(Refused, match="same names, unit and day of enrollment as") as failed:
+        await do(s, "data tracker register", **line)
+    assert "--repeated" in str(failed.value.hint)
+    await do(s, "data tracker register", **line, repeated=True)
+    assert len(await exported(s)) == 5
+
+
+async def test_what_apps_have_generated(s: Session):
+    """Registering asks the server for it; a push says that it stays empty."""
+    attribute = await s.client.get_object("trackedEntityAttributes/teaNumber01", {"fields": ":owner"})
+    await s.client.put(
+        "trackedEntityAttributes/teaNumber01", {**attribute, "generated": True, "pattern": "RANDOM(######)"}
+    )
+    await do(s, "data tracker register", program="Children", org_unit="Clinic A", set=["Given name=Ida"])
+    assert len(str((await people(s))["Ida"]["Card number"])) == 6
+    plan = await planned(s, "data tracker push", file=write(SHEET), program="Children")
+    assert any(note.startswith("'Card number' stays empty in 2 new entities") for note in plan.notes)
+
+
+@pytest.mark.parametrize("text", ["45", "2025-02-30", "01/02/2025", "2025"])
+async def test_an_age_is_a_day_of_birth(s: Session, text: str):
+    await s.client.patch("trackedEntityAttributes/teaBorn0001", [{"op": "add", "path": "/valueType", "value": "AGE"}])
+    with pytest.raises(Refused, match="'Born' wants a date"):
+        await push(s, f"Facility,Given name,Born,Enrollment date\nClinic A,Gil,{text},2025-01-01\n")

@@ -45,15 +45,19 @@ async def register(
     set: Sets = [],
     enrolled: Enrolled = None,
     occurred: Occurred = None,
+    repeated: Annotated[
+        bool, Doc("Also where somebody has the same names, unit and day of enrollment; else it is refused.")
+    ] = False,
 ) -> Plan:
     """Register a new entity and enroll it in a program.
 
-    Checked first: every value against its attribute, what must be given, what must be unique, the unit, the dates.
+    Checked first: every value against its attribute, what must be given, what must be unique, the unit, the dates, and that
+    nobody is there who looks the same. What the server generates, such as a number, is asked for.
 
     API source: `POST /api/tracker`.
     """
     found = await programs.read_program(s, program)
-    return await registering.register(s, found, org_unit, set, Dates(enrolled, occurred))
+    return await registering.register(s, found, org_unit, set, Dates(enrolled, occurred), repeated=repeated)
 
 
 @verb(
