@@ -126,6 +126,10 @@ class Known:
             self._uids[plural][text] = await names.resolve(self._s, plural, text)
         except NotFound as error:
             return error.hint if error.hint and error.hint.startswith("did you mean") else None
+        except names.Ambiguous as error:
+            self._problems[plural, text] = error.message
+            if plural == "organisationUnits":
+                self._alike[text] = [*error.uids]
         except UsageError as error:
             self._problems[plural, text] = error.message
         return None

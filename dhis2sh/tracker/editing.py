@@ -79,10 +79,20 @@ async def update(s: Session, uid: str, edit: Edit, program: str | None = None) -
     if kind == "trackedEntities":
         return await _entity(s, uid, row, edit, program)
     before = held(kind, row)
+    if kind == "events" and row.get("enrollment"):
+        await _warn_of_closed(s, str(row["enrollment"]))
     change, names = await (_enrollment if kind == "enrollments" else _event)(
         s, await programs.read_program(s, str(row["program"])), before, edit
     )
     return changing.plan(f"update {change.name or uid} [{uid}]", [change], names)
+
+
+async def _warn_of_closed(s: Session, enrollment: str) -> None:
+    """Say that an enrollment is complete or cancelled whose event is changed: a server takes it all the same."""
+    rows = await reading.by_uid(s, "enrollments", [enrollment], fields="enrollment,status")
+    status = rows.get(enrollment, {}).get("status")
+    if status in {"COMPLETED", "CANCELLED"}:
+        s.person.warn(f"the enrollment {enrollment} is {str(status).lower()}")
 
 
 _A = {

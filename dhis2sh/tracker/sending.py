@@ -43,6 +43,10 @@ GONE = {"E1063", "E1081", "E1032", "E4016", "E1082", "E1113", "E1114", "E4017"}
 """It is not there, or deleted: of a deletion that got no answer, that is how it went."""
 
 
+_FOLLOWS = "E5000 "
+"""Of what hangs on something that was refused."""
+
+
 @dataclass(slots=True)
 class Answered:
     """What became of some entries, by their numbers in the part."""
@@ -82,7 +86,12 @@ def reasons_of(message: WebMessage, entries: Sequence[Entry], names: Mapping[str
         else:
             for number in range(len(entries)):
                 found.setdefault(number, []).append(told)
-    return {at: list(dict.fromkeys(found[at])) for at in sorted(found)}
+    return {at: list(dict.fromkeys(_causes(found[at]))) for at in sorted(found)}
+
+
+def _causes(reasons: Sequence[str]) -> Sequence[str]:
+    """Without what was refused only because that on which it hangs was, where that says why."""
+    return [told for told in reasons if _FOLLOWS not in told] or reasons
 
 
 def _about(entry: Entry, inside: tuple[Kind, JsonObject], names: Mapping[str, str]) -> str:

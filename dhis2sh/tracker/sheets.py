@@ -311,7 +311,7 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
         else:
             columns[header] = column
     if unknown:
-        near = did_you_mean(unknown[0].rpartition(MARK)[2], [item.name for item in program.everything()])
+        near = _near(program, unknown)
         raise UsageError(
             f"'{program.name}' knows nothing of {listed((repr(name) for name in unknown), TOLD)}",
             hint=near or f"dhis2 data tracker list '{program.name}' --flat --limit 1 -o csv  shows the columns",
@@ -320,6 +320,30 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     if "orgUnit" not in {*names, *given} and not {"trackedEntity", "enrollment", "event"} & names:
         raise UsageError("no column says the organisation unit", hint="--org-unit NAME  says it of all rows")
     return Sheet(program, columns, given, above, called, of_events)
+
+
+_SAME = (
+    {"first name", "given name", "forename", "first names"}, {"last name", "family name", "surname"}, {"sex", "gender"},
+    {"date of birth", "birth date", "birthdate", "dob", "born"}, {"phone", "phone number", "telephone", "mobile"},
+)  # fmt: skip
+"""What people call attributes that every program has, each in several ways."""
+
+
+def _near(program: Program, unknown: Sequence[str]) -> str | None:
+    """What headers that nobody knows may mean: names that are spelt alike, that people use for the same, or that hold them."""
+    names = list(dict.fromkeys(item.name for item in program.everything()))
+    found: list[str] = []
+    for header in unknown[:TOLD]:
+        text = folded(header.rpartition(MARK)[2])
+        others: set[str] = next((same for same in _SAME if text in same), {text})
+        hits = [
+            name for name in names if folded(name) in others or any(f" {one} " in f" {folded(name)} " for one in others)
+        ]
+        if hits:
+            found.append(f"did you mean {listed((repr(name) for name in hits), 3)} by '{header}'?")
+        elif (near := did_you_mean(text, names)) is not None:
+            found.append(near)
+    return " ".join(found) or None
 
 
 def _unit_names(
@@ -351,7 +375,7 @@ def _column(program: Program, header: str) -> Column | None:
     stage, event = _stage(program, parts[0])
     if stage is None or len(parts) != 2:
         return None
-    fixed = FIXED.get(folded(parts[1]))
+    fixed = stage.labels.get(folded(parts[1])) or FIXED.get(folded(parts[1]))
     item = _item(stage.items, parts[1])
     if item is None and fixed in OF_STAGE:
         return Column(number or 1, stage, event, fixed, None)
@@ -361,7 +385,8 @@ def _column(program: Program, header: str) -> Column | None:
 def _of_event(program: Program, text: str) -> Column | None:
     """A column of a row that is one event; what is of whom names the entity and the enrollment too."""
     items = {item.uid: item for stage in program.stages for item in stage.items}
-    item, fixed = _item([*items.values()], text), FIXED.get(folded(text))
+    labels = {label: name for stage in program.stages for label, name in stage.labels.items()}
+    item, fixed = _item([*items.values()], text), labels.get(folded(text)) or FIXED.get(folded(text))
     if item is not None:
         return Column(0, None, 1, None, item)
     if program.registers and folded(text) in {"stage", "programstage", "program stage"}:
@@ -372,7 +397,7 @@ def _of_event(program: Program, text: str) -> Column | None:
 
 def _of_entity(program: Program, text: str, number: int) -> Column | None:
     """A column of the entity itself or of an enrollment; one that names a data element of one stage is that."""
-    fixed = FIXED.get(folded(text))
+    fixed = program.labels.get(folded(text)) or FIXED.get(folded(text))
     item = _item(program.attributes(), text)
     if item is not None and number == 0:
         return Column(0, None, 0, None, item)
