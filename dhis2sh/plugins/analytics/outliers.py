@@ -6,14 +6,15 @@ from typing import Annotated, Literal
 
 from dhis2sh.analytics.grids import Labels, typed
 from dhis2sh.analytics.pieces import with_advice
+from dhis2sh.analytics.reported import fixed, reported
 from dhis2sh.client.requests import Param
-from dhis2sh.data.asking import Asked, unlike
 from dhis2sh.dhis2.dates import day
 from dhis2sh.dhis2.written import period_items
 from dhis2sh.errors import Refused, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
+from dhis2sh.verbs import periods
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 
@@ -72,14 +73,14 @@ async def outliers(
         grid = await s.client.analytics.query([], of="outlierDetection", params=params)
     except Refused as error:
         raise with_advice(error) from error
-    if not grid.rows and period is not None:
-        asked = Asked(data_set=data_set, data_element=data_element, period=[period])
-        if (note := await unlike(s, asked)) is not None:
-            s.person.note(note)
     labels = Labels(names=False)
     labels.learn(grid)
     if len(grid.rows) == limit:
         s.person.warn(
             f"these are the first {limit:,} by {order_by or 'ABS_DEV'}: there may be more; a higher --threshold gives fewer"
         )
+    if found and not grid.rows:
+        about = await reported(s, [*data_set, *data_element])
+        if short := about.too_short(fixed(found)):
+            s.person.note(f"no value to look at: {periods.unlike(short, about.kinds)}")
     return Rows(typed(grid, labels), columns=labels.columns(grid))
