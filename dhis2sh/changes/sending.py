@@ -64,7 +64,7 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
         raise PartlyDone(
             cut_off,
             summary=summary,
-            hint=f"{writer.again} finishes the rest; dhis2 journal show says how far it came",
+            hint=f"{writer.again}{'  ' if writer.again.startswith('dhis2 ') else ' '}finishes the rest; the journal has how far it came",
         ) from error
     if sending.refused is not None and not (entry.counts()["done"] or entry.counts()["sent"]):
         raise sending.refused  # nothing at all was taken back: in the server's own words
@@ -155,8 +155,8 @@ class _Sending:
         self._count(told)  # first: what the server has done it has done, whatever becomes of the journal
         for number, uid in told.became.items():
             self.entry.became(number, uid)
-        for number, after in told.found.items():
-            self.entry.found(number, after)
+        if told.found:
+            self.entry.found(told.found)
         if told.refused:
             self.entry.refused(told.refused)
         if told.untouched:

@@ -153,7 +153,7 @@ async def test_without_passwords_nobody_is_made_who_cannot_sign_in(s: Session):
     taken = ("admin", "Ad", "Min", "", "Superuser", "Clinic A")
     with pytest.raises(UsageError, match=r"^no password for anna$") as told:
         await planned(s, "user import", file=sheet(ANNA, taken))
-    assert told.value.hint == "--passwords FILE makes them up; dhis2 user invite lets people choose"
+    assert told.value.hint == "--passwords FILE makes them up; who is invited chooses one"
     assert list((await planned(s, "user import", file=sheet(taken))).steps) == [], "nobody is new: none is wanted"
     with pytest.raises(NeedsSecret, match="carl needs a password"):
         await planned(s, "user create", username="carl", first_name="C", surname="D", role=["Superuser"])
@@ -306,7 +306,9 @@ async def test_an_undo_that_leaves_some_says_how_to_take_back_those(s: Session):
     with pytest.raises(PartlyDone) as partly:
         await do(s, "undo")
     made = journal_of(s).entries()[1]
-    assert partly.value.hint == f"dhis2 undo {made.id} --force  takes that back too"
+    assert (
+        partly.value.hint == f"dhis2 undo {made.id} --force --dry-run  says who changed what, which --force takes back"
+    )
     assert "anna" in str(partly.value)
     await do(s, "undo", id=made.id, force=True)
     assert "anna" not in await accounts(s)
