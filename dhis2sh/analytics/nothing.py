@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dhis2sh.analytics.items import Question
 from dhis2sh.analytics.reported import Reported, fixed, reported
 from dhis2sh.client import reading
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import Dhis2Error
 from dhis2sh.verbs import periods
 from dhis2sh.words import joined
@@ -16,7 +17,6 @@ from dhis2sh.words import joined
 if TYPE_CHECKING:
     from dhis2sh.session import Session
 
-_HOW = "dhis2 analytics explain  says of one number why"
 _OF_PROGRAMS = "dhis2 analytics events  and  dhis2 analytics event-totals  ask for them"
 _BACK = 10
 """Years before this one that are looked through."""
@@ -33,7 +33,7 @@ async def tell(s: Session, question: Question, *, held: bool = False) -> None:
     if known is not None:
         s.person.note(f"{said} for this: {known}")
     else:
-        s.person.note(f"{said}{' that meets the conditions' if held else ''} for this: {_HOW}")
+        s.person.note(f"{said}{' that meets the conditions' if held else ''} for this: {_how(question)}")
 
 
 async def _why(s: Session, question: Question, *, held: bool) -> str | None:
@@ -55,6 +55,16 @@ async def _why(s: Session, question: Question, *, held: bool) -> str | None:
     if (short := about.too_short(times)) and len(short) == len(times):
         return periods.unlike(short, about.kinds)
     return await _other_times(s, question, about)
+
+
+def _how(question: Question) -> str:
+    """What says of one number of a question why it is not there."""
+    (data, *_), (unit, *_), (time, *_) = (
+        question.dimensions.get(name) or question.filters.get(name) or [""] for name in ("dx", "ou", "pe")
+    )
+    unit = unit if is_uid(unit) else "UNIT"
+    once = fixed([time])
+    return f"dhis2 analytics explain {data} --org-unit {unit} --period {once[-1] if once else 'PERIOD'}  says why of one number"
 
 
 def _others(question: Question) -> list[str]:
@@ -84,7 +94,7 @@ async def _other_times(s: Session, question: Question, about: Reported) -> str |
         none = "in these units there is nothing in this year and the ten before it"
         if about.indicators:
             names = joined(f"'{name}'" for name in about.indicators)
-            return f"of {names} {none}, which a denominator of 0 leaves too: {_HOW}"
+            return f"of {names} {none}, which a denominator of 0 leaves too: {_how(question)}"
         return f"of these data {none}"
     first, last = years[0], years[-1]
     inside = (

@@ -208,6 +208,17 @@ async def test_a_question_about_nothing_at_all_says_what_was_looked_up(s: Sessio
     assert said.startswith(f"{NONE}'Seen' is collected in programs alone: dhis2 analytics events  and  dhis2 analytics")
 
 
+async def test_an_indicator_without_a_value_is_told_with_the_command_that_says_why(s: Session):
+    """No data may be the reason, or a denominator of 0: which of them it is, is looked up for one number."""
+    (row,) = (await s.client.list_page("indicators", {"filter": "name:eq:Share of women", "fields": ":owner"})).rows
+    await s.client.put(f"indicators/{row['id']}", {**row, "denominator": "#{deVisits001} - #{deVisits001}"})
+    said = await none_of(s, "dx=Share of women", "pe=202501", "ou=Clinic A")
+    assert said == (
+        f"{NONE}of 'Share of women' in these units there is nothing in this year and the ten before it, which a denominator "
+        f"of 0 leaves too: dhis2 analytics explain {row['id']} --org-unit ouClinicA01 --period 202501  says why of one number"
+    )
+
+
 async def test_rates_of_periods_that_have_no_report_are_no_plain_zero(s: Session):
     s.person = heard = Somebody()
     await rows(s, "dx=Monthly.REPORTING_RATE", "pe=2025W3", "ou=Nation")
