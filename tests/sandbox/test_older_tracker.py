@@ -143,6 +143,7 @@ def test_what_keeps_a_program():
         ("trackedEntities", f"program={PROGRAM}&orgUnits={CLINIC}&orgUnitMode=DESCENDANTS", 409, "At least one organisation unit"),
         ("trackedEntities", f"trackedEntityType={PERSON}&orgUnitMode=ACCESSIBLE", 409, "At least one organisation unit"),
         ("trackedEntities", "", 409, "Either Program or Tracked entity type"),
+        ("trackedEntities", "program=aaaaaaaaaaa&orgUnitMode=ACCESSIBLE", 400, "does not exist: aaaaaaaaaaa"),
         ("enrollments", f"program={PROGRAM}&orgUnitMode=ACCESSIBLE", 409, "At least one organisation unit"),
         ("trackedEntities", f"program={PROGRAM}&trackedEntities=tePerson001", 501, "trackedEntities of 2.40"),
         ("trackedEntities", f"program={PROGRAM}&orgUnit={CLINIC}", 200, ""),

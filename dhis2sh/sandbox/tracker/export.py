@@ -107,6 +107,7 @@ class Reader:
     def page(self, kind: Kind, *, whole: bool = False) -> Page:
         """The rows that a list request means; all of them with `whole`. Raises `Refused`."""
         if self.store.version.tracker_instances:
+            self._program()  # looked for before the units are
             self.query = oldest(self.query, kind)
         if self.store.version.minor < 42:
             self.query = renamed(self.query, kind)
