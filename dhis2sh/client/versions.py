@@ -35,6 +35,7 @@ class Behaviour:
             not given, and whole when one row of it is bad (i, quirks 35, 37).
         keeps_zeros: A zero is stored as any value; before, one of a data element whose zeros are not significant is neither
             stored nor counted, and deletes a value that is there (recorded, data-types-good 2 and 3, data-single 7 and 8).
+        counts_updates_alone: An import counts new data values as updated (recorded, data-types-good 2).
         unknown_is_none: Reads of data values and of their audits that name a data set, data element or unit which is not
             there give none of them, with 200; before, 409 (seen-2026-11-29, versions).
         audits_keep_new: The audit of a data value has the value that a change brought; before, the one that it replaced
@@ -68,6 +69,7 @@ class Behaviour:
     option_delete: bool
     values_by_data_set: bool
     keeps_zeros: bool
+    counts_updates_alone: bool
     unknown_is_none: bool
     audits_keep_new: bool
     maps_by_import: bool
@@ -94,6 +96,7 @@ _V40 = Behaviour(
     option_delete=False,
     values_by_data_set=False,
     keeps_zeros=False,
+    counts_updates_alone=False,
     unknown_is_none=False,
     audits_keep_new=False,
     maps_by_import=False,
@@ -145,6 +148,7 @@ _V43 = replace(
     option_delete=True,
     values_by_data_set=True,
     keeps_zeros=True,
+    counts_updates_alone=True,
     unknown_is_none=True,
     audits_keep_new=True,
     maps_by_import=True,
@@ -164,6 +168,7 @@ type Capability = Literal[
     "option_delete",
     "values_by_data_set",
     "keeps_zeros",
+    "counts_updates_alone",
     "unknown_is_none",
     "audits_keep_new",
     "maps_by_import",
