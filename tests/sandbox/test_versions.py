@@ -360,3 +360,23 @@ def test_what_2_40_has_and_has_not(method: str, path: str, older: int, newer: in
         with serving(version) as api:
             api.post("/api/tracker?async=false", json={"trackedEntities": [person(1)]})
             assert api.request(method, path).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("query", "older", "newer"),
+    [
+        ("dimension=dx:deVisits001", "E7104", "E7146"),
+        ("", "E7101", "E7146"),
+        ("dimension=dx:deVisits001&dimension=pe:NOPE", "E7104", "E7611"),
+    ],
+)
+def test_a_question_without_periods(query: str, older: str, newer: str):
+    """Recorded (analytics 17 to 19): since 2.41 a date is missed first, and what is no period is told."""
+    for version, code in (("2.40", older), ("2.41", newer)):
+        store = open_store(version=version)
+        load(store, metadata())
+        build.build(store)
+        with TestClient(create_app(store), base_url="http://sandbox") as api:
+            api.auth = ("admin", "district")
+            assert api.get(f"/api/analytics?{query}").json()["errorCode"] == code
+        store.close()
