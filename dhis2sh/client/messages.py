@@ -9,14 +9,15 @@ API source: WebMessage and its responses (api-facts a.7, b.2, e.1, f.1, h.1, h.3
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal, Self, cast
+from typing import TYPE_CHECKING, Annotated, Literal, Self, cast
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from dhis2sh.client.unfilled import completed
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import BrokenAnswer
+from dhis2sh.redact import without_rows
 from dhis2sh.types import JsonObject, JsonValue
 
 if TYPE_CHECKING:
@@ -343,14 +344,22 @@ def _data_conflict(conflict: JsonObject, status: int | None) -> ConflictRow:
     )
 
 
+def _without_rows(text: str | None) -> str | None:
+    return None if text is None else without_rows(text)
+
+
 class Notification(Answered):
-    """One line of a job's progress. A job has ended when one of its notifications is `completed`."""
+    """One line of a job's progress. A job has ended when one of its notifications is `completed`.
+
+    Parameters:
+        message: the server's words, without rows of its database.
+    """
 
     uid: str = Field(default="", validation_alias=AliasChoices("uid", "id"))
     level: str = "INFO"
     category: str | None = None
     time: str | None = None
-    message: str | None = None
+    message: Annotated[str | None, AfterValidator(_without_rows)] = None
     completed: bool = False
     data_type: str | None = None
     data: JsonValue = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, cast
 
 from dhis2sh.instance import jobs, watching
+from dhis2sh.redact import without_rows
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject, Row
@@ -43,9 +44,10 @@ async def list_(
             continue
         for uid, lines in runs.items():
             last, first = (lines[0], lines[-1]) if lines else ({}, {})
+            words = last.get("message")
             rows.append({
                 "jobType": name, "id": uid, "began": first.get("time"), "ended": last.get("completed") is True,
-                "level": last.get("level"), "message": last.get("message"), "time": last.get("time"),
+                "level": last.get("level"), "message": without_rows(words) if isinstance(words, str) else words, "time": last.get("time"),
             })  # fmt: skip
     rows.sort(key=lambda row: str(row["time"] or ""), reverse=True)
     return Rows(rows, columns=("jobType", "id", "began", "ended", "level", "message", "time"))

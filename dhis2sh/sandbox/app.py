@@ -107,7 +107,7 @@ def create_app(
             Middleware(WithoutVersion, version=store.version),
             Middleware(Replayed, aliases=server.aliases),
             Middleware(SignedIn, signin=server.signin),
-            Middleware(Heeded),
+            Middleware(Heeded, minor=store.version.minor),
         ],
         exception_handlers={Refused: _refused, Exception: _failed},
     )

@@ -38,6 +38,8 @@ class Version:
         newest_path: the highest number that a path may have after `/api`; by default the version's own.
         pages_with_version: the pager keeps that number; that of the tracker always does.
         flat_tracker_pages: tracker lists name their page beside the pager too, and no page before or after.
+        tracker_instances: tracker lists hold `instances` beside the number of their page alone, and ask for units by `orgUnit`
+            and `ouMode` (2.40).
         value_authors: a data value of an event says who wrote it, besides who stored it.
         lists_by_gist: plain lists are read by the gist engine where it can (2.44).
         says_strategy: a CREATE of what is there is refused in words about the import's strategy, not its mode.
@@ -85,6 +87,7 @@ class Version:
     newest_path: int | None = None
     pages_with_version: bool = True
     flat_tracker_pages: bool = False
+    tracker_instances: bool = False
     value_authors: bool = True
     lists_by_gist: bool = False
     says_strategy: bool = False
@@ -129,7 +132,7 @@ _NEW = Version(
     stored_by=("enrollment", "event"),
 )  # fmt: skip
 VERSIONS = {
-    "2.40": replace(_OLD, number="2.40.12", schemas="v40", external=True),
+    "2.40": replace(_OLD, number="2.40.12", schemas="v40", external=True, tracker_instances=True),
     "2.41": _OLD,
     "2.42": Version("2.42.5.2", "v42"),
     "2.43": _NEW,

@@ -135,3 +135,31 @@ def test_what_keeps_a_program():
         with serving(version) as api:
             _import(api, trackedEntities=[person(1)])
             assert f"another object: {named}" in api.delete(f"/api/programs/{PROGRAM}").text
+
+
+@pytest.mark.parametrize(
+    ("plural", "query", "status", "words"),
+    [
+        ("trackedEntities", f"program={PROGRAM}&orgUnits={CLINIC}&orgUnitMode=DESCENDANTS", 409, "At least one organisation unit"),
+        ("trackedEntities", f"trackedEntityType={PERSON}&orgUnitMode=ACCESSIBLE", 409, "At least one organisation unit"),
+        ("trackedEntities", "", 409, "Either Program or Tracked entity type"),
+        ("trackedEntities", "program=aaaaaaaaaaa&orgUnitMode=ACCESSIBLE", 400, "does not exist: aaaaaaaaaaa"),
+        ("enrollments", f"program={PROGRAM}&orgUnitMode=ACCESSIBLE", 409, "At least one organisation unit"),
+        ("trackedEntities", f"program={PROGRAM}&trackedEntities=tePerson001", 501, "trackedEntities of 2.40"),
+        ("trackedEntities", f"program={PROGRAM}&orgUnit={CLINIC}", 200, ""),
+        ("enrollments", f"program={PROGRAM}&orgUnit={ROOT}&ouMode=DESCENDANTS", 200, ""),
+        ("events", f"program={PROGRAM}&orgUnitMode=ACCESSIBLE", 200, ""),
+    ],
+)  # fmt: skip
+def test_lists_of_2_40(plural: str, query: str, status: int, words: str):
+    """Recorded (tracker-read 3 to 16)."""
+    with serving("2.40") as api:
+        _import(api, trackedEntities=[person(1)])
+        answer = api.get(f"/api/tracker/{plural}?{query}")
+        assert answer.status_code == status, answer.text
+        body = answer.json()
+        if status == 200:
+            assert set(body) == {"page", "pageSize", "instances"}
+            assert len(body["instances"]) == 1
+        else:
+            assert words in body["message"]

@@ -340,3 +340,43 @@ def test_a_query_beside_a_filter(version: str, found: list[str]):
         asked = "fields=name&order=name:asc&query=isit&filter=name:eq:Birth&rootJunction=OR"
         rows = api.get(f"/api/programStages?{asked}").json()["programStages"]
         assert [row["name"] for row in rows] == found
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "older", "newer"),
+    [
+        ("GET", "/api/analytics/outlierDetection?de=x", 404, 409),
+        ("GET", "/api/analytics/trackedEntities/query/tetPerson01?dimension=ou:ouRoot00001", 404, 409),
+        ("GET", "/api/tracker/events/evVisit0001/changeLogs", 404, 200),
+        ("POST", "/api/maintenance/softDeletedTrackedEntityRemoval", 404, 204),
+        ("GET", "/api/jobConfigurations/errors", 404, 200),
+        ("GET", "/api/dataElements?filter=name:ieq:x", 400, 200),
+        ("GET", "/api/systemSettings/noSuchSetting", 200, 404),
+    ],
+)
+def test_what_2_40_has_and_has_not(method: str, path: str, older: int, newer: int):
+    """Recorded (analytics 22 and 30, tracker-read 21, maintenance 3 and 27, query-filters 15, system-info 7)."""
+    for version, status in (("2.40", older), ("2.41", newer)):
+        with serving(version) as api:
+            api.post("/api/tracker?async=false", json={"trackedEntities": [person(1)]})
+            assert api.request(method, path).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("query", "older", "newer"),
+    [
+        ("dimension=dx:deVisits001", "E7104", "E7146"),
+        ("", "E7101", "E7146"),
+        ("dimension=dx:deVisits001&dimension=pe:NOPE", "E7104", "E7611"),
+    ],
+)
+def test_a_question_without_periods(query: str, older: str, newer: str):
+    """Recorded (analytics 17 to 19): since 2.41 a date is missed first, and what is no period is told."""
+    for version, code in (("2.40", older), ("2.41", newer)):
+        store = open_store(version=version)
+        load(store, metadata())
+        build.build(store)
+        with TestClient(create_app(store), base_url="http://sandbox") as api:
+            api.auth = ("admin", "district")
+            assert api.get(f"/api/analytics?{query}").json()["errorCode"] == code
+        store.close()

@@ -10,7 +10,7 @@ from dhis2sh.session import Session
 from tests.metadata.calls import call, do
 
 
-@pytest.mark.parametrize("version", ["2.41", "2.42", "2.43"])
+@pytest.mark.parametrize("version", ["2.40", "2.41", "2.42", "2.43"])
 async def test_the_state_of_an_enrollment_is_asked_by_the_name_that_a_version_heeds(
     s: Session, clinics_home: Path, version: str
 ):

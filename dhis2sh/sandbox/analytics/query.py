@@ -18,7 +18,7 @@ from dhis2sh.sandbox.analytics.items import GROUPS, DataItem, ItemKind, find_ite
 from dhis2sh.sandbox.data.model import Model, read_period, references
 from dhis2sh.sandbox.http import params
 from dhis2sh.sandbox.metadata.period_names import period_name, relative_name
-from dhis2sh.sandbox.refused import unknown_choice
+from dhis2sh.sandbox.refused import not_imitated, unknown_choice
 
 if TYPE_CHECKING:
     from starlette.datastructures import QueryParams
@@ -225,6 +225,10 @@ class _Reader:
             if _MONTHS.fullmatch(text):  # taken for a range that no data is in
                 continue
             period = read_period(text)
+            if period is None and self.model.store.version.minor < 41:  # it leaves such a period out
+                if len(texts) > 1:
+                    raise not_imitated("periods that are none among others")
+                raise refusal("E7104")
             if period is None:
                 raise refusal("E7611", text)
             periods.append(period)
@@ -336,7 +340,7 @@ def _check(found: Query) -> None:
         raise refusal(code, *texts)
 
 
-_CHECKED = ("E7146", "E7101", "E7102", "E7103", "E7105", "E7106", "E7107", "E7108", "E7109", "E7110", "E7111", "E7112",
+_CHECKED = ("E7146", "E7101", "E7102", "E7103", "E7104", "E7105", "E7106", "E7107", "E7108", "E7109", "E7110", "E7111", "E7112",
             "E7113", "E7115")  # fmt: skip
 """The codes of the checks, in the server's order; a date is missed while the query is still being read."""
 type _Failed = Iterator[tuple[str, tuple[object, ...]]]
@@ -398,7 +402,8 @@ def _wrong_dates(found: Query) -> _Failed:
         if start > end:
             yield "E7106", ()
     if not timed and (start is None or end is None):
-        yield "E7146", ("end" if end is None else "start",)
+        older = found.model.store.version.minor < 41
+        yield ("E7104", ()) if older else ("E7146", ("end" if end is None else "start",))
 
 
 def financial_year_start(setting: str | None) -> FinancialYearStart:

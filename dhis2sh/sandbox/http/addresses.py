@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 
 from dhis2sh.sandbox.facts import fact
 from dhis2sh.sandbox.http.answers import UID, refusal
-from dhis2sh.sandbox.refused import Refused, not_imitated
+from dhis2sh.sandbox.refused import Refused, no_such_address, not_imitated
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -78,19 +78,35 @@ def demand_heeded(path: str, query: Iterable[tuple[str, str]]) -> None:
             raise not_imitated(f"the parameter {unknown[0]} of {path}")
 
 
-class Heeded:
-    """The application behind a look at the parameters that it would not heed."""
+_SINCE_41 = re.compile(
+    r"/api/(analytics/outlierDetection(\..+)?|analytics/trackedEntities/.+|tracker/\w+/\w+/changeLogs"
+    r"|maintenance/softDeletedTrackedEntityRemoval)"
+)
+"""What a 2.40 has no address for (recorded; its OpenAPI leaves out too much to go by)."""
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Heeded:
+    """The application behind a look at addresses that its version has not, and at the parameters that it would not heed.
+
+    Parameters:
+        app: the application.
+        minor: 42 of 2.42.
+    """
+
+    def __init__(self, app: ASGIApp, minor: int) -> None:
         self._app = app
+        self._minor = minor
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or say which of its parameters the sandbox does not imitate."""
-        if scope["type"] == "http" and scope["query_string"]:
+        if scope["type"] == "http":
             try:
-                demand_heeded(scope["path"], QueryParams(scope["query_string"]).multi_items())
+                if self._minor < 41 and _SINCE_41.fullmatch(scope["path"]):
+                    raise no_such_address(scope["path"])
+                if scope["query_string"]:
+                    demand_heeded(scope["path"], QueryParams(scope["query_string"]).multi_items())
             except Refused as no:
-                await refusal(no)(scope, receive, send)
+                await refusal(no, self._minor)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

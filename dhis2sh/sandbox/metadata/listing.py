@@ -107,6 +107,8 @@ def _conditions(store: Store, resource: Resource, query: QueryParams, renderer: 
     texts = split_filters(given) if store.version.cuts_filters else [text for text in given if text]
     if not texts and "filter" in query and store.version.refuses_empty_filter:
         raise bad_filter("Invalid filter => ")
+    if store.version.minor < 41 and any(text.split(":")[1:2] == ["ieq"] for text in texts):
+        raise bad_filter("`ieq` is not a valid operator.")
     return [Condition(parse_filter(text), resource, renderer) for text in texts]
 
 

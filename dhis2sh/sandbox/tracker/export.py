@@ -12,7 +12,7 @@ from dhis2sh.sandbox.metadata.fields import parse_fields
 from dhis2sh.sandbox.metadata.rights import Rights
 from dhis2sh.sandbox.refused import Refused, missing_parameter, not_found
 from dhis2sh.sandbox.tracker.assemble import Assembler
-from dhis2sh.sandbox.tracker.older import renamed
+from dhis2sh.sandbox.tracker.older import oldest, renamed
 from dhis2sh.sandbox.tracker.ownership import has_access, limit
 from dhis2sh.sandbox.tracker.query import (
     ASSIGNED,
@@ -106,6 +106,9 @@ class Reader:
 
     def page(self, kind: Kind, *, whole: bool = False) -> Page:
         """The rows that a list request means; all of them with `whole`. Raises `Refused`."""
+        if self.store.version.tracker_instances:
+            self._program()  # looked for before the units are
+            self.query = oldest(self.query, kind)
         if self.store.version.minor < 42:
             self.query = renamed(self.query, kind)
         building: dict[Kind, Callable[[], Sql]] = {
@@ -177,9 +180,13 @@ class Reader:
     def list_(self, kind: Kind, address: str) -> JsonObject:
         """A page as the API shows it: the pager, then the objects."""
         page = self.page(kind)
-        shown: JsonObject = {PLURALS[kind]: self.objects(kind, page.rows)}
+        alone = self.store.version.tracker_instances
+        shown: JsonObject = {"instances" if alone else PLURALS[kind]: self.objects(kind, page.rows)}
         if not page.paged:
             return shown
+        if alone:
+            numbers = pager(page, address, self.query)
+            return {**{name: value for name, value in numbers.items() if not name.endswith("Page")}, **shown}
         return {**pages_of(page, address, self.query, flat=self.store.version.flat_tracker_pages), **shown}
 
     def objects(self, kind: Kind, rows: list[sqlite3.Row]) -> list[JsonValue]:

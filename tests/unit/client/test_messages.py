@@ -214,3 +214,11 @@ def test_recorded_reads_with_a_model_of_ours_validate():
             assert DataIntegrityReport.of(body).checks
             seen.add("integrity")
     assert {"me", "notification"} <= seen
+
+
+def test_a_row_of_the_database_in_the_words_of_a_job_is_left_out():
+    """A server of 2.41 says it of a user who cannot be made, with his password."""
+    said = "ERROR: null value\n  Detail: Failing row contains (1, Distr1ct-Wire!)."
+    told = Notification.model_validate({"id": "x", "message": said})
+    assert told.message == "ERROR: null value\n  Detail: Failing row contains (***)"
+    assert Notification.model_validate({"id": "x"}).message is None

@@ -142,8 +142,10 @@ class Api:
         return empty()
 
     def errors(self, request: Request) -> Response:
-        """`GET /api/jobConfigurations/errors` and `/{uid}/errors`."""
+        """`GET /api/jobConfigurations/errors` and `/{uid}/errors`; the former a 2.40 takes for a job's UID."""
         uid = request.path_params.get("uid")
+        if not uid and self.server.store.version.minor < 41:
+            raise not_found("JobConfiguration", "errors")
         if uid:
             config, failed = self._config(request), self.server.jobs.failures(uid)
             return answer(_errors(config, failed) if failed else {})

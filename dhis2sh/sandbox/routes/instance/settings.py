@@ -53,6 +53,8 @@ class Api:
         """`GET /api/systemSettings/{key}`: JSON, or the bare value as text."""
         key, settings = request.path_params["key"], self._settings(request)
         hidden = key in CONFIDENTIAL and not self.server.rights(request).superuser
+        if self.server.store.version.minor < 41 and not settings.user and not settings.knows(key):
+            return answer({key: ""})
         if self.server.store.version.unset_settings and not settings.user:
             if hidden or not settings.knows(key) or not settings.has_value(key):
                 raise Refused(404, NO_VALUE, "E1005")
