@@ -43,7 +43,7 @@ def folded(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-_SHORT_FORMS = {
+_SHORT_FORMS: dict[str, str] = {
     "hospital": "hosp", "hopital": "hosp", "hop": "hosp", "hospitalier": "hosp", "government": "govt", "gov": "govt", "gvt": "govt",
     "saint": "st", "sainte": "st", "ste": "st", "center": "centre", "ctr": "centre", "cntr": "centre", "cent": "centre",
     "dispensary": "disp", "dispensaire": "disp", "maternity": "mat", "maternite": "mat", "general": "gen", "district": "dist",
@@ -53,7 +53,7 @@ _SHORT_FORMS = {
     "laboratory": "lab", "laboratoire": "lab", "pharmacy": "pharm", "pharmacie": "pharm", "primary": "prim", "polyclinic": "polyclin",
 }  # fmt: skip
 """Words of the names of places, as those who are short of room write them."""
-_INITIALS = {
+_INITIALS: dict[str, str] = {
     "maternal and child health post": "mchp", "maternal child health post": "mchp", "mch post": "mchp",
     "maternal and child health": "mch", "maternal child health": "mch", "comm health centre": "chc", "comm health post": "chp",
     "prim health care centre": "phcc", "prim health care unit": "phcu", "prim health care": "phc", "prim health centre": "phc",
@@ -70,7 +70,7 @@ def shortened(text: str) -> str:
 
     `Ngelehun Community Health Centre` is `ngelehun chc`, and `St. Mary's` and `Saint Marys` are alike.
     """
-    words = re.findall(r"\w+", re.sub(r"(?<=\w)[.'’](?=\w)", "", folded(text)))
+    words: list[str] = re.findall(r"\w+", re.sub(r"(?<=\w)[.'’](?=\w)", "", folded(text)))
     found = " ".join(_SHORT_FORMS.get(word, word) for word in words)
     for long, short in _INITIALS.items():
         if long in found:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from dhis2sh import paths
 from dhis2sh.changes.plan import OBJECTS
 from dhis2sh.dhis2.persons import OF_PERSONS
-from dhis2sh.errors import Dhis2Error, NotFound
+from dhis2sh.errors import MAKE_ROOM, NotFound, NotWritten, is_damaged, is_full
 from dhis2sh.redact import redacted
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ KEPT = 100
 """So many of the newest writes are never forgotten by themselves."""
 
 
-class JournalError(Dhis2Error):
+class JournalError(NotWritten):
     """The journal cannot be written or read: the disk is full or read-only, or the file is damaged."""
 
 
@@ -214,7 +214,7 @@ class Journal:
         except (OSError, sqlite3.Error) as error:
             raise JournalError(
                 f"the journal {self.path} cannot be written: {error}",
-                hint="make room for it; or --no-journal, which undo knows nothing of",
+                hint=f"{MAKE_ROOM}; or --no-journal, which undo knows nothing of",
             ) from error
 
     @contextmanager
@@ -224,10 +224,10 @@ class Journal:
             with closing(self._open() if os.access(self.path, os.W_OK) else _look(self.path)) as connection:
                 yield connection
         except (OSError, sqlite3.Error) as error:
-            raise JournalError(
-                f"the journal {self.path} cannot be read: {error}",
-                hint=f"move it away: mv {self.path} {self.path}.broken",
-            ) from error
+            hint = MAKE_ROOM if is_full(error) else "see that no other program holds it, and that you may read it"
+            if is_damaged(error):
+                hint = f"move it away: mv {self.path} {self.path}.broken"
+            raise JournalError(f"the journal {self.path} cannot be read: {error}", hint=hint) from error
 
     def begin(self, plan: Plan, url: str, *, undoes: int | None = None) -> int:
         """Write a plan down before it is carried out; returns the entry's number.

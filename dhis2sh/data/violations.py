@@ -162,7 +162,7 @@ async def find(
 
 def _types(rules: Rules) -> list[PeriodType]:
     """The period types of some rules."""
-    types = {body.get("periodType") for body in rules.bodies.values()}
+    types = {str(body.get("periodType")) for body in rules.bodies.values()}
     return [kind for kind in PERIOD_TYPES if kind.name in types]
 
 

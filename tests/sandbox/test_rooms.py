@@ -15,7 +15,7 @@ import dhis2sh.sandbox
 ROOT = Path(dhis2sh.sandbox.__path__[0])
 GROUND = {"refused", "versions"}
 """Files beside the rooms that the rooms may import; nothing but the others may import the rest."""
-LORE = {"cascades", "dates", "formulas", "geometry", "languages", "periods", "rules", "uids"}
+LORE = {"belonging", "cascades", "dates", "formulas", "geometry", "languages", "periods", "rules", "uids"}
 """The pure lore of the platform, in `dhis2sh` itself or in a room of its own there."""
 FACTS = {"dhis2sh.models", "dhis2sh.models.facts"}
 """What servers say of their metadata, as data."""

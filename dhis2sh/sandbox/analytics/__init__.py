@@ -1,4 +1,4 @@
 """Analytics: the tables that a job builds, and the engine that answers from them.
 
-May import: data, metadata, store, http, java, facts, refused.
+May import: data, metadata, store, http, java, refused.
 """

@@ -128,7 +128,7 @@ def _cells(cells: Cells, record: Record) -> Iterator[Cell]:
     periods = [
         name
         for name, spans in cells.spans
-        if any(start.isoformat() <= record.date[:10] <= end.isoformat() for start, end in spans)
+        if any(span.start.isoformat() <= record.date[:10] <= span.end.isoformat() for span in spans)
     ]
     places: list[tuple[str, ...]] = [(name,) for name in periods]
     for axis in cells.axes:
