@@ -163,6 +163,7 @@ class Comparison:
         unknown: values that it does not know.
         strangers: groups that sharing names and that are nowhere, with the objects.
         notes: what else was left out.
+        counterparts: what was found by its code or name alone: the UID that the directory has, by that of the server.
         same: how many objects are the same.
     """
 
@@ -178,6 +179,7 @@ class Comparison:
     unknown: list[UnknownValue] = field(default_factory=lambda: [])
     strangers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     notes: list[str] = field(default_factory=list[str])
+    counterparts: dict[str, str] = field(default_factory=dict[str, str])
     same: int = 0
     stamps: dict[tuple[str, str], tuple[str | None, str | None]] = field(
         default_factory=dict[tuple[str, str], tuple[str | None, str | None]]
@@ -226,6 +228,7 @@ async def compare(server: Server, folder: Said, by: Sequence[Way] = ()) -> Compa
     if by:
         folder = await under(server, folder, by)
         found.notes += folder.notes
+        found.counterparts = {to: uid for uid, to in folder.uids.items()}
     source = source_of(folder.scope.version)
     lacking = await lacking_of(server, folder.scope)
     groups = {*server.groups, *(folder.objects(GROUPS) if GROUPS in folder.scope.types else ())}

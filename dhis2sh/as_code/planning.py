@@ -30,7 +30,8 @@ from dhis2sh.metadata import looked, undoing, writes
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.checking import check
-from dhis2sh.metadata.bundles.report import ImportReport, TypeCount
+from dhis2sh.metadata.bundles.meaning import changed_meaning
+from dhis2sh.metadata.bundles.report import ImportReport, TypeCount, said
 from dhis2sh.metadata.objects.deleting import deletion
 from dhis2sh.metadata.owned import with_owners, words_of
 from dhis2sh.metadata.write import Write
@@ -138,7 +139,7 @@ class _Applying:
         whole = together(self._title, [metadata, *given, *routes, gone, *values, *await self._apps()], AsCode, WHAT)
         whole.notes = list(dict.fromkeys([*told(self._found), *whole.notes, *self._left()]))
         cast("AsCode", whole.writer).notes = whole.notes
-        whole.blocked = self._trouble() or whole.blocked
+        whole.blocked = self._trouble() or self._of_another_meaning(writes_) or whole.blocked
         return whole
 
     # Metadata ---------------------------------------------------------------------------------------------------------
@@ -345,6 +346,27 @@ class _Applying:
                 hint="--secrets FILE with a line for each, as routes/UID/auth.password: 'value'",
             )
         return None
+
+    def _of_another_meaning(self, changes: Sequence[Write]) -> Refused | None:
+        """What was found by its code or name alone, and means something else on the server."""
+        found: list[tuple[Write, str]] = []
+        for write in changes:
+            if write.uid in self._found.counterparts and write.action == "update":
+                before, after = (body or {} for body in write.changed())
+                if meant := changed_meaning(write.plural, before, after):
+                    told = "; ".join(
+                        f"{path}: {said(old)} there, {said(new)} in the file" for path, (old, new) in meant.items()
+                    )
+                    found.append((write, told))
+        if not found:
+            return None
+        (write, told), uid = found[0], self._found.counterparts[found[0][0].uid]
+        more = f" (and {len(found) - 1:,} more)" if len(found) > 1 else ""
+        return Refused(
+            f"{write.plural} '{write.name}' [{write.uid}] was found by its code or name and means something else there: "
+            f"{told}{more}; nothing was written",
+            hint=f"where it is the same, the file of {uid} says id: {write.uid}; where it is not, another name and code",
+        )
 
     def _unknown(self) -> UsageError | None:
         """A value that the server's version does not have, and that nobody can translate."""

@@ -61,7 +61,7 @@ ADVICE: Mapping[str, Advice] = {
     ),
     "E5003": Advice(
         "another object has its unique name or code",
-        "choose another one; of a bundle: dhis2 metadata merge-bundle FILE --by name  maps it to that object",
+        "choose another one; of a bundle: dhis2 metadata merge-bundle FILE  says whose it is, and what settles it",
     ),
     "E5004": Advice("its UID occurs twice in the bundle", "take one of the two out"),
     "E5005": Advice("two objects of the bundle share what must be unique", "rename one of the two"),

@@ -164,6 +164,8 @@ async def data_values(s: Session, plural: str, uids: Sequence[str]) -> Values | 
     if plural not in VALUES_OF or not uids:
         return None
     roots = await s.client.list_page("organisationUnits", {"filter": "level:eq:1", "fields": "id", "paging": False})
+    if not roots.rows:  # a value is one of a unit; to ask without any is an error (E2008)
+        return Values(0, False)
     query = {
         VALUES_OF[plural]: [*uids],
         "org_unit": [str(row["id"]) for row in roots.rows],

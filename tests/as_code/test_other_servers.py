@@ -318,3 +318,14 @@ async def test_a_pull_ends_with_what_it_has_left_out(small: Session):
         "left out: 1 document; dhis2 files documents list",
         "apps of no App Hub: One; an apply elsewhere wants their zips beside apps.yaml",
     ]
+
+
+async def test_a_counterpart_that_means_something_else_there_is_not_taken_unasked(small: Session, copy: Session):
+    here = (await do(small, "metadata create", type="indicatorTypes", set=["name=Per thousand", "factor=1000"])).uids[0]
+    there = (await do(copy, "metadata create", type="indicatorTypes", set=["name=Per thousand", "factor=100"])).uids[0]
+    await pull(small, types=["indicatorTypes"])
+
+    plan = await planned(copy, "instance apply", directory=D, by=["name"])
+
+    assert "means something else there: factor: 100 there, 1000 in the file" in str(plan.blocked)
+    assert f"the file of {here} says id: {there}" in str(plan.blocked.hint)

@@ -383,3 +383,17 @@ async def test_what_a_server_fills_in_as_it_makes_an_object_again_is_told(countr
 
     with pytest.raises(PartlyDone, match="relativeScheduledDays: 0 -> nothing"):
         await do(country, "undo")
+
+
+async def test_a_server_without_units_has_no_data_values(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To ask for values without a unit is an error (E2008), of which nobody has to hear."""
+    store = session.sandbox_store()
+    store.delete_objects("organisationUnits", [*store.objects("organisationUnits")])
+    warned: list[str] = []
+    monkeypatch.setattr(session.person, "warn", warned.append)
+
+    plan = await planned(session, "metadata delete", type="dataElements", objects=["deText00001"])
+
+    assert plan.blocked is None
+    assert not [note for note in plan.notes if "data value" in note]
+    assert warned == []

@@ -56,9 +56,8 @@ class Clash:
 
     def ways(self) -> tuple[Choice, ...]:
         """What can be done about it: only names and codes can be written otherwise, and what is two is none of them."""
-        return tuple(
-            way for way, can in (("map", not self.also), ("rename", self.property in NAMES), ("skip", True)) if can
-        )
+        can: dict[Choice, bool] = {"map": not self.also, "rename": self.property in NAMES, "skip": True}
+        return tuple(way for way, possible in can.items() if possible)
 
     def __str__(self) -> str:
         taken = [f"its {name} is that of [{other}]" for name, other in ((self.property, self.other), *self.also)]
