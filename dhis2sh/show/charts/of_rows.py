@@ -92,7 +92,7 @@ def _in_time(rows: Sequence[Row], x: str, kind: Kind, times: Mapping[str, str]) 
         begins = starts([row.get(name) for row in rows], times)
         if begins is not None:
             return [row for _, row in sorted(zip(begins, rows, strict=True), key=lambda pair: pair[0])]
-    if column == "pe" and kind in RUNNING and len({row.get(x) for row in rows}) > 1:
+    if column == "pe" and kind in RUNNING and len({cell(row.get(x)) for row in rows}) > 1:
         raise UsageError(
             f"the order of time is not known: {x} has names alone ({cell(rows[0].get(x))}, ...)",
             hint=f"keep pe beside them: | group(pe, {x}, n=sum(value)) | chart(pe, n, kind='{kind}')",
