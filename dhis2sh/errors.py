@@ -305,8 +305,9 @@ def is_damaged(error: BaseException) -> bool:
 
 def of_full_disk(error: BaseException) -> NotWritten | None:
     """What to say of an error that nobody has caught, where a full disk is its cause; else None."""
-    if isinstance(error, BaseExceptionGroup):
-        return next((told for one in error.exceptions if (told := of_full_disk(one)) is not None), None)
+    parts: Sequence[BaseException] | None = getattr(error, "exceptions", None)  # of a group
+    if parts is not None:
+        return next((told for one in parts if (told := of_full_disk(one)) is not None), None)
     if not isinstance(error, Exception) or isinstance(error, Dhis2Error) or not is_full(error):
         return None
     return NotWritten.of(getattr(error, "filename", None) or "a file of dhis2sh", error, elsewhere=MAKE_ROOM)

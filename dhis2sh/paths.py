@@ -73,6 +73,10 @@ def replacing(path: Path, *, mode: int = 0o644) -> Generator[Path]:
     try:
         yield temporary
         temporary.replace(path)
+    except OSError as error:
+        if error.errno and error.filename in {None, str(temporary)}:  # who is told of it knows the file by its own name
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
         with suppress(OSError):  # the folder may be gone by now

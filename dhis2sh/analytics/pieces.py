@@ -90,8 +90,8 @@ async def batches(
                     raise found
                 waiting += smaller
                 continue
-            for name, period in found.meta_data.periods_by_name().items() if times is not None else ():
-                times[name] = period if times.get(name, period) == period else name  # of two, none
+            if times is not None:
+                _learn(times, found.meta_data.periods_by_name())
             if rows := list(found.in_order().records(names=with_names)):
                 some = True
                 yield rows
@@ -99,6 +99,12 @@ async def batches(
             s.person.step(f"too much for one answer: asked again in {len(waiting)} pieces")
     if not some:
         await nothing.tell(s, question, held=any(name.lower().endswith("criteria") for name in params))
+
+
+def _learn(times: dict[str, str], more: Mapping[str, str]) -> None:
+    """Add periods by their names; a name that two have is that of none."""
+    for name, period in more.items():
+        times[name] = period if times.get(name, period) == period else name
 
 
 def too_much(error: Exception) -> bool:

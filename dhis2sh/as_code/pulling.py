@@ -204,7 +204,12 @@ def _write_all(new: Path, texts: Mapping[str, str]) -> None:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, "utf-8", newline="\n")
+    try:
+        path.write_text(text, "utf-8", newline="\n")
+    except OSError as error:
+        if error.errno:
+            error.filename = error.filename or path.name
+        raise
 
 
 # Into place -------------------------------------------------------------------------------------------------------------

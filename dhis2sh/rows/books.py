@@ -63,10 +63,9 @@ class Book:
             import xlsxwriter  # heavy: an extra
         except ImportError:
             raise MissingExtra("xlsx", "frames") from None
-        self._file = _Disk(path)
-        self.pages: Any = xlsxwriter.Workbook(
-            self._file, {"strings_to_formulas": False, "strings_to_urls": False, **options}
-        )
+        file: Any = _Disk(path)  # as much of a file as a ZIP uses
+        self._file: _Disk = file
+        self.pages: Any = xlsxwriter.Workbook(file, {"strings_to_formulas": False, "strings_to_urls": False, **options})
         """The library's workbook."""
 
     def close(self) -> None:

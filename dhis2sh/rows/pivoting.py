@@ -104,18 +104,19 @@ def _order(name: str, row: Row, value: object, times: Mapping[str, str]) -> obje
 def _in_time(sides: dict[str, Row], orders: dict[str, list[object]]) -> list[tuple[str, Row]]:
     """The rows in the order in which they came, and where a field has periods, or names of theirs, in that of time."""
     ranks: list[list[Any]] = []
+    listed = [*sides.items()]
     timed = False
-    for at, name in enumerate(next(iter(sides.values()), {})):
+    for at, name in enumerate(listed[0][1] if listed else ()):
         values = [order[at] for order in orders.values()]
         shown = [row[name] for row in sides.values()]
         begins = starts(values, {}) if name in {"pe", "peName"} or values != shown else None
         timed = timed or begins is not None
         firsts = {repr(value): place for place, value in reversed([*enumerate(shown)])}
         ranks.append(begins or [firsts[repr(value)] for value in shown])
-    listed = [*sides.items()]
     if not timed:
         return listed
-    return [listed[at] for at in sorted(range(len(listed)), key=lambda at: [column[at] for column in ranks])]
+    places = [[column[at] for column in ranks] for at in range(len(listed))]
+    return [listed[at] for at in sorted(range(len(listed)), key=places.__getitem__)]
 
 
 def _labels(tops: dict[str, tuple[list[object], list[object]]], down: list[str], columns: str) -> dict[str, str]:

@@ -52,9 +52,13 @@ def write_rows(rows: Rows[Any], writer: Writer) -> int:
     """Rows through a writer; returns how many there were."""
     whole = isinstance(writer, Objects)
     columns, plain = (rows.columns, rows.plain()) if whole else flat(rows, in_json if writer.texts else None)
-    writer.begin(columns, True)
-    writer.add(plain)
-    writer.end()
+    try:
+        writer.begin(columns, True)
+        writer.add(plain)
+        writer.end()
+    except BaseException:
+        writer.drop()
+        raise
     return len(rows)
 
 

@@ -9,7 +9,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dhis2sh import paths
 from dhis2sh.errors import NotWritten, UsageError
@@ -132,7 +132,14 @@ class Report:
 
     def _workbook(self, path: Path) -> None:
         writing = Book(path)
-        book = writing.pages
+        try:
+            self._fill(writing.pages)
+            writing.close()
+        except BaseException:
+            writing.drop()
+            raise
+
+    def _fill(self, book: Any) -> None:
         bold = book.add_format({"bold": True})
         first = book.add_worksheet("Summary")
         first.write_row(0, 0, [self.title], bold)
@@ -154,7 +161,6 @@ class Report:
             sheet.freeze_panes(1, 0)
             sheet.autofilter(0, 0, len(rows), len(columns) - 1)
             sheet.autofit()
-        writing.close()
 
 
 def _columns(section: Section) -> list[str]:

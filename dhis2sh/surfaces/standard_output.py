@@ -39,6 +39,7 @@ class Whole(io.RawIOBase):
     def __init__(self, descriptor: int, *, talk: bool = False) -> None:
         super().__init__()
         self._descriptor, self._talk = descriptor, talk
+        self.name = "<stderr>" if talk else "<stdout>"
         self.failed: OSError | None = None
         """Why it takes no more: `Lost`, or `BrokenPipeError` where the reader has gone away."""
 

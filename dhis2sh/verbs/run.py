@@ -114,6 +114,16 @@ async def _bound(session: Session, verb: Verb, arguments: Mapping[str, object]) 
         return await names.resolve_arguments(session, verb, bound)
 
 
+async def _planned(session: Session, verb: Verb, arguments: Mapping[str, object]) -> Plan:
+    """The plan of a verb. Where a disk is full meanwhile the same again writes nothing twice."""
+    try:
+        return cast("Plan", await verb.function(session, **await _bound(session, verb, arguments)))
+    except Exception as error:
+        if full := of_full_disk(error):
+            raise full from error
+        raise
+
+
 async def _run(session: Session, verb: Verb, arguments: Mapping[str, object], consent: Consent) -> object:
     if verb.effect == "read":
         bound = await _bound(session, verb, arguments)
@@ -123,7 +133,7 @@ async def _run(session: Session, verb: Verb, arguments: Mapping[str, object], co
             return _reading(cast("Stream[object]", result), session, verb)
         return stamped(result, verb=verb.path, profile=session.bound or "")
     with nothing_written(session), attempt(session, verb, consent), effect_scope("read"):
-        plan = cast("Plan", await verb.function(session, **await _bound(session, verb, arguments)))
+        plan = await _planned(session, verb, arguments)
         await look_for_own_account(session, plan)
         if not plan.local and is_shown(session, plan, consent):
             await names.tell(session, plan)

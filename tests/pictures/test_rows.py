@@ -156,6 +156,13 @@ def test_names_of_periods_stand_in_time_where_the_answer_has_told_them(kind: str
         assert (found.categories, found.series[0].values) == (tuple(reversed(TIMES)), (2, 1, 0))
 
 
+def test_series_of_periods_stand_in_time():
+    rows = Rows([{"ouName": "Bo", "peName": name, "n": 1} for name in TIMES], provenance=Provenance(times=TIMES))
+    found = rows.chart("ouName", "n", kind="column", by="peName")
+    assert isinstance(found, Chart)
+    assert [one.name for one in found.series] == [*reversed(TIMES)]
+
+
 def test_a_line_over_names_whose_order_nobody_knows_is_refused_and_bars_are_not():
     rows = Rows([{"peName": name, "n": at} for at, name in enumerate(TIMES)])
     with pytest.raises(UsageError, match="the order of time is not known: peName has names alone") as caught:

@@ -6,9 +6,11 @@ import resource
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
+from dhis2sh import paths
 from dhis2sh.errors import MAKE_ROOM, NotWritten, is_damaged, is_full, of_full_disk
 from dhis2sh.index.names import NameIndex
 from dhis2sh.surfaces.cli import main as cli
@@ -97,3 +99,34 @@ def test_a_full_disk_is_known_whoever_met_it(error: Exception, full: bool) -> No
     assert not is_damaged(error)
     told = of_full_disk(ExceptionGroup("some", [ValueError(), error]))
     assert (told is not None) is full
+
+
+def test_a_file_that_is_replaced_is_called_by_its_own_name(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("as it was", "utf-8")
+    with room(10), pytest.raises(OSError, match="File too large") as caught:
+        paths.write_atomic(path, "x" * 100)
+    assert caught.value.filename == str(path)
+    assert not [*tmp_path.glob(".*")]
+    assert path.read_text("utf-8") == "as it was"
+
+
+def test_what_a_library_puts_beside_a_file_goes_with_it(tmp_path: Path) -> None:
+    with paths.replacing(tmp_path / "x.duckdb") as temporary:
+        temporary.write_text("rows", "utf-8")
+        temporary.with_name(f"{temporary.name}.wal").write_text("log", "utf-8")
+        temporary.with_suffix(".parquet").write_text("rows", "utf-8")
+    assert sorted(one.name for one in tmp_path.iterdir() if one.is_file()) == ["x.duckdb"]
+
+
+def test_a_full_disk_while_a_write_is_planned_may_be_tried_again_and_after_it_not(
+    sandbox_home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(28, "No space left on device")
+    line = ["-p", "sandbox", "metadata", "update", "dataElements", "DE_1", "--set", "name=X", "--yes"]
+    for where, hint in (("dhis2sh.metadata.writes.plan", MAKE_ROOM), ("dhis2sh.verbs.run.apply_plan", "journal list")):
+        with monkeypatch.context() as patched:
+            patched.setattr(where, Mock(side_effect=full))
+            code = cli.run(line)
+        err = capsys.readouterr().err
+        assert (code, hint in err, "No space left on device" in err) == (NotWritten.exit_code, True, True), err

@@ -43,18 +43,17 @@ def test_a_text_that_is_cut_is_an_error_with_a_code_of_its_own(tmp_path: Path, u
 
 
 @needs_full
-@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize(
-    "line",
+    ("line", "unbuffered"),
     [
-        [*CLI, "--help"],
-        [*CLI, "--version"],
-        [*CLI, "-p", "sandbox", "metadata", "list", "--help"],
-        [*CLI, "-p", "sandbox", "profile", "list", "--jq", "."],
-        [*CLI, "-p", "sandbox", "profile", "list", "-o", "csv"],
-        [*SHELL, "--version"],
+        ([*CLI, "--help"], ""),
+        ([*CLI, "--version"], "1"),
+        ([*CLI, "-p", "sandbox", "metadata", "list", "--help"], ""),
+        ([*CLI, "-p", "sandbox", "profile", "list", "--jq", "."], "1"),
+        ([*CLI, "-p", "sandbox", "profile", "list", "-o", "csv"], ""),
+        ([*SHELL, "--version"], ""),
     ],
-    ids=lambda line: " ".join(line[3:]),
+    ids=lambda value: " ".join(value[3:]) if isinstance(value, list) else value,
 )
 def test_a_full_disk_is_two_lines(home: Path, line: list[str], unbuffered: str) -> None:
     with FULL.open("wb") as out:

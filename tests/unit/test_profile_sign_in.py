@@ -305,7 +305,7 @@ def test_a_token_that_cannot_be_kept_is_taken_back(
     home.mkdir()
     (home / "config").write_text("a file where a folder should be")
     code, _, err = dhis2("profile", "bootstrap", "play", "--url", url, "--username", "ann", "--yes")
-    assert code == 2
+    assert code == 9
     assert "cannot be written" in err
     assert "DELETE /api/apiToken/tok12345678" in server.asked
 

@@ -56,7 +56,7 @@ def chart_of(
         notes = (f"{lost:,} of {counted(len(rows), 'row')} without both numbers: not drawn",) if lost else ()
         return Chart(kind, tuple(names), (places, ups), title=title, notes=notes)
     if by:
-        categories, series = _by(rows, x, y, by)
+        categories, series = _by(rows, x, y, by, times or {})
     else:
         series = [Series(y, tuple(number(row.get(y), y) for row in rows))]
         categories = _once_each(rows, x, y, kind)
@@ -92,7 +92,7 @@ def _in_time(rows: Sequence[Row], x: str, kind: Kind, times: Mapping[str, str]) 
         begins = starts([row.get(name) for row in rows], times)
         if begins is not None:
             return [row for _, row in sorted(zip(begins, rows, strict=True), key=lambda pair: pair[0])]
-    if column == "pe" and kind in RUNNING and len({row.get(x) for row in rows}) > 1:
+    if column == "pe" and kind in RUNNING and len({cell(row.get(x)) for row in rows}) > 1:
         raise UsageError(
             f"the order of time is not known: {x} has names alone ({cell(rows[0].get(x))}, ...)",
             hint=f"keep pe beside them: | group(pe, {x}, n=sum(value)) | chart(pe, n, kind='{kind}')",
@@ -127,7 +127,7 @@ def _telling_apart(rows: Sequence[Row], x: str, y: str) -> str:
     return min(found, key=lambda name: (len(set(values[name])), not name.endswith("Name")), default="")
 
 
-def _by(rows: Sequence[Row], x: str, y: str, by: str) -> tuple[list[str], list[Series]]:
+def _by(rows: Sequence[Row], x: str, y: str, by: str, times: Mapping[str, str]) -> tuple[list[str], list[Series]]:
     found: dict[tuple[str, str], Value] = {}
     for row in rows:
         place = (cell(row.get(x)), cell(row.get(by)))
@@ -139,6 +139,8 @@ def _by(rows: Sequence[Row], x: str, y: str, by: str) -> tuple[list[str], list[S
         found[place] = number(row.get(y), y)
     categories = list(dict.fromkeys(place for place, _ in found))
     names = list(dict.fromkeys(name for _, name in found))
+    if begins := starts(names, times):
+        names = [name for _, name in sorted(zip(begins, names, strict=True), key=lambda pair: pair[0])]
     return categories, [Series(name, tuple(found.get((place, name)) for place in categories)) for name in names]
 
 

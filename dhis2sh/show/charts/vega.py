@@ -310,19 +310,19 @@ def _scatter(chart: Chart, ink: str, width: int, height: int) -> JsonObject:
     for level in chart.levels:
         layers += _level(chart, level, ink)
     if chart.numbers or len(rows) <= 15:
-        free: list[JsonValue] = [*_apart(rows, width, height)]
-        named: JsonObject = {"data": {"values": free}, "mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 10},
+        named: JsonObject = {"data": {"values": _apart(rows, width, height)}, "mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 10},
                              "encoding": {**{k: v for k, v in encoding.items() if k in "xy"}, "text": {"field": "name"}}}  # fmt: skip
         layers.append(named)
     return {"width": width, "height": height, "data": {"values": rows}, "layer": layers}
 
 
-def _apart(rows: Sequence[JsonObject], width: int, height: int) -> list[JsonObject]:
+def _apart(rows: Sequence[JsonValue], width: int, height: int) -> list[JsonValue]:
     """The points whose names lie on no other name; the rest have theirs in the picture's titles."""
-    ends = [(min(found), max(found)) for found in ([cast("float", row[axis]) for row in rows] for axis in ("x", "y"))]
+    points = [cast("JsonObject", row) for row in rows]
+    ends = [(min(found), max(found)) for found in ([cast("float", row[axis]) for row in points] for axis in ("x", "y"))]
     taken: list[tuple[float, float, float]] = []
-    found: list[JsonObject] = []
-    for row in rows:
+    found: list[JsonValue] = []
+    for row in points:
         x, y = (
             (cast("float", row[axis]) - least) / ((most - least) or 1) * size
             for axis, (least, most), size in zip(("x", "y"), ends, (width, height), strict=True)

@@ -42,8 +42,8 @@ CASES += [
     Case("analytics map", "Borders", {"map": "Borders"}, home=COUNTRY),
     Case(
         "analytics dashboard",
-        "'Mother and child' --period 202501 --out board.html",
-        {"dashboard": "Mother and child", "period": ["202501"], "out": "board.html"},
-        home=COUNTRY,
+        "'Mother and child' --period 2025 --out board.html",
+        {"dashboard": "Mother and child", "period": ["2025"], "out": "board.html"},
+        home=ANALYSED,
     ),
 ]
