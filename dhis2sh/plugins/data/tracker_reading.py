@@ -14,9 +14,10 @@ from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows, Verbatim
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
-from dhis2sh.tracker import asking, flat, glass, linking, outstanding, programs, reading, way_back
+from dhis2sh.tracker import asking, flat, glass, likely, linking, outstanding, programs, reading, way_back
 from dhis2sh.tracker.asking import Asked, EventStatus, Query
 from dhis2sh.tracker.flat import Layout
+from dhis2sh.tracker.likely import Likely
 from dhis2sh.tracker.linking import Duplicate, DuplicateStatus
 from dhis2sh.tracker.outstanding import Outstanding
 from dhis2sh.tracker.programs import Program
@@ -240,4 +241,38 @@ async def duplicates(
 
     API source: `GET /api/potentialDuplicates`.
     """
-    return Rows(await linking.duplicates(s, entity, status))
+    pairs = await linking.with_names(s, await linking.duplicates(s, entity, status))
+    return Rows(pairs, columns=["id", "original", "original_name", "duplicate", "duplicate_name", "status", "created"])
+
+
+@verb(
+    "data tracker find-duplicates",
+    effect="read",
+    persons=True,
+    examples=["dhis2 data tracker find-duplicates 'Child Programme' --org-unit Bo --children --limit 20"],
+)
+async def find_duplicates(
+    s: Session,
+    program: OfProgram,
+    *,
+    by: Annotated[
+        list[str],
+        Doc(
+            "These attributes must be the same; without it the first two texts of the program, and no day another one."
+        ),
+    ] = [],
+    limit: Annotated[int | None, Bounds(1), Doc("At the most so many pairs.")] = None,
+    asked: Asked,
+) -> Stream[Likely]:
+    """Find pairs of entities of a program that are likely the same: the same names in any order, however they are written.
+
+    Case, accents and blanks do not count, a day that one of the two does not have neither; other spellings are not found. Up
+    to 200,000 entities are compared. `mark-duplicate` marks a pair, `merge` merges it.
+
+    API source: `GET /api/tracker/trackedEntities`.
+    """
+    found = await programs.read_program(s, program)
+    if not found.registers:
+        raise UsageError(f"'{found.name}' registers nobody: it has single events", hint="a program that registers")
+    query = await asking.entities(s, found, asked)
+    return Stream(likely.find(s, found, query, by, limit=limit))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.session import Session
-from dhis2sh.tracker import editing, glass, linking, programs, registering, way_back
+from dhis2sh.tracker import editing, glass, likely, linking, programs, registering, way_back
 from dhis2sh.tracker.asking import EventStatus
 from dhis2sh.tracker.editing import AnyStatus, Edit
 from dhis2sh.tracker.registering import Dates, NewEvent
@@ -232,6 +232,24 @@ async def relationship(
     API source: `POST /api/tracker`.
     """
     return await linking.relate(s, type, from_, to)
+
+
+@verb(
+    "data tracker mark-duplicate",
+    effect="write",
+    persons=True,
+    examples=["dhis2 data tracker mark-duplicate w9wDBv99aRt vOxUH373fy5 --dry-run"],
+)
+async def mark_duplicate(
+    s: Session,
+    original: Annotated[str, Doc("The UID of the entity that stays in a merge.")],
+    duplicate: Annotated[str, Doc("The UID of the one that may be the same.")],
+) -> Plan:
+    """Mark two entities as possibly the same, for `data tracker duplicates` and `merge`; this cannot be taken back.
+
+    API source: `POST /api/potentialDuplicates`.
+    """
+    return await likely.mark(s, original, duplicate)
 
 
 @verb(

@@ -70,5 +70,6 @@ WRITES = [
         made=True,
         **COUNTRY,
     ),
+    Writing("data tracker mark-duplicate", f"{WOMAN} {OTHER}", {"original": WOMAN, "duplicate": OTHER}, **COUNTRY),
     Writing("data tracker merge", "pdPair00001", {"uid": "pdPair00001"}, home="country_with_pair", tracker=True),
 ]  # fmt: skip
