@@ -35,6 +35,7 @@ class Behaviour:
             not given, and whole when one row of it is bad (i, quirks 35, 37).
         keeps_zeros: A zero is stored as any value; before, one of a data element whose zeros are not significant is neither
             stored nor counted, and deletes a value that is there (recorded, data-types-good 2 and 3, data-single 7 and 8).
+        counts_updates_alone: An import counts new data values as updated (recorded, data-types-good 2).
         unknown_is_none: Reads of data values and of their audits that name a data set, data element or unit which is not
             there give none of them, with 200; before, 409 (seen-2026-11-29, versions).
         audits_keep_new: The audit of a data value has the value that a change brought; before, the one that it replaced
@@ -52,6 +53,8 @@ class Behaviour:
             later, where that fails (409, SqlState 42702) and the order without one is by number (seen-2026-11-29).
         enrollment_status: The parameters for the state of enrollments where they are called otherwise; what a version
             does not know it ignores without a word, and gives all (OpenAPI; 2.41 tracker-read-entities 13, 14).
+        tracker_null: Filters of the tracker know the operators `null` and `!null`; before, 400 (E1003; recorded in 2.41,
+            tracker-read-entities 10 and 11).
         transfer_unit: The parameter of a transfer of ownership for the new owner (i, e.1).
         oauth2_client_key: What an OAuth2 client's identifier is called (quirk 39).
         authorize_path: Where a user consents.
@@ -66,6 +69,7 @@ class Behaviour:
     option_delete: bool
     values_by_data_set: bool
     keeps_zeros: bool
+    counts_updates_alone: bool
     unknown_is_none: bool
     audits_keep_new: bool
     maps_by_import: bool
@@ -76,6 +80,7 @@ class Behaviour:
     tracker_org_unit_mode: str
     tracker_order: Mapping[str, str]
     enrollment_status: Mapping[tuple[str, str], str]
+    tracker_null: bool
     transfer_unit: str
     oauth2_client_key: str
     authorize_path: str
@@ -91,6 +96,7 @@ _V40 = Behaviour(
     option_delete=False,
     values_by_data_set=False,
     keeps_zeros=False,
+    counts_updates_alone=False,
     unknown_is_none=False,
     audits_keep_new=False,
     maps_by_import=False,
@@ -105,6 +111,7 @@ _V40 = Behaviour(
         ("enrollments", "status"): "programStatus",
         ("events", "enrollmentStatus"): "programStatus",
     },
+    tracker_null=False,
     transfer_unit="ou",
     oauth2_client_key="cid",
     authorize_path="/uaa/oauth/authorize",
@@ -125,6 +132,7 @@ _V41 = replace(
 _V42 = replace(
     _V41,
     enrollment_status={},
+    tracker_null=True,
     transfer_unit="orgUnit",
     spring_oauth2=True,
     merge_mode=False,
@@ -140,6 +148,7 @@ _V43 = replace(
     option_delete=True,
     values_by_data_set=True,
     keeps_zeros=True,
+    counts_updates_alone=True,
     unknown_is_none=True,
     audits_keep_new=True,
     maps_by_import=True,
@@ -159,10 +168,12 @@ type Capability = Literal[
     "option_delete",
     "values_by_data_set",
     "keeps_zeros",
+    "counts_updates_alone",
     "unknown_is_none",
     "audits_keep_new",
     "maps_by_import",
     "visualization_patch",
+    "tracker_null",
     "sharing_external",
 ]
 """What `ServerVersion.has` can be asked: every name of the table that is true or false."""

@@ -31,9 +31,9 @@ class AsWritten:
         Doc("A day stands for the period that it lies in: 30 June for June, where the element is reported by month."),
     ] = False
     decimal: Annotated[
-        Literal[".", ","],
-        Doc("What stands before the decimals of numbers: of a comma, 1,234 is refused, as it may be 1234."),
-    ] = "."
+        Literal[".", ","] | None,
+        Doc("What stands before decimals; a point without it. After a comma 1,234 is refused, as it may be 1234."),
+    ] = None
 
     @property
     def where(self) -> Where:

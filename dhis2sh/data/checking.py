@@ -308,8 +308,24 @@ def _time(text: str) -> _Time:
     except UsageError:
         if (which := ambiguity(text)) is not None:
             raise Problem(f"{which}: write the one that is meant") from None
-        raise Problem(f"'{text}' is not a period (they look like 2025, 2025Q1, 202501, 2025W5, 20250630)") from None
+        raise Problem(
+            f"'{text}' is not a period (they look like 2025, 2025Q1, 202501, 2025W5, 20250630){_serial(text)}"
+        ) from None
     return _Time(period, period.iso, period.type.name, period.start, period.end)
+
+
+BY_DATE = ", which --by-date takes"
+"""What is said of a day's month, where rows of a file are read."""
+_SERIAL = re.compile(r"[3-5]\d{4}")
+"""A day as spreadsheets count them, of the years 1982 to 2064."""
+
+
+def _serial(text: str) -> str:
+    """What is said of a number that is the day of a spreadsheet whose column was no date when it was saved."""
+    if not _SERIAL.fullmatch(text):
+        return ""
+    day = dt.date(1899, 12, 30) + dt.timedelta(days=int(text))
+    return f"; as the day of a spreadsheet it is {day}: give the column the format of a date, and save it again"
 
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -342,7 +358,7 @@ def _sets(element: Element, time: _Time) -> tuple[DataSet, ...]:
         fitting = [Period.of(item.period_type, day).iso for item in element.sets[:1] for day in (time.start, time.end)]
         month = Period.of("Monthly", time.start).iso if time.kind == "Daily" and "Monthly" in kinds else None
         raise Problem(
-            f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}, which --by-date takes' if month else ''}",
+            f"'{element.name}' is reported {kinds}, and {period} is {period.type}{f': its month is {month}{BY_DATE}' if month else ''}",
             f"the period {joined(dict.fromkeys(fitting), 'to')} in place of {period.iso}",
         )
     return tuple(timed)
@@ -472,7 +488,7 @@ def _value(row: Row, element: Element, *, commas: bool) -> str:
     if given in (None, ""):
         if row.get("comment"):
             return ""
-        raise Problem("no value")
+        raise Problem("no value: take the row out, if it is not known")
     text = text_of(cast("JsonValue", given))
     if text in ERRORS:  # a sheet that was saved as CSV
         raise Problem(f"the value is '{text}', the error of a formula")

@@ -190,10 +190,13 @@ async def _of_profile(s: Session, name: str, asked: Asked, into: Side) -> AsyncG
         into.keeps_zeros = (await other.client.version()).has("keeps_zeros")
         target = Target(s)
         await target.open()
-        resolved = _resolved(copying.values_of(other, s, asked), target, Checker(target), into, name)
+        pairs = copying.Pairs()
+        resolved = _resolved(copying.values_of(other, s, asked, pairs), target, Checker(target), into, name)
         async with aclosing(resolved) as batches:
             async for rows in batches:
                 yield rows
+        for note in pairs.notes():
+            s.person.warn(f"{name}: {note}")
 
 
 async def _of_file(s: Session, path: Path, asked: Asked, written: AsWritten, into: Side) -> AsyncGenerator[list[Row]]:
@@ -204,7 +207,7 @@ async def _of_file(s: Session, path: Path, asked: Asked, written: AsWritten, int
     given = question.for_all_rows(asked, wanted)
     notes, unread = list[str](), list[str]()
     checker = Checker(target, by_date=written.by_date, commas=written.decimal == ",")
-    source = files.values_of(path, given, notes, unread, written.where, ask=disaggregation.asking(s))
+    source = files.values_of(path, given, notes, unread, written.where, ask=disaggregation.Columns(s))
     left_out = found = 0
     async with aclosing(_resolved(source, target, checker, into, path.name)) as batches:
         async for rows in batches:

@@ -5,9 +5,10 @@ API source: `GET /api/categories`, `GET /api/categoryOptionCombos`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dhis2sh.data.named import TYPES
 from dhis2sh.errors import UsageError
 from dhis2sh.verbs import names
 
@@ -15,38 +16,66 @@ if TYPE_CHECKING:
     from dhis2sh.session import Session
     from dhis2sh.types import Row
 
-type Ask = Callable[[Sequence[Row], Sequence[str]], Awaitable[list[str]]]
-"""Of rows and of headers that say nothing by themselves those that are categories."""
 MOST = 50
 """Different cells of a column that are looked at."""
 
 
-def asking(s: Session) -> Ask:
-    """What a session's server says of columns.
+class Columns:
+    """What a server knows of columns whose names say nothing by themselves.
 
-    What it gives raises `UsageError` for a column whose cells are option combinations and whose name does not say so.
+    Parameters:
+        s: whose server it is.
     """
 
-    async def ask(rows: Sequence[Row], headers: Sequence[str]) -> list[str]:
+    def __init__(self, s: Session) -> None:
+        self._s = s
+
+    async def categories(self, rows: Sequence[Row], headers: Sequence[str]) -> list[str]:
+        """The headers that are categories.
+
+        Raises `UsageError` for a column whose cells are option combinations and whose name does not say so.
+        """
         texts = {header: found for header in headers if (found := _texts(rows, header))}
-        for key in ("name", "code"):
-            known = await names.by_key(s, "dataElements", key, list(texts)) if texts else {}
-            texts = {header: found for header, found in texts.items() if header not in known}
+        texts = {header: texts[header] for header in await self.no_elements(list(texts))}
         if not texts:
             return []
-        categories = await names.by_key(s, "categories", "name", list(texts))
+        categories = await names.by_key(self._s, "categories", "name", list(texts))
         asked = list(dict.fromkeys(text for found in texts.values() for text in found))
-        combos = await names.by_key(s, "categoryOptionCombos", "name", asked)
+        combos = await names.by_key(self._s, "categoryOptionCombos", "name", asked)
         for header, found in texts.items():
             hits = [text for text in found if text in combos]  # a total may stand among them
-            if 2 * len(hits) > len(found) and not (header in categories and await _are_options(s, hits)):
+            if 2 * len(hits) > len(found) and not (header in categories and await _are_options(self._s, hits)):
                 raise UsageError(
                     f"the cells of '{header}' are category option combinations ('{hits[0]}'), which its name does not say",
                     hint=f"call the column '{header}' 'Category option combo'",
                 )
         return [header for header in texts if header in categories]
 
-    return ask
+    async def no_elements(self, headers: Sequence[str]) -> list[str]:
+        """The headers that are neither the name nor the code of a data element."""
+        left = list(headers)
+        for key in ("name", "code"):
+            known = await names.by_key(self._s, "dataElements", key, left) if left else {}
+            left = [header for header in left if header not in known]
+        return left
+
+    async def objects(self, rows: Sequence[Row], headers: Sequence[str], kinds: Sequence[str]) -> dict[str, str]:
+        """The headers below which stand names or codes of data elements, or of units, with which of them.
+
+        Parameters:
+            kinds: of those by DHIS2's names of columns, `dataElement` and `orgUnit`.
+        """
+        texts = {header: found for header in headers if (found := _texts(rows, header))}
+        asked = list(dict.fromkeys(text for found in texts.values() for text in found))
+        told: dict[str, str] = {}
+        for kind in kinds if asked else ():
+            known: set[str] = set()
+            for key in ("name", "code"):
+                known |= (await names.by_key(self._s, TYPES[kind], key, asked)).keys()
+            for header, found in texts.items():
+                if 2 * sum(text in known for text in found) > len(found):
+                    told.setdefault(header, kind)
+        return told
 
 
 async def _are_options(s: Session, texts: Sequence[str]) -> bool:

@@ -15,12 +15,14 @@ from dhis2sh.data import layouts, markup
 from dhis2sh.data.cells import COLUMNS
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.uids import is_uid
+from dhis2sh.dhis2.written import month_named
 from dhis2sh.errors import UsageError
+from dhis2sh.rows import sheets
 from dhis2sh.rows.sheets import Where
-from dhis2sh.rows.tables import stream_rows
+from dhis2sh.rows.tables import separator_of, stream_rows
 
 if TYPE_CHECKING:
-    from dhis2sh.data.disaggregation import Ask
+    from dhis2sh.data.disaggregation import Columns
     from dhis2sh.types import Row
 
 _WITHOUT_HEADER = {".json", ".ndjson", ".yaml", ".yml"}
@@ -34,7 +36,7 @@ async def values_of(
     unread: list[str],
     where: Where | None = None,
     called: dict[str, str] | None = None,
-    ask: Ask | None = None,
+    ask: Columns | None = None,
 ) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a file, with the numbers of its rows; what its envelope says, it says of all of them.
 
@@ -68,13 +70,52 @@ async def values_of(
             yield [(number + at, {**given, **row}) for at, row in enumerate(rows, 1)]
             number += len(rows)
         return
+    if given.get("period") and (said := _other_month(path, where, str(given["period"]))) is not None:
+        notes.append(said)
     source = stream_rows(path, key="dataValues", blanks=True, where=where, faults=True, tell=notes.append)
     header = 0 if set(path.suffixes) & _WITHOUT_HEADER else begins  # rows count from the sheet's first line
     if fill:
         notes.append(f"filled down: {', '.join(fill)}")
-    given = {**_envelope(path, notes), **given}
-    async for batch in layouts.values_of(source.plain_batches(), given, unread, called=called, filled=fill, ask=ask):
+    given = {**given, **_envelope(path, notes)}  # what contradicts the caller is refused, row by row
+    found = sheets.merged_cells(path, where) if path.suffix.lower() == ".xlsx" else {}
+    merged = {(line - header, name): cells for (line, name), cells in found.items()}
+    batches = layouts.values_of(
+        source.plain_batches(), given, unread, called=called, filled=fill, ask=ask, merged=merged
+    )
+    async for batch in batches:
         yield [(place + header, row) for place, row in batch]
+
+
+def _other_month(path: Path, where: Where | None, period: str) -> str | None:
+    """What is to be said of a sheet or file that has the name of a month outside of the period that is said of all its rows."""
+    called = [("file", path.stem)]
+    if path.suffix.lower() == ".xlsx":
+        called.insert(0, ("sheet", sheets.name_of(path, where)))
+    try:
+        said = Period.parse(layouts.as_period(period))
+    except UsageError:
+        return None  # its rows are refused
+    for what, name in called:
+        month = month_named(name)
+        if month is not None and not any(item.start.month == month for item in _months(said)):
+            return f"the {what} is called '{name}', and --period says {said.iso} of all rows"
+    return None
+
+
+def _months(period: Period) -> list[Period]:
+    """The months that a period touches."""
+    found = [Period.of("Monthly", period.start)]
+    while found[-1].end < period.end:
+        found.append(found[-1].next())
+    return found
+
+
+def parted_by_semicolons(path: Path, where: Where) -> bool:
+    """Are the cells of a file parted by semicolons, as where commas part decimals? False for what cannot be read."""
+    try:
+        return not markup.is_markup(path) and separator_of(path, where) == ";"
+    except (OSError, EOFError, ValueError, UsageError):
+        return False  # whoever reads the rows says so
 
 
 def _with_period(row: Row) -> Row:

@@ -11,60 +11,40 @@ from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from dhis2sh.data import unread_columns
 from dhis2sh.data.cells import ASIDE, NAMES, REASON, UNREAD
 from dhis2sh.data.checking import text_of
+from dhis2sh.data.headers import BY_HEADER, CALLED, DIVISIONS, PASSED_OVER, SET_ASIDE, plain
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.dhis2.written import as_period, is_yearless
 from dhis2sh.errors import UsageError
+from dhis2sh.rows.workbooks import Fault
 from dhis2sh.verbs.places import says_where
 from dhis2sh.words import joined, listed
 
 if TYPE_CHECKING:
-    from dhis2sh.data.disaggregation import Ask
+    from dhis2sh.data.disaggregation import Columns
     from dhis2sh.types import JsonValue, Row
 
-_HEADERS = {
-    "dataElement": ("dataelement", "dataelementid", "dataelementuid", "dataelementname", "dataelementcode", "de", "dx", "data", "element", "indicator"),
-    "period": ("period", "periodid", "periodcode", "pe", "month", "quarter", "week", "date", "reportingperiod", "reportingmonth"),
-    "year": ("year",),
-    "orgUnit": (
-        "orgunit", "orgunitid", "orgunituid", "orgunitname", "orgunitcode", "organisationunit", "organisationunitid",
-        "organisationunitname", "organisationunitcode", "organizationunit", "ou", "facility", "unit", "orgunits",
-        "organisationunits", "facilities", "facilityname", "facilitycode", "facilityid", "facilityuid", "healthfacility",
-        "healthfacilityname", "healthunit", "healthunitname", "unitname", "unitcode", "site", "sitename", "reportingunit",
-        "reportingsite", "hf", "hfname",
-    ),
-    "categoryOptionCombo": (
-        "categoryoptioncombo", "categoryoptioncomboid", "categoryoptioncomboname", "categoryoptioncombination", "co", "coc",
-        "disaggregation", "category", "combination", "optioncombo",
-    ),
-    "attributeOptionCombo": (
-        "attributeoptioncombo", "attributeoptioncomboid", "attributeoptioncomboname", "attributeoptioncombination", "aoc",
-    ),
-    "value": ("value", "val"),
-    "comment": ("comment", "comments", "note", "notes"),
-    "followup": ("followup",),
-    "deleted": ("deleted",),
-    "storedBy": ("storedby",),
-    "lastUpdated": ("lastupdated", "timestamp"),
-    "created": ("created",),
-}  # fmt: skip
-"""What a column may be called, without blanks and marks."""
-_BY_HEADER = {name: column for column, names in _HEADERS.items() for name in names}
 _DHIS2 = ["period", "orgunit", "categoryoptioncombo", "attributeoptioncombo", "value"]
 """How the header of DHIS2's CSV goes on, which it reads by place; the first column is the element, whatever it is called."""
-_PASSED_OVER = {"row", "reason", "code"}
-"""What our own file of refused rows has beside the values."""
-_ASIDE = {
-    "total", "totals", "grandtotal", "subtotal", "sum", "sn", "sno", "serialno", "serialnumber", "serial", "no", "number", "nr",
-    "rownumber", "remark", "remarks", "remarques", "observation", "observations", "obs",
-}  # fmt: skip
-"""What people call columns of a wide sheet that hold no values: totals, row numbers, remarks; a data element may be called so all the same."""
 _NAME = re.compile(r"(dataElement|orgUnit|categoryOptionCombo|attributeOptionCombo)(Name|Path)")
 """What our own lists have beside UIDs."""
 NOTHING = {"", "-", "n/a", "na", "null", "none"}
 """What people write into a cell of a wide sheet that has no value."""
 TOLD = 6
+
+
+class Incomplete(UsageError):
+    """No column says something that every value needs.
+
+    Parameters:
+        missing: by DHIS2's names of columns.
+    """
+
+    def __init__(self, message: str, *, hint: str, missing: Sequence[str]) -> None:
+        super().__init__(message, hint=hint)
+        self.missing = missing
 
 
 @dataclass(slots=True)
@@ -89,9 +69,14 @@ class Sheet:
     categories: Sequence[str] = ()
 
     @property
+    def value_headers(self) -> list[str]:
+        """The headers below which values stand."""
+        return [*self.across, *(header for header, name in self.columns.items() if name == "value")]
+
+    @property
     def _division(self) -> str:
         """What the column of periods is called, such as month, which a number below it is then of the year beside it."""
-        return next((_plain(header) for header, name in self.columns.items() if name == "period"), "")
+        return next((plain(header) for header, name in self.columns.items() if name == "period"), "")
 
     def values(self, row: Row) -> list[Row]:
         """The values in one row of the sheet. A wide row has several; empty cells of it are no values."""
@@ -131,12 +116,8 @@ class Sheet:
             if cell is None or text_of(cell).lower() in NOTHING:
                 continue
             own = {**base, **_spread(self.spread, header), "value": cell}
-            found.append({**own, ASIDE: header} if _plain(header) in _ASIDE else own)
+            found.append({**own, ASIDE: header} if plain(header) in SET_ASIDE else own)
         return found
-
-
-_DIVISIONS = {"month": ("{:02}", 12), "quarter": ("Q{}", 4), "week": ("W{}", 53)}
-"""How a month, quarter or week of a year is written in DHIS2's form, and how many there are."""
 
 
 def _in_year(part: JsonValue, division: str, year: str) -> str:
@@ -144,7 +125,7 @@ def _in_year(part: JsonValue, division: str, year: str) -> str:
     if part in (None, ""):
         return year
     text = text_of(part)
-    form, most = _DIVISIONS.get(division, ("", 0))
+    form, most = DIVISIONS.get(division, ("", 0))
     number = re.fullmatch(r"[QqWw]?(\d{1,2})", text)
     if number is not None and 1 <= int(number[1]) <= most and re.fullmatch(r"\d{4}", year):
         return year + form.format(int(number[1]))
@@ -162,10 +143,6 @@ def _spread(kind: str, header: str) -> Row:
     return {"dataElement": element, **({"categoryOptionCombo": combo} if bar else {})}
 
 
-def _plain(header: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", header.lower())
-
-
 def sheet_of(headers: Sequence[str], given: Row, categories: Sequence[str] = ()) -> Sheet:
     """How a sheet with these headers is read.
 
@@ -179,18 +156,18 @@ def sheet_of(headers: Sequence[str], given: Row, categories: Sequence[str] = ())
     columns: dict[str, str] = {}
     names: dict[str, str] = {}
     others: list[str] = []
-    by_place = [_plain(header) for header in headers[1:6]] == _DHIS2
+    by_place = [plain(header) for header in headers[1:6]] == _DHIS2
     for header in headers:
         if header in categories:
             continue
-        plain = _plain(header)
-        name = "dataElement" if by_place and header == headers[0] else _BY_HEADER.get(plain)
+        word = plain(header)
+        name = "dataElement" if by_place and header == headers[0] else BY_HEADER.get(word)
         if _NAME.fullmatch(header) and _NAME.sub(r"\1", header) in headers:
             if header.endswith("Name"):
                 names[header] = _NAME.sub(r"\1", header)
             continue  # beside its UID
         if name is None:
-            others += [] if plain in _PASSED_OVER else [header]
+            others += [] if word in PASSED_OVER else [header]
         elif name in columns.values():
             twice = [known for known, column in columns.items() if column == name]
             raise UsageError(f"'{twice[0]}' and '{header}' both hold the {name}", hint="rename one of the columns")
@@ -208,15 +185,15 @@ def sheet_of(headers: Sequence[str], given: Row, categories: Sequence[str] = ())
 def unknown(headers: Sequence[str], given: Row) -> list[str]:
     """The headers that say nothing by themselves and may be what tells the values of a row apart; none where another does."""
     if (
-        any(_BY_HEADER.get(_plain(header)) == "categoryOptionCombo" for header in headers)
+        any(BY_HEADER.get(plain(header)) == "categoryOptionCombo" for header in headers)
         or "categoryOptionCombo" in given
     ):
         return []
-    known = (_BY_HEADER, _PASSED_OVER, _ASIDE)
+    known = (BY_HEADER, PASSED_OVER, SET_ASIDE)
     return [
         header
         for header in headers
-        if not any(_plain(header) in some for some in known)
+        if not any(plain(header) in some for some in known)
         and not (
             _NAME.fullmatch(header) or says_where(header) or _is_period(header) or is_yearless(header) or "|" in header
         )
@@ -228,13 +205,15 @@ def _complete(known: set[str], headers: Sequence[str]) -> None:
     missing = [name for name in ("dataElement", "period", "orgUnit") if name not in known]
     if missing:
         flags = " ".join(_FLAGS[name] for name in missing)
-        raise UsageError(
+        called = joined((f"'{CALLED[name]}'" for name in missing), "and")
+        raise Incomplete(
             f"no column says the {joined(missing)}: there are {listed(headers, TOLD)}",
-            hint=f"say it of all rows: {flags}",
+            hint=f"call the column that says it {called}; or say it of all rows: {flags}",
+            missing=missing,
         )
 
 
-_FLAGS = {"dataElement": "--data-element NAME", "period": "--period 202501", "orgUnit": "--org-unit NAME"}
+_FLAGS = {"dataElement": "--data-element NAME", "period": "--period PERIOD", "orgUnit": "--org-unit NAME"}
 
 
 def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Row, headers: Sequence[str]) -> Sheet:
@@ -258,7 +237,7 @@ def _wide(columns: dict[str, str], others: list[str], known: set[str], given: Ro
             f"{listed((f"'{header}'" for header in yearless), TOLD)}: a period without a year",
             hint="write the year into the header, such as Jan-25 or 2025Q1",
         )
-    aside = [header for header in others if periods and _plain(header) in _ASIDE]
+    aside = [header for header in others if periods and plain(header) in SET_ASIDE]
     rest = [header for header in others if header not in periods and header not in aside]
     if periods and not rest:
         _complete(known | {"period"}, headers)
@@ -286,7 +265,8 @@ async def values_of(
     *,
     called: dict[str, str] | None = None,
     filled: Sequence[str] = (),
-    ask: Ask | None = None,
+    ask: Columns | None = None,
+    merged: Mapping[tuple[int, str], str] | None = None,
 ) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of a sheet that comes in batches, each with the number of its row, from 1.
 
@@ -296,6 +276,7 @@ async def values_of(
         called: takes what the columns are called, by DHIS2's names.
         filled: the columns that were filled down.
         ask: says which columns are categories; nobody does without it.
+        merged: of cells that are merged with others their range, by number of the row and header: a value there is refused.
 
     Raises errors of `ask`, `sheet_of`, and `UsageError` for a later row with a column that the first did not have, and for values that
     were filled down.
@@ -310,8 +291,12 @@ async def values_of(
             continue
         if sheet is None:
             asked = unknown(headers, given) if ask is not None else []
-            categories = await ask(batch, asked) if ask is not None and asked else []
-            sheet, seen = sheet_of(headers, given, categories), set(headers)
+            categories = await ask.categories(batch, asked) if ask is not None and asked else []
+            try:
+                sheet, seen = sheet_of(headers, given, categories), set(headers)
+            except Incomplete as error:
+                raise await unread_columns.what_to_rename(batch, headers, error, ask) from None
+            await unread_columns.check(batch, sheet, given, ask)
             unread += sheet.unread
             _check_no_values(sheet, filled)
             if called is not None:
@@ -322,15 +307,25 @@ async def values_of(
             if not row.keys() <= seen:
                 sheet, seen = _grown(sheet, seen | row.keys(), given, number)
                 unread += [header for header in sheet.unread if header not in unread]
-            found += [(number, value) for value in sheet.values(row)]
+            whole = _without_merged(row, number, sheet, merged) if merged else row
+            found += [(number, value) for value in sheet.values(whole)]
         yield found
+
+
+def _without_merged(row: Row, number: int, sheet: Sheet, merged: Mapping[tuple[int, str], str]) -> Row:
+    """A row in which a value of merged cells is a fault: it is shown for several rows or columns and stored in one."""
+    for header in sheet.value_headers:
+        if (cells := merged.get((number, header))) is not None and row.get(header) not in (None, ""):
+            row = {
+                **row,
+                header: Fault.of(cells.partition(":")[0], f"one value in the merged cells {cells}, for all of them"),
+            }
+    return row
 
 
 def _check_no_values(sheet: Sheet, filled: Sequence[str]) -> None:
     """Raise `UsageError` for values that were filled down: one would be many."""
-    values = {
-        header.casefold() for header in (*sheet.across, *(h for h, name in sheet.columns.items() if name == "value"))
-    }
+    values = {header.casefold() for header in sheet.value_headers}
     for name in filled:
         if name.strip().casefold() in values:
             raise UsageError(

@@ -15,7 +15,8 @@ from dhis2sh.changes.refusals import named
 from dhis2sh.client.sending import attempt, send
 from dhis2sh.data import jobs, layouts
 from dhis2sh.data.cells import ASIDE, DEFAULTED, NAMES, UNREAD, cell_of
-from dhis2sh.data.checking import Checker, Problem, text_of
+from dhis2sh.data.checking import BY_DATE, Checker, Problem, text_of
+from dhis2sh.data.headers import OPTIONS
 from dhis2sh.data.jobs import Job, Preparing
 from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero
 from dhis2sh.data.refused import RefusedRows
@@ -29,7 +30,7 @@ from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.client.requests import Param
-    from dhis2sh.data.disaggregation import Ask
+    from dhis2sh.data.disaggregation import Columns
     from dhis2sh.data.jobs import Strategy
     from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
@@ -44,6 +45,8 @@ _DECIMAL_COMMA = re.compile(r"-?[\d .]*\d,\d+")
 _NEGATIVE = re.compile(r"-[\d.]*[1-9][\d.]*(E-?\d+)?")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 """In a sheet of decimal commas a point parts thousands: 1.234 is 1234."""
+_POINTED = re.compile(r"-?\d+\.\d+")
+"""What is no such number, and tells that points are decimal."""
 _MERGED = ", as below merged cells, which hold theirs in the first row alone"
 _MAY_BE_MERGED = ("orgUnit", "period", "dataElement")
 VERBS = {"CREATE_AND_UPDATE": "import", "CREATE": "create", "UPDATE": "update", "DELETE": "delete"}
@@ -64,10 +67,13 @@ class Load:
             taken for totals and refused.
         by_date: a day stands for the period that it lies in.
         commas: numbers that are texts have decimal commas.
+        semicolons: cells are parted by semicolons, as where commas part decimals and points thousands, and nobody has said
+            that these do not: values that all have three digits behind a point are refused.
         notes: what is to be said of what is loaded; who reads it may add to it until it is read.
         unread: columns that hold nothing of a value, filled as the notes are.
         called: what the columns of a file are called, by DHIS2's names, filled as the notes are.
         filled: the columns that are filled down.
+        given: what options say of all rows, by DHIS2's names of columns: a row that says something else is refused.
         single: it is one value that somebody has typed: what is wrong with it is said, and no file is left behind.
     """
 
@@ -80,10 +86,12 @@ class Load:
     several_levels: bool = True
     by_date: bool = False
     commas: bool = False
+    semicolons: bool = False
     notes: list[str] = field(default_factory=list[str])
     unread: list[str] = field(default_factory=list[str])
     called: dict[str, str] = field(default_factory=dict[str, str])
     filled: Sequence[str] = ()
+    given: Row = field(default_factory=lambda: {})
     single: bool = False
 
 
@@ -101,7 +109,7 @@ async def plan(s: Session, batches: AsyncIterable[Sequence[tuple[int, Row]]], lo
     taking = _Taking(s, target, load, by_set=(await s.client.version()).has("values_by_data_set"))
     try:
         async for batch in batches:
-            await meet(target, [row for _, row in batch])
+            await meet(target, [row for _, row in batch] + ([load.given] if load.given else []))
             await taking.meet(batch)
             for place, row in batch:
                 taking.take(place, row)
@@ -137,7 +145,7 @@ def _nothing_in(s: Session, what: str, notes: Sequence[str]) -> NotFound:
 def _blocked(load: Load, problem: Problem) -> Plan:
     """The plan of one value that cannot be sent: why, and what to say instead."""
     hint = problem.instead or "dhis2 data aggregate set --help"
-    return Plan(f"set {load.what}", blocked=Refused(str(problem), hint=hint))
+    return Plan(f"set {load.what}", blocked=Refused(str(problem).replace(BY_DATE, ""), hint=hint))
 
 
 class _Taking:
@@ -155,7 +163,7 @@ class _Taking:
         """The columns of a wide sheet that hold totals or row numbers."""
         self._seen: dict[str, tuple[int, object]] = {}
         self._thousands: list[tuple[int, Row]] = []
-        self._commas = False
+        self._commas = self._pointed = False
         self._negative: tuple[int, int] | None = None
         self._totals = Totals(target)
         self._met: set[str] = set()
@@ -192,10 +200,29 @@ class _Taking:
     def _checked(self, row: Row) -> Row:
         """A row as it is sent. Raises `Problem`, also for one that says that its unit lies where it does not."""
         sent = self._checker.checked(row)
+        if self._load.given:
+            self._check_given(row, sent)
         for header, cell in cells_of(row.get(UNREAD), self.above):
             if (why := self._places.contradiction(str(sent["orgUnit"]), header, cell)) is not None:
                 raise Problem(why)
         return sent
+
+    def _check_given(self, row: Row, sent: Row) -> None:
+        """Raise `Problem` for a row that says something else than an option says of all rows."""
+        others = {name: text for name, text in self._load.given.items() if row.get(name) not in (None, "", text)}
+        if not others:
+            return
+        for name, text in others.items():
+            try:
+                meant = self._checker.checked({**row, name: text})[name]
+            except Problem:
+                meant = None  # what the option says does not even fit this row
+            if meant != sent[name]:
+                told = self._target.called(str(sent[name]))
+                raise Problem(
+                    f"the row says {told}, and {OPTIONS[name]} says {self._target.called(str(meant or text))} of all rows:"
+                    f" leave {OPTIONS[name]} out, or mend the row"
+                )
 
     def take(self, place: int, row: Row) -> None:
         """One row: into the job, or among the refused."""
@@ -256,6 +283,8 @@ class _Taking:
             self._negative = (first, count + 1)
         if "." in text and _THOUSANDS.fullmatch(text):
             self._thousands.append((place, sent))
+        elif "." in text and _POINTED.fullmatch(text):
+            self._pointed = True
 
     def _contradicted(self, place: int, sent: Row, first: int, given: Row) -> None:
         """Two rows with two values for one cell: nobody knows which is meant, so that neither is sent.
@@ -282,9 +311,13 @@ class _Taking:
 
     def finish(self) -> Job:
         """The job of all that was taken."""
-        for place, sent in self._thousands if self._commas else ():
+        parted = self._load.semicolons and not self._pointed
+        why = "other rows have decimal commas" if self._commas else (
+            "its cells are parted by ';', as where points part thousands; if it is no thousand: --decimal ."
+        )  # fmt: skip
+        for place, sent in self._thousands if self._commas or parted else ():
             if (row := self._preparing.withdraw(place, sent)) is not None:
-                reason = f"'{row['value']}' may be a thousand times as much: other rows have decimal commas"
+                reason = f"'{row['value']}' may be a thousand times as much: {why}"
                 self.refused.add(place, row, reason)
         self._refuse_totals()
         self.refused.close()
@@ -366,16 +399,16 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         notes.append(f"{job.head.parts - len(left)} of {job.head.parts} parts were answered in an earlier run")
     if any(job.was_sent(part) for part in left):
         notes.append("one part was sent and had no answer: it is sent again, which writes the same values")
+    rows = sum(len(job.places(part)) for part in left)
+    held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
+    now = await cells_now(s, held, target.default) if held else None
     said = [*notes]
     if len(left) == 1:
-        said += await _validated(s, job, left[0], refused.names)
+        said += await _validated(s, job, left[0], refused.names, now, target.default)
     if refused.count:
         said += [f"refused: {line}" for line in refused.lines()]
         later = f" (and in {refused.wanted} when the rest has been sent)" if refused.wanted is not None else ""
         said.append(f"refused rows with their reasons: {refused.path}{later}")
-    rows = sum(len(job.places(part)) for part in left)
-    held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
-    now = await cells_now(s, held, target.default) if held else None
     without = await elements_without_zeros(s, held)
     if now and (emptied := _emptied(held, now, without, target)):
         said.append(emptied)
@@ -413,13 +446,20 @@ def nothing(s: Session, title: str) -> Plan:
     return Plan(title, writer=Values(job, "", RefusedRows(job.path / jobs.REFUSED)))
 
 
-async def _validated(s: Session, job: Job, part: int, names: Mapping[str, str]) -> list[str]:
-    """What the server says of a small load before it is sent."""
+async def _validated(
+    s: Session, job: Job, part: int, names: Mapping[str, str], now: Mapping[str, Row] | None, default: str
+) -> list[str]:
+    """What the server says of a small load before it is sent.
+
+    Parameters:
+        names: what UIDs stand for; now: what the cells hold, where it is known; default: the default option combination.
+    """
     head, rows = job.content(part)
     params: dict[str, Param] = {"importStrategy": job.head.strategy, "dryRun": "true"}
     body: JsonObject = {**head, "dataValues": [*rows]}
     outcome = await attempt(send(s.client, "POST", "dataValueSets", body, params))
     if isinstance(outcome, Dhis2Error):
+        s.person.warn("the server could not check the values before they are sent: nothing of them was written")
         raise outcome
     places = job.places(part)
     reasons = {index: named(reason, names) for index, reason in refusals(outcome, len(rows)).items()}
@@ -430,9 +470,13 @@ async def _validated(s: Session, job: Job, part: int, names: Mapping[str, str]) 
     unchanged = max(0, count.ignored - len(reasons))
     uncounted = len(rows) - count.created - count.updated - count.deleted - count.ignored
     zeros = uncounted > 0 and sum(map(is_zero, rows)) >= uncounted
+    created = count.created
+    if now is not None and (await s.client.version()).has("counts_updates_alone"):  # it counts what is new as updated
+        written = [row for index, row in enumerate(rows) if index not in reasons and not row.get("deleted")]
+        created += min(count.updated, sum(cell_of(row, default) not in now for row in written))
     return [
         *told,
-        f"the server would create {count.created:,}, update {count.updated:,}, delete {count.deleted:,}; "
+        f"the server would create {created:,}, update {count.created + count.updated - created:,}, delete {count.deleted:,}; "
         f"{unchanged:,} hold these values already{f'; it would refuse {len(reasons):,}' if reasons else ''}",
         *([f"{counted(uncounted, 'zero')} that the server does not keep"] if zeros else []),
     ]
@@ -481,7 +525,7 @@ class _Steps:
 
 
 async def of_rows(
-    rows: Rows[Row], given: Row, unread: list[str], ask: Ask | None = None
+    rows: Rows[Row], given: Row, unread: list[str], ask: Columns | None = None
 ) -> AsyncGenerator[list[tuple[int, Row]]]:
     """The values of rows that are in memory, as `layouts.values_of` gives them."""
 
@@ -490,6 +534,33 @@ async def of_rows(
 
     async for batch in layouts.values_of(one(), given, unread, ask=ask):
         yield batch
+
+
+async def of_combos(
+    s: Session, batches: AsyncIterable[Sequence[Row]], texts: Sequence[str]
+) -> AsyncGenerator[list[Row]]:
+    """Of values of a server those of some category option combinations, each found among those of its data element.
+
+    Raises `NotFound` for a text that is no combination of any data element that came.
+    """
+    target, unknown = Target(s), dict.fromkeys(texts)
+    await target.open()
+    async for rows in batches:
+        elements = dict.fromkeys(str(row["dataElement"]) for row in rows)
+        await target.meet(elements, (), texts)
+        wanted = dict[str, set[str]]()
+        for uid in elements:
+            combos = target.element_of(uid).combos
+            found = {text: one for text in texts if (one := target.combo(text, combos)) in combos.values()}
+            unknown = {text: None for text in unknown if text not in found}
+            wanted[uid] = {one for one in found.values() if one is not None}
+        if meant := [row for row in rows if row["categoryOptionCombo"] in wanted[str(row["dataElement"])]]:
+            yield meant
+    if unknown:
+        raise NotFound(
+            f"'{next(iter(unknown))}' is no category option combination of these data elements",
+            hint="dhis2 data aggregate get --names  with the same options shows which there are",
+        )
 
 
 async def of_batches(batches: AsyncIterable[Sequence[Row]]) -> AsyncGenerator[list[tuple[int, Row]]]:

@@ -71,6 +71,8 @@ class Values:
     by_job: bool = False
     _first: dict[int, int] = field(default_factory=dict[int, int])
     _zeros: int = 0
+    _before: set[str] | None = None
+    """The cells that had a value before."""
     _lost: Counter[str] = field(default_factory=Counter[str])
 
     def parts(self) -> Iterator[Part]:
@@ -98,10 +100,24 @@ class Values:
             await self._send(s, head, rows, 0, answered, [HALVED], number)
         except (ServerFault, NetworkError) as error:
             answered = await self._looked(s, part, error)
+        else:
+            if (await s.client.version()).has("counts_updates_alone"):
+                self._tell_new(rows, answered)
         self.job.keep_answer(
             number, {"counts": {**answered.counts}, "refused": {str(k): v for k, v in answered.refused.items()}}
         )
         return self._told(part, number, rows, answered)
+
+    def _tell_new(self, rows: Sequence[Row], answered: Answered) -> None:
+        """Of what a server calls updated, count as created what was not there before, where that is known."""
+        if not self.job.has_before or answered.counts["created"]:
+            return
+        if self._before is None:
+            self._before = {cell_of(row, self.default) for row in self.job.before()}
+        written = (row for index, row in enumerate(rows) if index not in answered.refused and not row.get("deleted"))
+        new = sum(cell_of(row, self.default) not in self._before for row in written)
+        new = min(new, answered.counts["updated"])
+        answered.counts.update(created=new, updated=-new)
 
     async def _looked(self, s: Session, part: Part, error: Dhis2Error) -> Answered:
         """What a part came to that no answer came for, where the server has all of it; else raises the error."""
@@ -294,6 +310,10 @@ def _whole(message: WebMessage) -> bool:
 
 
 ADVICE: Mapping[str, tuple[str, str]] = {
+    "E7617": (
+        "the unit is none of those that this account enters data for, nor below them; after a change of them it signs in anew",
+        "dhis2 system whoami",
+    ),
     "E7640": ("its time of entry is over: ask for a lock exception, or for whoever may edit expired data", ""),
     "E7641": (
         "the data set takes no period so far ahead",
@@ -306,7 +326,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     ),
     "E7644": ("the data sets of the element take other periods alone (dataInputPeriods)", ""),
 }
-"""What to do about a row that is refused for its time, and what to look at, by code (api-facts f.1); others are left in the server's own words."""
+"""What to do about a row that is refused for its time or place, and what to look at, by code (api-facts f.1); others are left in the server's own words."""
 _ABOUT = re.compile(r"(data set|period|org unit)(?: at this time)?: `?(\w+)`?", re.IGNORECASE)
 """What a conflict of these codes is about, as its message says it."""
 

@@ -112,5 +112,5 @@ def advice(value_type: str, text: str) -> str | None:
     if (comma := _COMMA.fullmatch(text)) is not None and refused(value_type, f"{comma[1]}.{comma[2]}") is None:
         return f"write {comma[1]}.{comma[2]}, if that is a decimal comma"
     if text.lower() in _NONE:
-        return "write 0 if it is zero, and leave the cell empty if it is not known"
+        return "write 0 if it is zero; if it is not known, take the row out, or empty the cell of a wide sheet"
     return None

@@ -13,15 +13,15 @@ from dhis2sh.dhis2.periods import Period, RelativePeriod
 from dhis2sh.errors import UsageError, did_you_mean
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_NAMED_MONTH = re.compile(r"([^\W\d_]{3,9})\.?[ \-/]*(\d{4}|\d{2})")
-_YEAR_AND_NAME = re.compile(r"(\d{4})[ \-/]+([^\W\d_]{3,9})\.?")
+_NAMED_MONTH = re.compile(r"([^\W\d_]{3,10})\.?[ \-/]*(\d{4}|\d{2})")
+_YEAR_AND_NAME = re.compile(r"(\d{4})[ \-/]+([^\W\d_]{3,10})\.?")
 _NUMBERED_MONTH = re.compile(r"(0?[1-9]|1[0-2])[/\-.](\d{4})")
 _YEAR_AND_NUMBER = re.compile(r"(\d{4})[/M](0?[1-9]|1[0-2])")
 _MOMENT = re.compile(r"[T ]\d\d:\d\d(:\d\d(\.\d+)?)?\Z")
 _DAY_LAST = re.compile(r"(\d{4})([\-/.])(\d{1,2})\2(\d{1,2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})([\-/.])(\d{1,2})\2(\d{4})")
-_DAY_AND_NAME = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er)?[ \-/]([^\W\d_]{3,9})\.?[ \-/](\d{4}|\d{2})", re.IGNORECASE)
-_NAME_AND_DAY = re.compile(r"([^\W\d_]{3,9})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.IGNORECASE)
+_DAY_AND_NAME = re.compile(r"(\d{1,2})(?:st|nd|rd|th|er)?[ \-/]([^\W\d_]{3,10})\.?[ \-/](\d{4}|\d{2})", re.IGNORECASE)
+_NAME_AND_DAY = re.compile(r"([^\W\d_]{3,10})\.? (\d{1,2})(?:st|nd|rd|th)?,? (\d{4})", re.IGNORECASE)
 
 
 def days_of(text: str) -> list[dt.date]:
@@ -60,7 +60,7 @@ def _month_called(word: str) -> int:
 @lru_cache(4096)
 def as_period(text: str) -> str:
     """A month as spreadsheets write it (`Jan-26`, `January 2026`, `2026 Jan`, `06/2026`, `2026/06`, `2026M06`), or an interval as ADX does (`2026-01-01/P1M`),
-    in DHIS2's form, or a day in that of ISO 8601 where it can be read in one way alone; anything else as it is. Names are English or French."""
+    in DHIS2's form, or a day in that of ISO 8601 where it can be read in one way alone; anything else as it is. Names are English, French, Portuguese or Spanish."""
     text = text.strip()
     if len(days := days_of(text)) == 1:
         return days[0].isoformat()
@@ -80,16 +80,24 @@ def as_period(text: str) -> str:
 
 
 _LONG = {
-    name[:3]: {name, name[:4], *french.split()}
-    for name, french in (
-        ("january", "janvier janv"), ("february", "février fevrier févr fevr fév fev"), ("march", "mars"),
-        ("april", "avril avr"), ("may", "mai"), ("june", "juin"), ("july", "juillet juil"), ("august", "août aout"),
-        ("september", "septembre"), ("october", "octobre"), ("november", "novembre"), ("december", "décembre decembre déc"),
+    name[:3]: {name, name[:4], *others.split()}
+    for name, others in (
+        ("january", "janvier janv janeiro enero ene"), ("february", "février fevrier févr fevr fév fev fevereiro febrero"),
+        ("march", "mars março marco marzo"), ("april", "avril avr abril abr"), ("may", "mai maio mayo"),
+        ("june", "juin junho junio"), ("july", "juillet juil julho julio"), ("august", "août aout agosto ago"),
+        ("september", "septembre setembro septiembre setiembre"), ("october", "octobre outubro octubre"),
+        ("november", "novembre novembro noviembre"), ("december", "décembre decembre déc dezembro dez diciembre dic"),
     )
 }  # fmt: skip
 
 
 _YEARLESS = re.compile(r"Q[1-4]|W(eek)? ?\d{1,2}", re.IGNORECASE)
+
+
+def month_named(text: str) -> int | None:
+    """The number of the month that a text such as `Fevrier` or `Sheet of March 2026` names; None where it names none, or several."""
+    found = {number for word in re.findall(r"[^\W\d_]+", text) if len(word) > 2 and (number := _month_called(word))}
+    return found.pop() if len(found) == 1 else None
 
 
 def is_yearless(text: str) -> bool:

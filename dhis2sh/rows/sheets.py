@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.errors import UsageError
 from dhis2sh.rows import filling
-from dhis2sh.rows.workbooks import Fault, Line, Workbook, letters_of
+from dhis2sh.rows.workbooks import Fault, Line, Workbook, column_of, letters_of, line_of
 from dhis2sh.words import counted, joined, listed
 
 if TYPE_CHECKING:
-    from dhis2sh.types import Row
+    from dhis2sh.types import JsonValue, Row
 
 BATCH = 1000
 """Rows of a file that are read at a time."""
@@ -90,8 +90,24 @@ def batches_of(
             shown = (row for row in rows if row or blanks)
             while batch := list(itertools.islice(shown if faults else map(_whole, shown), BATCH)):
                 yield batch
-        if tell is not None and (note := sheet.hidden_in_words()) is not None:
-            tell(note)
+        if tell is not None:
+            for note in sheet.in_words():
+                tell(note)
+
+
+def name_of(path: Path, where: Where | None) -> str:
+    """The name of the sheet that is read. Parameters and errors as of `batches_of`."""
+    with Workbook(path) as book:
+        return _Sheet(path, book, where).name
+
+
+def merged_cells(path: Path, where: Where | None) -> dict[tuple[int, str], str]:
+    """The first cells of merged ranges below the header, by line and header, each with its range such as C3:C5.
+
+    Parameters and errors as of `batches_of`; columns that are filled down are left out.
+    """
+    with Workbook(path) as book:
+        return _Sheet(path, book, where).merged_cells()
 
 
 def _whole(row: Row) -> Row:
@@ -108,8 +124,11 @@ class _Sheet:
     def __init__(self, path: Path, book: Workbook, where: Where | None) -> None:
         self._path, self._book, self._told = path, book, where is not None
         self._where = where or Where()
-        self._name = self._chosen()
-        self._hidden = book.hidden(self._name)
+        self.name = self._chosen()
+        """What it is called."""
+        self._hidden = book.hidden(self.name)
+        self._begins = self._where.header
+        """The line of the header."""
         self._unseen_rows: list[int] = []
         """The lines of rows that are hidden."""
         self._unseen_columns: list[int] = []
@@ -146,12 +165,13 @@ class _Sheet:
 
     def rows(self) -> Generator[Row]:
         """All rows below the header, those of lines without anything in them without fields. Raises `UsageError`."""
-        with closing(self._book.lines(self._name, self._hidden)) as lines:
+        with closing(self._book.lines(self.name, self._hidden)) as lines:
             wanted = self._where.header
             below = (line for line in lines if line[0] >= wanted)
             if (top := next(below, None)) is None:
                 return
-            begins, headers = top[0], _headers(top[1])
+            self._begins = begins = top[0]
+            headers = _headers(top[1])
             self._unseen_columns = sorted(at for at in self._hidden.columns if at < len(headers) and headers[at])
             if self._where.skip_hidden:
                 headers = ["" if at in self._hidden.columns else name for at, name in enumerate(headers)]
@@ -168,7 +188,42 @@ class _Sheet:
                     self._unseen_rows.append(number)
                 yield nothing if hidden and self._where.skip_hidden else row
 
-    def hidden_in_words(self) -> str | None:
+    def merged_cells(self) -> dict[tuple[int, str], str]:
+        """As the function of the same name."""
+        ranges = [(first, last) for first, last in self._book.merged(self.name) if first != last]
+        if not ranges:
+            return {}
+        with closing(self._book.lines(self.name)) as lines:
+            begins, cells = next((line for line in lines if line[0] >= self._where.header), (0, list["JsonValue"]()))
+        headers = _headers(cells)
+        filled = {name.strip().casefold() for name in self._where.fill_down}
+        return {
+            (line_of(first), headers[column_of(first)]): f"{first}:{last}"
+            for first, last in ranges
+            if line_of(first) > begins
+            and column_of(first) < len(headers)
+            and headers[column_of(first)].casefold() not in filled
+        }
+
+    def in_words(self) -> Iterator[str]:
+        """What of the rows that were read is hidden, struck out, or shown as another number than is stored."""
+        if (hidden := self._hidden_in_words()) is not None:
+            yield hidden
+        if struck := self._below(self._hidden.struck):
+            yield f"{counted(len(struck), 'cell')} struck out and read all the same: {listed(struck, 5)}"
+        for code, cells in self._hidden.otherwise.items():
+            if found := self._below(cells):
+                one = len(found) == 1
+                yield (
+                    f"{counted(len(found), 'number')} {'is' if one else 'are'} shown otherwise than"
+                    f" {'it is' if one else 'they are'} stored, by the format '{code}', and read as stored: {listed(found, 5)}"
+                )
+
+    def _below(self, cells: Iterable[str]) -> list[str]:
+        """The cells below the header."""
+        return [cell for cell in cells if line_of(cell) > self._begins]
+
+    def _hidden_in_words(self) -> str | None:
         """What of the rows that were read, or left out, is hidden, and where; None where all is seen."""
         parts: list[str] = []
         if self._unseen_rows:
@@ -176,11 +231,11 @@ class _Sheet:
         if self._unseen_columns:
             letters = listed(map(letters_of, self._unseen_columns), 5)
             parts.append(f"{counted(len(self._unseen_columns), 'hidden column')} ({letters})")
-        whole = f"sheet '{self._name}' is hidden as a whole and was read" if self._hidden.sheet else None
+        whole = f"sheet '{self.name}' is hidden as a whole and was read" if self._hidden.sheet else None
         if not parts:
             return whole
         one = len(self._unseen_rows) + len(self._unseen_columns) == 1
-        told = f"{joined(parts)} of sheet '{self._name}' {'is' if one else 'are'}"
+        told = f"{joined(parts)} of sheet '{self.name}' {'is' if one else 'are'}"
         if self._where.skip_hidden:
             return f"{told} left out"
         leave = f"--skip-hidden leaves {'it' if one else 'them'} out"
@@ -215,7 +270,7 @@ class _Sheet:
         """What to do about values below no name: another line is the header, or it has two of them."""
         if not self._told:
             return _NAMED
-        top = self._top(self._name, LOOKED_AT)
+        top = self._top(self.name, LOOKED_AT)
         filled = ((number, sum(bool(str(cell or "").strip()) for cell in cells)) for number, cells in top)
         found = next((number for number, cells in filled if cells > 1), 0)
         if found > self._where.header:
@@ -227,7 +282,7 @@ class _Sheet:
         columns = filling.columns_of(headers, self._where.fill_down)
         merged = [
             (headers[block.column], block)
-            for block in filling.blocks_of(self._book.merged(self._name))
+            for block in filling.blocks_of(self._book.merged(self.name))
             if block.column < len(headers) and headers[block.column] in columns and block.last > begins
         ]
         held = [*rows]

@@ -252,6 +252,17 @@ def _separator_of(file: TextIO, ending: str) -> str:
     return _separator(sample)
 
 
+def separator_of(path: Path, where: Where) -> str | None:
+    """What parts the cells of a file of texts; None of any other. Raises `OSError`, `UsageError` as whoever reads its rows."""
+    ending = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
+    if ending not in {".csv", ".txt"}:
+        return None
+    with _open(path) as file:
+        for _ in range(where.header - 1):
+            file.readline()
+        return _separator_of(file, ending)
+
+
 def _json_lines(file: TextIO, path: Path) -> Iterator[Row]:
     """One object a line."""
     for number, line in enumerate(file, 1):

@@ -16,17 +16,16 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING
 from xml.parsers import expat
 
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.files import is_bomb
+from dhis2sh.rows.number_formats import Format, Styles
 
 if TYPE_CHECKING:
     from dhis2sh.types import JsonValue
 
-type Kind = Literal["", "days", "span", "percent"]
-"""What a number is by its format: a day or a time, hours that go on beyond a day, hundredths, or just a number."""
 type Line = list[JsonValue]
 """The cells of one line, from column A on; None where there is none."""
 
@@ -75,7 +74,7 @@ class Fault(str):
 
 
 class Hidden:
-    """What of a sheet nobody sees in a spreadsheet program, whether a filter or a person has hidden it; filled as it is read.
+    """What of a sheet nobody sees in a spreadsheet program as it is stored, whether hidden, struck out or shown otherwise; filled as it is read.
 
     Parameters:
         sheet: the whole of it is hidden.
@@ -87,6 +86,10 @@ class Hidden:
         """The numbers of lines that hold anything."""
         self.columns: set[int] = set()
         """Columns, from 0, whether they hold anything or not."""
+        self.struck: list[str] = []
+        """Cells that are struck out."""
+        self.otherwise: dict[str, list[str]] = {}
+        """Cells whose number is shown as another one, or not at all, by the format that does it."""
 
 
 class Workbook:
@@ -111,7 +114,7 @@ class Workbook:
         """Where each sheet is in the file, by its name."""
         self._hidden_sheets: set[str] = set()
         self._days_since_1904 = self._unworked = False
-        self._kinds: list[Kind] = []
+        self._formats: list[Format] = []
         try:
             self._book = self._related("", "officeDocument").popitem()[1]
             self._read_book()
@@ -148,7 +151,7 @@ class Workbook:
         """
         if self._texts is None:
             self._texts = self._shared_texts()
-        reader = _Lines(self._texts, self._kinds, self._days_since_1904, self._unworked, self._broken, hidden)
+        reader = _Lines(self._texts, self._formats, self._days_since_1904, self._unworked, self._broken, hidden)
         for _ in self._parsed(self._sheets[sheet], reader.start, reader.end, reader.text):
             yield from reader.taken()
 
@@ -202,11 +205,11 @@ class Workbook:
 
         for _ in self._parsed(self._book, start):
             pass
-        styles = _Styles()
+        styles = Styles()
         for place in self._related(self._book, "styles").values():
             for _ in self._parsed(place, styles.start, styles.end):
                 pass
-        self._kinds = styles.kinds
+        self._formats = styles.formats
 
     def _shared_texts(self) -> list[str]:
         """The texts that cells name by their number."""
@@ -279,50 +282,6 @@ def _path(folder: str, target: str) -> str:
     return "/".join(found)
 
 
-_DAYS = {*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)}
-"""The formats that every program knows and that show days or times; 46 shows hours beyond a day."""
-_LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
-"""What a format has besides its signs: texts, fillers, colours and languages."""
-
-
-def kind_of(number: int, code: str | None) -> Kind:
-    """What a format makes of a number.
-
-    Parameters:
-        number: of the format; code: what it says, where the workbook says it.
-    """
-    if code is None:
-        return "percent" if number in {9, 10} else "span" if number == 46 else "days" if number in _DAYS else ""
-    signs = _LITERAL.sub("", code.partition(";")[0]).lower()
-    if "general" in signs:
-        return ""
-    if "[" in signs:
-        return "span"
-    return "days" if re.search("[ymdhs]", signs) else "percent" if "%" in signs else ""
-
-
-class _Styles:
-    """What the numbers of each style are."""
-
-    def __init__(self) -> None:
-        self.kinds: list[Kind] = []
-        self._codes: dict[str, str] = {}
-        self._inside = False
-
-    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        if tag == "numFmt":
-            self._codes[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
-        elif tag == "cellXfs":
-            self._inside = True
-        elif tag == "xf" and self._inside:
-            number = attributes.get("numFmtId", "0")
-            self.kinds.append(kind_of(int(number), self._codes.get(number)))
-
-    def end(self, tag: str) -> None:
-        if tag == "cellXfs":
-            self._inside = False
-
-
 _CODED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
@@ -360,20 +319,23 @@ class _Texts:
             self._parts.append(text)
 
 
+_PLAINLY = Format()
+
+
 class _Lines:
     """Takes the XML of a sheet and makes lines of it."""
 
     def __init__(
         self,
         texts: Sequence[str],
-        kinds: Sequence[Kind],
+        formats: Sequence[Format],
         since_1904: bool,
         unworked: bool,
         broken: Callable[[str], UsageError],
         hidden: Hidden | None,
     ) -> None:
         self._hidden, self._unseen = hidden or Hidden(sheet=False), False
-        self._texts, self._kinds, self._unworked, self._broken = texts, kinds, unworked, broken
+        self._texts, self._formats, self._unworked, self._broken = texts, formats, unworked, broken
         self._epoch = dt.datetime(1904, 1, 1) if since_1904 else dt.datetime(1899, 12, 30)
         self._done: list[tuple[int, Line]] = []
         self._line: Line = []
@@ -438,6 +400,8 @@ class _Lines:
         if len(self._line) > self._column:
             raise self._broken(f"{self._place()} is there twice")
         self._line.append(value)
+        if self._format().struck:
+            self._hidden.struck.append(self._place())
 
     def _place(self) -> str:
         return f"{letters_of(self._column)}{self._number}"
@@ -459,14 +423,24 @@ class _Lines:
             return text.removesuffix("T00:00:00")
         return _decoded(text) or None
 
+    def _format(self) -> Format:
+        """How the cell is shown."""
+        style = int(self._cell.get("s", "0"))
+        return self._formats[style] if style < len(self._formats) else _PLAINLY
+
     def _lost(self, text: str) -> JsonValue:
         raise self._broken(f"{self._place()} has the text number {text}, and there is none")
 
     def _number_of(self, text: str) -> JsonValue:
-        style = int(self._cell.get("s", "0"))
-        kind = self._kinds[style] if style < len(self._kinds) else ""
+        shown = self._format()
+        kind = shown.kind
+        if shown.code and shown.shows_another(float(text)):
+            self._hidden.otherwise.setdefault(shown.code, []).append(self._place())
         if kind == "days":
             return self._day(float(text))
+        if kind == "year":
+            day = self._day(float(text))
+            return day if isinstance(day, Fault) or not isinstance(day, str) else day[:4]
         if kind == "percent":
             return f"{Decimal(f'{float(text):.15g}').scaleb(2).normalize():f}%"
         if kind == "span":

@@ -73,3 +73,42 @@ async def test_what_the_target_does_not_have_is_refused_and_the_rest_copied(s: S
 async def test_a_profile_is_not_copied_into_itself(s: Session):
     with pytest.raises(UsageError, match="cannot be copied into itself"):
         await planned(s, "data aggregate copy", **{**COPIED, "source": "sandbox"})
+
+
+async def test_a_code_over_another_name_is_asked_about(s: Session, staging: Store):
+    """The target's 'Swapped' has the code of the source's Stock, and the target has a Stock of its own."""
+    store = s.sandbox_store()
+    stock = store.get("dataElements", "deStock0001")
+    staging.put_objects({"dataElements": [{**staging.get("dataElements", "deOther0001"), "code": "STK"}]})
+    store.put_objects(
+        {
+            "dataElements": [
+                {**stock, "id": "deSwapped01", "name": "Swapped", "shortName": "S", "code": "STK"},
+                {**stock, "code": None},
+            ]
+        }
+    )
+    with pytest.raises(
+        UsageError,
+        match="the data element 'Stock' is 'Swapped' there, by its code, and another one there has that very name",
+    ) as caught:
+        await planned(s, "data aggregate copy", **COPIED)
+    assert caught.value.hint == (
+        "say which, once for each: --map deOther0001=deSwapped01, or --map deOther0001=deStock0001"
+    )
+    plan = await planned(s, "data aggregate copy", **COPIED, map_=["deOther0001=deStock0001"])
+    assert {step.name.partition(",")[0] for step in plan.steps} == {"Stock", "Visits"}
+    assert not any("is 'Swapped' there" in note for note in plan.notes)
+    with pytest.raises(UsageError, match="'Nothing' is nothing on the source"):
+        await planned(s, "data aggregate copy", **COPIED, map_=["Nothing=Stock"])
+
+
+async def test_pairs_of_other_names_and_value_types_are_named(s: Session, staging: Store):
+    store = s.sandbox_store()
+    visits = {**store.get("dataElements", "deVisits001"), "name": "Consultations", "valueType": "INTEGER"}
+    unit = {**store.get("organisationUnits", "ouClinicA01"), "name": "clinic  a"}
+    store.put_objects({"dataElements": [visits], "organisationUnits": [unit]})
+    plan = await planned(s, "data aggregate copy", **COPIED)
+    assert "the data element 'Visits' is 'Consultations' there, by its UID" in plan.notes
+    assert "the data element 'Visits' is of the value type NUMBER, and there of INTEGER" in plan.notes
+    assert not any("Clinic A" in note for note in plan.notes)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.rows.number_formats import kind_of
 from dhis2sh.rows.sheets import Where, batches_of
 from dhis2sh.rows.tables import read_rows
-from dhis2sh.rows.workbooks import Fault, Workbook, kind_of, letters_of
+from dhis2sh.rows.workbooks import Fault, Workbook, letters_of
 from dhis2sh.types import JsonValue, Row
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -172,7 +173,7 @@ def test_what_is_no_workbook_is_said():
     ("number", "code", "kind"),
     [
         (0, None, ""), (9, None, "percent"), (14, None, "days"), (46, None, "span"), (164, "General", ""),
-        (164, '#,##0.00" mmm"', ""), (164, "[$-409]d\\-mmm\\-yy;@", "days"), (164, "yyyy/mm/dd", "days"),
+        (164, '#,##0.00" mmm"', ""), (164, "[$-409]d\\-mmm\\-yy;@", "days"), (164, "yyyy/mm/dd", "days"), (164, "yyyy", "year"),
         (164, "[Magenta]0.00", ""), (164, "[mm]:ss", "span"), (164, "0.0%;[Red]-0.0%", "percent"), (164, "h:mm AM/PM", "days"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -87,8 +88,9 @@ async def push(
     load = Load(
         file.name if file else "rows", strategy=loading.strategy_of(strategy), undo=not no_undo, rejected=rejected,
         by_job=async_, several_levels=several_levels, by_date=written.by_date, commas=written.decimal == ",", filled=written.fill_down,
+        given=given,
     )  # fmt: skip
-    ask = disaggregation.asking(s)
+    ask = disaggregation.Columns(s)
     if (file is None) == (values is None):
         raise UsageError("which values?", hint="dhis2 data aggregate push values.csv")
     if rejected is not None:
@@ -96,6 +98,7 @@ async def push(
     if file is None:
         written.check_no_sheet()
         return await loading.plan(s, loading.of_rows(values or Rows[Row]([]), given, load.unread, ask), load)
+    load.semicolons = written.decimal is None and files.parted_by_semicolons(file, written.where)
     return await loading.plan(
         s, files.values_of(file, given, load.notes, load.unread, written.where, load.called, ask), load
     )
@@ -124,6 +127,19 @@ async def set_(
     API source: `POST /api/dataValueSets`.
     """
     period = (await periods.one(s, period)).iso
+    if not value.strip() and not comment:
+        cell = [
+            "--data-element",
+            element,
+            "--period",
+            period,
+            "--org-unit",
+            org_unit,
+            *(["--combo", combo] if combo else []),
+        ]
+        raise UsageError(
+            "an empty value is none", hint=f"dhis2 data aggregate delete {shlex.join(cell)}  takes away what is there"
+        )
     row: Row = {
         "dataElement": element, "period": period, "orgUnit": org_unit, "value": value, "categoryOptionCombo": combo,
         "attributeOptionCombo": attribute_combo, "comment": comment,
@@ -137,15 +153,26 @@ async def set_(
 @verb(
     "data aggregate delete",
     effect="destroy",
-    examples=["dhis2 data aggregate delete --data-set 'Child Health' --period 202506 --org-unit 'Ngelehun CHC'"],
+    examples=[
+        "dhis2 data aggregate delete --data-set 'Child Health' --period 202506 --org-unit 'Ngelehun CHC'",
+        "dhis2 data aggregate delete --data-element 'BCG doses given' --period 202506 --org-unit 'Ngelehun CHC' --combo 'Fixed, <1y'",
+    ],
 )
-async def delete(s: Session, *, asked: Asked) -> Plan:
+async def delete(
+    s: Session,
+    *,
+    combo: Annotated[
+        list[str] | None, Doc("Of the values only those of these category option combinations; may be repeated.")
+    ] = None,
+    asked: Asked,
+) -> Plan:
     """Delete the data values that a question finds; the server keeps them as deleted, and `undo` brings them back.
 
     API source: `POST /api/dataValueSets?importStrategy=DELETE`.
     """
     query = await asking.query_of(s, asked)
-    found = loading.of_batches(nothing.told(s, asked, query, s.client.data_values.batches(whole=True, **query)))
+    values = nothing.told(s, asked, query, s.client.data_values.batches(whole=True, **query))
+    found = loading.of_batches(loading.of_combos(s, values, combo) if combo else values)
     return await loading.plan(s, found, Load("the values found", strategy="DELETE"))
 
 
@@ -191,11 +218,20 @@ async def copy(
     s: Session,
     source: Annotated[str, Doc("The profile to copy from; the values go into the active one."), Complete("profiles")],
     *,
+    map_: Annotated[
+        list[str] | None,
+        Doc(
+            "FROM=TO: an element, unit or combination of the source is this one here, whatever their UIDs and codes say."
+        ),
+    ] = None,
     no_undo: NoUndo = False,
     rejected: Rejected = None,
     asked: Asked,
 ) -> Plan:
     """Copy data values from another server into this one; elements, units and combinations are mapped by UID, code or name.
+
+    Pairs with other names or value types are named; where this server has another object with the very name, nothing is
+    copied until `--map` says which is meant.
 
     API source: `GET /api/dataValueSets.csv` of the source, `POST /api/dataValueSets` of the target.
     """
@@ -203,4 +239,7 @@ async def copy(
         raise UsageError(f"'{source}' cannot be copied into itself", hint="-p NAME is the profile to write to")
     async with s.beside(source) as other:
         load = Load(f"values of {source}", undo=not no_undo, rejected=rejected)
-        return await loading.plan(s, copying.values_of(other, s, asked), load)
+        pairs = copying.Pairs(await copying.chosen(other, s, map_ or []))
+        plan = await loading.plan(s, copying.values_of(other, s, asked, pairs, asks=True), load)
+        plan.notes = [*pairs.notes(), *plan.notes]
+        return plan
