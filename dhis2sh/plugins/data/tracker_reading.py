@@ -23,7 +23,7 @@ from dhis2sh.tracker.outstanding import Outstanding
 from dhis2sh.tracker.programs import Program
 from dhis2sh.types import Row
 from dhis2sh.verbs import units
-from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, verb
 
 UNDOES = way_back.objects
 """How a change is taken back: importing it here registers it, and `undo` imports every domain."""
@@ -37,7 +37,7 @@ Through = Annotated[
     Doc("The program that an entity is looked at through: of a protected one, once the glass is broken."),
     Refers("programs"),
 ]
-OfStage = Annotated[str | None, Doc("Events of this stage, in place of entities.")]
+OfStage = Annotated[str | None, Doc("Events of this stage, in place of entities."), Complete("uids:programStages")]
 Events = Annotated[bool, Doc("Events of all stages, in place of entities.")]
 
 
@@ -105,9 +105,15 @@ async def _told(
         async for batch in rows:
             some = some or bool(batch)
             yield batch
-    if not some and found.level in glass.HIDING:
+    if not some:
+        _tell_of_hidden(s, found, "listed")
+
+
+def _tell_of_hidden(s: Session, found: Program, done: str) -> None:
+    """Say where there is nobody that a server shows only what one's own units own."""
+    if found.level in glass.HIDING:
         s.person.warn(
-            f"'{found.name}' is {found.level}: who is owned by units that you do not capture for is not listed"
+            f"'{found.name}' is {found.level}: who is owned by units that you do not capture for is not {done}"
             + ("; dhis2 data tracker override UID lets you in with a reason" if found.level == glass.PROTECTED else "")
         )
 
@@ -151,6 +157,7 @@ async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked:
     what = "enrollments" if found.registers and stage is None else "events"
     if not any(row["count"] for row in totals):
         await units.tell_of_none(s, what, asked.alone)
+        _tell_of_hidden(s, found, "counted")
     rows = [Total(what=what, status=str(row["status"]), count=int(str(row["count"]))) for row in totals]
     return Rows([row for row in rows if wanted in (None, row.status)])
 
