@@ -358,6 +358,7 @@ class Plan:
         asks: wants a yes even where it writes a single object: its user has not seen the change yet.
         names: what the UIDs in it stand for, where somebody is to read it (`dhis2sh.verbs.names.tell`).
         blocked: why it cannot be carried out, found out by reading; shown by a dry run, raised by anything else.
+        partly: how it would end though it is carried out, since some of it is refused: a dry run ends so too.
         leave: leaves behind what a person needs to mend a blocked plan, where it was not only looked at.
         report: what a plan of many objects comes to (a model with `line()`): drawn before the first of its steps.
         prepare: what is done on this machine when somebody has agreed, before the first request.
@@ -379,6 +380,7 @@ class Plan:
     asks: bool = False
     names: dict[str, str] = field(default_factory=dict[str, str])
     blocked: Dhis2Error | None = None
+    partly: Dhis2Error | None = None
     leave: Callable[[], object] | None = None
     report: Reported | None = None
     prepare: Callable[[], None] | None = None

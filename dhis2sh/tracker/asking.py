@@ -17,7 +17,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.tracker.programs import named
 from dhis2sh.tracker.referred import REFERRING, Referred
 from dhis2sh.tracker.values import Problem, value_of
-from dhis2sh.verbs.declaration import Doc, Refers
+from dhis2sh.verbs.declaration import Complete, Doc, Refers
 from dhis2sh.words import joined
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ class Asked:
     enrolled_before: Annotated[str | None, Doc("Enrolled on this day or earlier.")] = None
     updated_after: Annotated[str | None, Doc("Changed on this day or later.")] = None
     filter: Annotated[
-        list[str], Doc("NAME:OPERATOR:VALUE of an attribute (of events: a data element), such as 'First name:sw:An'.")
+        list[str],
+        Doc("NAME:OPERATOR:VALUE of an attribute (of events: a data element), such as 'First name:sw:An'."),
+        Complete("uids:trackedEntityAttributes,dataElements"),
     ] = field(default_factory=lambda: [])
 
     @property

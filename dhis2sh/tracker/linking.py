@@ -229,6 +229,8 @@ class Duplicate(BaseModel):
     duplicate: str
     status: str
     created: str | None
+    original_name: str | None = None
+    duplicate_name: str | None = None
 
 
 async def duplicates(s: Session, entities: Sequence[str], status: DuplicateStatus) -> list[Duplicate]:
@@ -287,7 +289,8 @@ async def merge(s: Session, uid: str, take: Sequence[str]) -> Plan:
     if both := enrolled[original] & enrolled[duplicate]:
         raise Refused(
             f"both are enrolled in {listed((f"'{known[one].name}'" for one in both), 3)}, which the server does not merge",
-            hint="delete one of the two enrollments first: dhis2 data tracker delete ENROLLMENT",
+            hint="one of the two enrollments is deleted first: "
+            + " or ".join(f"dhis2 data tracker delete {uid}" for uid in _enrollments(rows, next(iter(sorted(both))))),
         )
     has = {one: _attributes(rows[one]) for one in rows}
     items = {item.uid: item for item in kind.items}
@@ -337,6 +340,41 @@ async def merge(s: Session, uid: str, take: Sequence[str]) -> Plan:
         f"merge {duplicate} into {original}", steps, notes=notes, names=names, asks=True,
         writer=ByRequest("tracker", [request]),
     )  # fmt: skip
+
+
+def _enrollments(rows: Mapping[str, Row], program: str) -> list[str]:
+    """The enrollments of some entities in a program."""
+    return [
+        str(one["enrollment"])
+        for row in rows.values()
+        for one in reading.inner(row, "enrollments")
+        if one.get("program") == program
+    ]
+
+
+async def with_names(s: Session, pairs: Sequence[Duplicate]) -> list[Duplicate]:
+    """Pairs with what their entities are called, where this user may see that: the first texts of their type."""
+    uids = list(dict.fromkeys(uid for pair in pairs for uid in (pair.original, pair.duplicate)))
+    rows = await reading.by_uid(s, "trackedEntities", uids) if uids else {}
+    types = {
+        uid: await programs.read_type(s, uid) for uid in {str(row.get("trackedEntityType")) for row in rows.values()}
+    }
+    called: dict[str, str] = {}
+    for uid, row in rows.items():
+        values = reading.held(row, "attributes", "attribute")
+        items = types[str(row.get("trackedEntityType"))].items
+        called[uid] = " ".join(
+            [str(values[item.uid]) for item in items if values.get(item.uid) and not item.unique][:2]
+        )
+    return [
+        pair.model_copy(
+            update={
+                "original_name": called.get(pair.original) or None,
+                "duplicate_name": called.get(pair.duplicate) or None,
+            }
+        )
+        for pair in pairs
+    ]
 
 
 @dataclass(frozen=True, slots=True)

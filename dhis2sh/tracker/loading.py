@@ -14,7 +14,7 @@ from dhis2sh.changes.job_folders import to_mend
 from dhis2sh.changes.plan import Plan, PlanStep, StepsInBulk
 from dhis2sh.client.sending import attempt
 from dhis2sh.client.tracker import IDENTIFIERS
-from dhis2sh.errors import Dhis2Error, Forbidden, NotFound, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, Forbidden, NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.files import open_packed, parse_json
 from dhis2sh.rows.sheets import Where
 from dhis2sh.rows.tables import read_text, stream_rows
@@ -392,8 +392,13 @@ async def planned(
     if any(True for _ in jobs.earlier(job)):
         notes.append("the same was pushed before: the same objects are written again, and none is doubled")
     said = [*notes]
+    refusals = refused.lines()[:1]
+    wrong = refused.count
     if left and job.head.objects <= VALIDATED and len(left) == job.head.parts:
-        said += await _validated(s, job, left, there or {})
+        told, count = await _validated(s, job, left, there or {})
+        said += told
+        wrong += count
+        refusals += told[: 1 if count else 0]
     elif left and job.head.objects > VALIDATED:
         said.append(f"the server looks at {job.head.objects:,} objects when they are sent, part by part")
     if refused.count:
@@ -406,6 +411,9 @@ async def planned(
         f"; {refused.count:,} of {given:,} refused" if refused.count else ""
     )
     made = Plan(title, steps, notes=said, names={**job.head.names}, asks=True)
+    if wrong:
+        where = f"mend them in {to_mend(refused.path, refused.wanted)}" if refused.count else "mend them in the file"
+        made.partly = PartlyDone(f"{wrong:,} of {given:,} would be refused: {refusals[0]}", summary=None, hint=where)
     if refused.count and job.head.atomic:
         made.blocked = Refused(
             f"all or nothing, and {refused.count:,} of {given:,} cannot be sent: {refused.lines()[0]}",
@@ -414,8 +422,10 @@ async def planned(
     return made
 
 
-async def _validated(s: Session, job: Job, left: Sequence[int], there: Mapping[str, JsonObject]) -> list[str]:
-    """What the server says of a small push before it is sent."""
+async def _validated(
+    s: Session, job: Job, left: Sequence[int], there: Mapping[str, JsonObject]
+) -> tuple[list[str], int]:
+    """What the server says of a small push before it is sent, and how many entries it will refuse."""
     entries = [entry for part in left for entry in job.entries(part)]
     for entry in entries:
         if entry.sheet and there:
@@ -428,14 +438,14 @@ async def _validated(s: Session, job: Job, left: Sequence[int], there: Mapping[s
         )
     )
     if isinstance(outcome, Dhis2Error):
-        return [f"the server will refuse all of it: {outcome.message}"]
+        return [f"the server will refuse all of it: {outcome.message}"], len(entries)
     reasons = sending.reasons_of(outcome, entries, job.head.names)
     told = [f"the server will refuse {entries[at].label}: {'; '.join(why)}" for at, why in list(reasons.items())[:TOLD]]
     if len(reasons) > TOLD:
         told.append(f"the server will refuse {len(reasons) - TOLD:,} more")
     if outcome.status == "ERROR" and not reasons:
-        told.append(f"the server will refuse it: {outcome.message or 'it does not say why'}")
-    return told or ["the server has nothing against it"]
+        return [f"the server will refuse it: {outcome.message or 'it does not say why'}"], len(entries)
+    return told or ["the server has nothing against it"], len(reasons)
 
 
 class _Steps:

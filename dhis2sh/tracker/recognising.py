@@ -79,6 +79,7 @@ class Recognising:
         self._told: list[str] = []
         self._renewed = 0
         self._unasked: dict[str, str] = {}
+        self._there: set[str] = set()
         self._empty: Counter[str] = Counter()
 
     async def meet(self, entries: Sequence[Entry]) -> None:
@@ -293,6 +294,7 @@ class Recognising:
         rows = await reading.by_uid(
             self._s, "trackedEntities", [person.uid for person in persons], fields=reading.TREE
         ) if persons else {}  # fmt: skip
+        self._there |= rows.keys()
         for person in persons:
             row = rows.get(person.uid)
             if row is None:
@@ -405,8 +407,10 @@ class Recognising:
         open_: list[tuple[_Person, str, str]] = []
         wanted: dict[str, list[tuple[str, str]]] = {}
         for person in self._persons(entries):
-            if not person.new or person.uid in alive or person.entry.problems or person.program is None:
+            if person.uid in alive or person.entry.problems or person.program is None:
                 continue
+            if not person.new and (not person.entry.sheet or person.uid in self._there):
+                continue  # a UID that only the file of refused rows has given is of nobody yet
             self._empty.update(
                 item.name for item in person.program.attributes() if item.generated and not person.values.get(item.uid)
             )

@@ -131,7 +131,7 @@ async def person(s: Session, like: Program | None = None) -> AsyncIterator[Perso
 
 @pytest.mark.verbs(
     "data tracker list", "data tracker count", "data tracker outstanding", "data tracker duplicates", "data tracker get",
-    "data tracker export", "data tracker pull",
+    "data tracker export", "data tracker pull", "data tracker find-duplicates",
 )  # fmt: skip
 def test_data_tracker_is_read_in_every_form(live: Place) -> None:
     async def all_of_it(s: Session) -> None:
@@ -146,6 +146,7 @@ def test_data_tracker_is_read_in_every_form(live: Place) -> None:
         await read(s, "data tracker outstanding", program=program.uid, by="unit", org_unit=units[:1])
         await read(s, "data tracker list", program=program.uid, events=True, limit=5)
         await read(s, "data tracker duplicates", status="ALL")
+        await read(s, "data tracker find-duplicates", program=program.uid, org_unit=units[:1], limit=5)
         if units:
             await read(s, "data tracker pull", program=program.uid, org_unit=units[:1])
         if rows:
@@ -269,6 +270,25 @@ def _links(row: Any, entity_type: str) -> bool:
         and not end.get("program")
         for end in ends
     )
+
+
+@pytest.mark.verbs("data tracker mark-duplicate")
+def test_a_mark_of_duplicates_is_only_planned(live: Place) -> None:
+    """A server keeps every mark."""
+
+    async def looked_at(s: Session) -> None:
+        program = await program_of(s, registers=True)
+        rows = await read(s, "data tracker list", program=program.uid, limit=2)
+        if len(rows) < 2:
+            pytest.skip("there are no two entities")
+        first, second = (row["trackedEntity"] for row in rows)
+        try:
+            plan = await planned(s, "data tracker mark-duplicate", original=first, duplicate=second)
+        except Dhis2Error as error:
+            pytest.skip(f"its first two entities: {error.message}")
+        assert len(plan.steps) == 1
+
+    alone(looked_at)
 
 
 @pytest.mark.verbs("data tracker merge")

@@ -9,6 +9,7 @@ import pytest
 from dhis2sh.changes.consent import Consent
 from dhis2sh.errors import NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.session import Session
+from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.tracker import loading
 from dhis2sh.verbs.registry import find
 from dhis2sh.verbs.run import run
@@ -311,3 +312,16 @@ async def test_a_file_of_refused_events_has_what_options_said_of_them(s: Session
     Path("mended.csv").write_text(Path("mend.csv").read_text("utf-8").replace("many", "3"), "utf-8")
     summary = await do(s, "data tracker push", file=Path("mended.csv"), program="Supervision")
     assert summary.created == 1
+
+
+def test_a_dry_run_ends_as_the_push_would(clinics_home: Path, capsys: pytest.CaptureFixture[str]):
+    head = "Facility,Given name,Card number,enrolledAt\n"
+    line = ["data", "tracker", "push", "persons.csv", "--program", "Children", "-p", "sandbox"]
+    for rows, code in (
+        ("Clinic A,Mia,M-1,2025-01-01\n", 0),
+        ("Clinic A,Mia,M-1,2025-01-01\nClinic Z,Nia,N-1,2025-01-01\n", 7),
+    ):
+        write(head + rows)
+        assert cli.run([*line, "--dry-run"]) == code
+    assert "1 of 2 would be refused: row 3" in capsys.readouterr().err
+    assert cli.run([*line, "--yes"]) == 7

@@ -1,5 +1,6 @@
 """Who is there already is found again, however the file has changed: nobody is made twice without a word."""
 
+import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -214,3 +215,27 @@ async def test_an_age_is_a_day_of_birth(s: Session, text: str):
     await s.client.patch("trackedEntityAttributes/teaBorn0001", [{"op": "add", "path": "/valueType", "value": "AGE"}])
     with pytest.raises(Refused, match="'Born' wants a date"):
         await push(s, f"Facility,Given name,Born,Enrollment date\nClinic A,Gil,{text},2025-01-01\n")
+
+
+async def test_what_was_refused_makes_no_second_one_when_it_is_pushed_as_it_is(s: Session):
+    """The file of refused rows gives UIDs, which nobody has yet: they say nothing of who is meant."""
+    await push(s, SHEET)
+    with pytest.raises(PartlyDone):
+        await push(s, SHEET.replace("Eli,Estvale,Male", "Eli,Estvale,Female"), rejected=Path("mend.csv"))
+    rows = list(csv.DictReader(Path("mend.csv").read_text("utf-8").splitlines()))
+    assert [row["Given name"] for row in rows] == ["Eli"]
+    assert rows[0]["trackedEntity"]
+    with pytest.raises(Refused, match="same names, unit and day of enrollment"):
+        await do(s, "data tracker push", file=Path("mend.csv"), program="Children")
+    assert len(await exported(s)) == 5
+
+
+async def test_a_refused_row_that_is_mended_in_both_files_is_made_once(s: Session):
+    wrong = f"{HEAD}\n{DORA}\n{ELI.replace('Clinic B', 'Nowhere')}\n"
+    with pytest.raises(PartlyDone):
+        await push(s, wrong, rejected=Path("mend.csv"))
+    await push(s, SHEET)
+    mended = Path("mend.csv").read_text("utf-8").replace("Nowhere", "Clinic B")
+    with pytest.raises(Refused, match="same names, unit and day of enrollment"):
+        await push(s, mended, "mend.csv")
+    assert len(await exported(s)) == 5

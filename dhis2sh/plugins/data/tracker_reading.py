@@ -14,15 +14,16 @@ from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows, Verbatim
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
-from dhis2sh.tracker import asking, flat, glass, linking, outstanding, programs, reading, way_back
+from dhis2sh.tracker import asking, flat, glass, likely, linking, outstanding, programs, reading, way_back
 from dhis2sh.tracker.asking import Asked, EventStatus, Query
 from dhis2sh.tracker.flat import Layout
+from dhis2sh.tracker.likely import Likely
 from dhis2sh.tracker.linking import Duplicate, DuplicateStatus
 from dhis2sh.tracker.outstanding import Outstanding
 from dhis2sh.tracker.programs import Program
 from dhis2sh.types import Row
 from dhis2sh.verbs import units
-from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
+from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Refers, verb
 
 UNDOES = way_back.objects
 """How a change is taken back: importing it here registers it, and `undo` imports every domain."""
@@ -36,7 +37,7 @@ Through = Annotated[
     Doc("The program that an entity is looked at through: of a protected one, once the glass is broken."),
     Refers("programs"),
 ]
-OfStage = Annotated[str | None, Doc("Events of this stage, in place of entities.")]
+OfStage = Annotated[str | None, Doc("Events of this stage, in place of entities."), Complete("uids:programStages")]
 Events = Annotated[bool, Doc("Events of all stages, in place of entities.")]
 
 
@@ -104,9 +105,15 @@ async def _told(
         async for batch in rows:
             some = some or bool(batch)
             yield batch
-    if not some and found.level in glass.HIDING:
+    if not some:
+        _tell_of_hidden(s, found, "listed")
+
+
+def _tell_of_hidden(s: Session, found: Program, done: str) -> None:
+    """Say where there is nobody that a server shows only what one's own units own."""
+    if found.level in glass.HIDING:
         s.person.warn(
-            f"'{found.name}' is {found.level}: who is owned by units that you do not capture for is not listed"
+            f"'{found.name}' is {found.level}: who is owned by units that you do not capture for is not {done}"
             + ("; dhis2 data tracker override UID lets you in with a reason" if found.level == glass.PROTECTED else "")
         )
 
@@ -150,6 +157,7 @@ async def count(s: Session, program: OfProgram, *, stage: OfStage = None, asked:
     what = "enrollments" if found.registers and stage is None else "events"
     if not any(row["count"] for row in totals):
         await units.tell_of_none(s, what, asked.alone)
+        _tell_of_hidden(s, found, "counted")
     rows = [Total(what=what, status=str(row["status"]), count=int(str(row["count"]))) for row in totals]
     return Rows([row for row in rows if wanted in (None, row.status)])
 
@@ -240,4 +248,38 @@ async def duplicates(
 
     API source: `GET /api/potentialDuplicates`.
     """
-    return Rows(await linking.duplicates(s, entity, status))
+    pairs = await linking.with_names(s, await linking.duplicates(s, entity, status))
+    return Rows(pairs, columns=["id", "original", "original_name", "duplicate", "duplicate_name", "status", "created"])
+
+
+@verb(
+    "data tracker find-duplicates",
+    effect="read",
+    persons=True,
+    examples=["dhis2 data tracker find-duplicates 'Child Programme' --org-unit Bo --children --limit 20"],
+)
+async def find_duplicates(
+    s: Session,
+    program: OfProgram,
+    *,
+    by: Annotated[
+        list[str],
+        Doc(
+            "These attributes must be the same; without it the first two texts of the program, and no day another one."
+        ),
+    ] = [],
+    limit: Annotated[int | None, Bounds(1), Doc("At the most so many pairs.")] = None,
+    asked: Asked,
+) -> Stream[Likely]:
+    """Find pairs of entities of a program that are likely the same: the same names in any order, however they are written.
+
+    Case, accents and blanks do not count, a day that one of the two does not have neither; other spellings are not found. Up
+    to 200,000 entities are compared. `mark-duplicate` marks a pair, `merge` merges it.
+
+    API source: `GET /api/tracker/trackedEntities`.
+    """
+    found = await programs.read_program(s, program)
+    if not found.registers:
+        raise UsageError(f"'{found.name}' registers nobody: it has single events", hint="a program that registers")
+    query = await asking.entities(s, found, asked)
+    return Stream(likely.find(s, found, query, by, limit=limit))

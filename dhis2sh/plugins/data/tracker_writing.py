@@ -6,17 +6,19 @@ from typing import Annotated
 
 from dhis2sh.changes.plan import Plan
 from dhis2sh.session import Session
-from dhis2sh.tracker import editing, glass, linking, programs, registering, way_back
+from dhis2sh.tracker import editing, glass, likely, linking, programs, registering, way_back
 from dhis2sh.tracker.asking import EventStatus
 from dhis2sh.tracker.editing import AnyStatus, Edit
 from dhis2sh.tracker.registering import Dates, NewEvent
-from dhis2sh.verbs.declaration import Doc, Refers, verb
+from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 
 UNDOES = (way_back.objects, way_back.ownership)
 """How a change is taken back: importing it here registers it, and `undo` imports every domain."""
 OfProgram = Annotated[str, Doc("The program."), Refers("programs")]
 Sets = Annotated[
-    list[str], Doc("NAME=VALUE; may be repeated. Options may be given by name; an empty value takes one away.")
+    list[str],
+    Doc("NAME=VALUE; may be repeated. Options may be given by name; an empty value takes one away."),
+    Complete("uids:trackedEntityAttributes,dataElements"),
 ]
 Unit = Annotated[str | None, Doc("The organisation unit."), Refers("organisationUnits")]
 Uid = Annotated[str, Doc("The UID of an entity, an enrollment or an event.")]
@@ -96,7 +98,9 @@ async def add_event(
     program: OfProgram,
     *,
     of: Annotated[str | None, Doc("The UID of the entity or the enrollment; nobody's in an event program.")] = None,
-    stage: Annotated[str | None, Doc("The stage, where the program has several.")] = None,
+    stage: Annotated[
+        str | None, Doc("The stage, where the program has several."), Complete("uids:programStages")
+    ] = None,
     org_unit: Unit = None,
     date: Annotated[str | None, Doc("The day on which it happened; today without it.")] = None,
     scheduled: Annotated[str | None, Doc("Instead of --date: the day that it is scheduled for.")] = None,
@@ -232,6 +236,24 @@ async def relationship(
     API source: `POST /api/tracker`.
     """
     return await linking.relate(s, type, from_, to)
+
+
+@verb(
+    "data tracker mark-duplicate",
+    effect="write",
+    persons=True,
+    examples=["dhis2 data tracker mark-duplicate w9wDBv99aRt vOxUH373fy5 --dry-run"],
+)
+async def mark_duplicate(
+    s: Session,
+    original: Annotated[str, Doc("The UID of the entity that stays in a merge.")],
+    duplicate: Annotated[str, Doc("The UID of the one that may be the same.")],
+) -> Plan:
+    """Mark two entities as possibly the same, for `data tracker duplicates` and `merge`; this cannot be taken back.
+
+    API source: `POST /api/potentialDuplicates`.
+    """
+    return await likely.mark(s, original, duplicate)
 
 
 @verb(

@@ -154,6 +154,8 @@ async def _carry_out(invocation: Invocation) -> int:
     output.write(result, options)
     if remark := output.remark(result, options, invocation.arguments):
         person.note(remark)
-    if isinstance(result, Plan) and result.blocked is not None:  # a dry run ends as the write would
-        return report(result.blocked)
+    if (
+        isinstance(result, Plan) and (end := result.blocked or result.partly) is not None
+    ):  # a dry run ends as the write would
+        return report(end)
     return 0

@@ -11,9 +11,9 @@ SHEET = (
 WRITES = [
     Writing(
         "data tracker register",
-        "'Pregnancy follow-up' OU_F000001 --set 'Given name=Ana' --set 'Sex of the person=Female' --enrolled 2025-01-02 --occurred 2024-12-20",
+        "'Pregnancy follow-up' OU_F000001 --set 'Given name=Ana' --set 'Sex of the person=Female' --set 'TEA_REG=0000901' --enrolled 2025-01-02 --occurred 2024-12-20",
         {
-            "program": "Pregnancy follow-up", "org_unit": "OU_F000001", "set": ["Given name=Ana", "Sex of the person=Female"],
+            "program": "Pregnancy follow-up", "org_unit": "OU_F000001", "set": ["Given name=Ana", "Sex of the person=Female", "TEA_REG=0000901"],
             "enrolled": "2025-01-02", "occurred": "2024-12-20",
         },
         made=True,
@@ -46,7 +46,7 @@ WRITES = [
     Writing(
         "data tracker enroll",
         f"{WOMAN} 'Pregnancy follow-up' --enrolled 2025-03-01 --occurred 2025-03-01",
-        {"entity": WOMAN, "program": "Pregnancy follow-up", "enrolled": "2025-03-01", "occurred": "2025-03-01"},
+        {"uid": WOMAN, "program": "Pregnancy follow-up", "enrolled": "2025-03-01", "occurred": "2025-03-01"},
         made=True,
         **COUNTRY,
     ),
@@ -70,5 +70,6 @@ WRITES = [
         made=True,
         **COUNTRY,
     ),
+    Writing("data tracker mark-duplicate", f"{WOMAN} {OTHER}", {"original": WOMAN, "duplicate": OTHER}, made=True, **COUNTRY),
     Writing("data tracker merge", "pdPair00001", {"uid": "pdPair00001"}, home="country_with_pair", tracker=True),
 ]  # fmt: skip

@@ -35,4 +35,5 @@ CASES = [
         empty=True,
     ),
     Case("data tracker duplicates", "--status ALL", {"status": "ALL"}, home=HOME, empty=True),
+    Case("data tracker find-duplicates", "'Pregnancy follow-up' --limit 2", WOMEN, home=HOME, empty=True),
 ]
