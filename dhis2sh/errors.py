@@ -23,6 +23,7 @@
     │   └── NotDhis2              something answered, but not a DHIS2 server
     ├── PartlyDone             7  some of the objects were written, some were refused
     ├── CheckFailed            8  a check (doctor, completeness, lint, drift) found something
+    ├── NotWritten             9  a file of this machine, or standard output, cannot be written
     └── Interrupted          130  Ctrl-C
 
 An error is two lines: `message` says what failed and why, in the server's own words with its `code`; `hint` is the next
@@ -35,7 +36,7 @@ TYPE_CHECKING = False  # as in `dhis2sh`: the front door of `dhis2` waits for th
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import ClassVar
+    from typing import ClassVar, Self
 
     from dhis2sh.types import JsonObject
 
@@ -49,6 +50,7 @@ EXIT_CODES: dict[int, str] = {
     6: "network",
     7: "partly done",
     8: "a check failed",
+    9: "the result, or another file of this machine, cannot be written: the disk is full or read-only",
     130: "interrupted",
 }
 
@@ -255,6 +257,59 @@ class CheckFailed(Dhis2Error):
     def __init__(self, message: str, *, findings: object = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.findings = findings
+
+
+class NotWritten(Dhis2Error):
+    """A file of this machine, or standard output, cannot be written: the disk is full, read-only, or another's."""
+
+    exit_code = 9
+
+    @classmethod
+    def of(cls, what: object, error: Exception, *, elsewhere: str) -> Self:
+        """The error of an `OSError`, or of one of SQLite. Where the disk is full the hint is to make room, and nothing else.
+
+        Parameters:
+            what: the file, as the user knows it; error: why it cannot be written.
+            elsewhere: what to try where the place is wrong, such as `--out FILE`.
+        """
+        full = _room(error)
+        why = getattr(error, "strerror", None) or full or str(error) or type(error).__name__
+        return cls(f"{what} cannot be written: {why}", hint=MAKE_ROOM if full else elsewhere)
+
+
+MAKE_ROOM = "make room on the disk, then the same again"
+
+
+def is_full(error: BaseException) -> bool:
+    """Is there no more room: on the disk, within a quota, or for a file of this size? SQLite may only know that a write failed."""
+    return _room(error) is not None
+
+
+def _room(error: BaseException) -> str | None:
+    """What an error says of the room that is wanted; None where that is not its cause. Libraries have the system's words in theirs."""
+    import errno  # start-up: only what failed pays for it
+    import os  # start-up: as above
+
+    if str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return str(error)
+    wanted = {code: os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)}
+    if isinstance(error, OSError) and error.errno is not None:
+        return wanted.get(error.errno)
+    return next((words for words in wanted.values() if words in str(error)), None)
+
+
+def is_damaged(error: BaseException) -> bool:
+    """Is SQLite certain that a file is broken, or no database? All else passes: a full disk, a lock, a right that is missing."""
+    return str(getattr(error, "sqlite_errorname", "")).startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+
+
+def of_full_disk(error: BaseException) -> NotWritten | None:
+    """What to say of an error that nobody has caught, where a full disk is its cause; else None."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((told for one in error.exceptions if (told := of_full_disk(one)) is not None), None)
+    if not isinstance(error, Exception) or isinstance(error, Dhis2Error) or not is_full(error):
+        return None
+    return NotWritten.of(getattr(error, "filename", None) or "a file of dhis2sh", error, elsewhere=MAKE_ROOM)
 
 
 class Interrupted(Dhis2Error):

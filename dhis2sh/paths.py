@@ -7,14 +7,16 @@ import os
 import re
 import stat
 import time
+import zlib
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
 _MARK = ".dhis2sh."
 ABANDONED = 600.0
-"""Seconds after which a temporary file of a process that is gone is nobody's."""
+"""Seconds after which a temporary file is nobody's whose process is not known here: another machine may share the folder."""
 
 
 def _folder(kind: str) -> Path:
@@ -52,7 +54,8 @@ def startup_dir() -> Path:
 def replacing(path: Path, *, mode: int = 0o644) -> Generator[Path]:
     """A new file beside another one, with its ending, to be written; renamed into place when the block ends well, else removed.
 
-    Nobody can foresee its name, so that no link waits there; what a process that was killed has left is swept away.
+    Nobody can foresee its name, so that no link waits there. What libraries put beside it goes with it, and what a process that
+    was killed has left in the folder is swept away.
 
     Parameters:
         path: the file to be; it keeps rights that are narrower than `mode`.
@@ -63,14 +66,28 @@ def replacing(path: Path, *, mode: int = 0o644) -> Generator[Path]:
     _checked(path)
     if path.exists():
         mode &= stat.S_IMODE(path.stat().st_mode)
-    _sweep(path)
-    temporary = path.with_name(f"{_MARK}{os.getpid()}.{os.urandom(8).hex()}.{path.name[-100:]}")
+    _sweep(path.parent)
+    begins = f"{_MARK}{os.getpid()}.{_here()}{os.urandom(8).hex()}."
+    temporary = path.with_name(f"{begins}{path.name[-100:]}")
     os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may be gone by now
+            for beside in path.parent.glob(f"{begins}*"):
+                beside.unlink(missing_ok=True)
+
+
+@cache
+def _here() -> str:
+    """Which machine, and which of its containers: a process's number means nothing elsewhere."""
+    try:
+        place = Path("/proc/sys/kernel/random/boot_id").read_text("ascii") + str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return "0" * 8  # where nobody can tell, a file has to be old too
+    return f"{zlib.crc32(place.encode()):08x}"
 
 
 def _checked(path: Path) -> None:
@@ -83,19 +100,20 @@ def _checked(path: Path) -> None:
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
 
 
-def _sweep(path: Path) -> None:
-    """Remove what writes of a file have left behind whose process was killed."""
-    with suppress(OSError), os.scandir(path.parent) as found:  # a folder that is not there has nothing left behind
-        names = [entry.name for entry in found if entry.name.startswith(_MARK)]
-        for name in names:
+def _sweep(folder: Path) -> None:
+    """Remove what writes into a folder have left behind whose process was killed."""
+    with suppress(OSError), os.scandir(folder) as found:  # a folder that is not there has nothing left behind
+        for name in [entry.name for entry in found if entry.name.startswith(_MARK)]:
             pid, _, rest = name.removeprefix(_MARK).partition(".")
-            left = path.with_name(name)
-            if rest.partition(".")[2] != path.name[-100:] or not pid.isdecimal() or alive(int(pid)):
+            token = rest.partition(".")[0]
+            if not pid.isdecimal() or not _TOKEN.fullmatch(token) or alive(int(pid)):
                 continue
-            if time.time() - left.stat().st_mtime > ABANDONED:
-                left.unlink(missing_ok=True)
+            ours = token.startswith(_here()) and not token.startswith("0" * 8)
+            if ours or time.time() - (folder / name).stat().st_mtime > ABANDONED:
+                (folder / name).unlink(missing_ok=True)
 
 
+_TOKEN = re.compile("[0-9a-f]{24}")
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069<>:"|?*]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 LONGEST_NAME = 200

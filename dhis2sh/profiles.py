@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dhis2sh import paths
 from dhis2sh.client.addresses import base_address, checked_address, origin
-from dhis2sh.errors import ConfigError, NotFound, did_you_mean
+from dhis2sh.errors import ConfigError, NotFound, NotWritten, did_you_mean
 from dhis2sh.project_files import NAME, ProfilesFile, UntrustedFile, project_file, read_profiles
 from dhis2sh.secret_store import KINDS, ProfileSecrets
 
@@ -453,7 +453,5 @@ def _edit(source: str, change: Any) -> Path:
             if before is not None and before.trusted:
                 read_profiles(path).trust()
     except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be written: {error.strerror or error}", hint="set DHIS2SH_HOME to a folder that can"
-        ) from error
+        raise NotWritten.of(path, error, elsewhere="set DHIS2SH_HOME to a folder that can") from error
     return path

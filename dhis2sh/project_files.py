@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from dhis2sh import paths
-from dhis2sh.errors import ConfigError
+from dhis2sh.errors import ConfigError, NotWritten
 
 NAME = "profiles.toml"
 
@@ -59,13 +59,11 @@ class ProfilesFile:
         return _agreed().get(str(self.path)) == self.digest
 
     def trust(self) -> None:
-        """Remember that somebody has agreed to what it says, and to nothing else. Raises `ConfigError` on a full disk."""
+        """Remember that somebody has agreed to what it says, and to nothing else. Raises `NotWritten` on a full disk."""
         try:
             paths.write_atomic(_file(), json.dumps({**_agreed(), str(self.path): self.digest}, indent=1), mode=0o600)
         except OSError as error:
-            raise ConfigError(
-                f"{_file()} cannot be written: {error.strerror or error}", hint="set DHIS2SH_HOME to a folder that can"
-            ) from error
+            raise NotWritten.of(_file(), error, elsewhere="set DHIS2SH_HOME to a folder that can") from error
 
 
 class UntrustedFile(ConfigError):

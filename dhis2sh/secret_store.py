@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import paths
 from dhis2sh.client.addresses import origin
-from dhis2sh.errors import ConfigError, Dhis2Error
+from dhis2sh.errors import ConfigError, NotWritten
 
 if TYPE_CHECKING:
     from dhis2sh.client.auth import Turn
@@ -96,10 +96,7 @@ class _Turn:
         except Timeout:
             return False
         except OSError as error:
-            raise Dhis2Error(
-                f"{self._path} cannot be written: {error.strerror or error}",
-                hint="set DHIS2SH_HOME to a folder that can",
-            ) from error
+            raise NotWritten.of(self._path, error, elsewhere="set DHIS2SH_HOME to a folder that can") from error
         return True
 
     def give_back(self) -> None:
@@ -135,15 +132,22 @@ def _file() -> Path:
     return paths.data_dir() / "secrets.json"
 
 
+_MOVE_AWAY = "move it away, then add the passwords again: mv {0} {0}.broken"
+
+
 def _read_file() -> dict[str, str]:
     try:
         found = json.loads(_file().read_text("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{_file()} cannot be read", hint="remove it and add the passwords again") from error
+    except OSError as error:
+        raise ConfigError(
+            f"{_file()} cannot be read: {error.strerror or error}", hint="see that it is a file of yours, then again"
+        ) from error
+    except ValueError as error:
+        raise ConfigError(f"{_file()} is not JSON: {error}", hint=_MOVE_AWAY.format(_file())) from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{_file()} holds no secrets", hint="remove it and add the passwords again")
+        raise ConfigError(f"{_file()} holds no secrets", hint=_MOVE_AWAY.format(_file()))
     return cast("dict[str, str]", found)
 
 
@@ -160,6 +164,4 @@ def _write_file(entry: str, secret: str | None) -> None:
                 known[entry] = secret
             paths.write_atomic(path, json.dumps(known), mode=0o600)
     except OSError as error:
-        raise Dhis2Error(
-            f"{path} cannot be written: {error.strerror or error}", hint="set DHIS2SH_HOME to a folder that can"
-        ) from error
+        raise NotWritten.of(path, error, elsewhere="set DHIS2SH_HOME to a folder that can") from error

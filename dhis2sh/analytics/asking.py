@@ -14,7 +14,7 @@ from dhis2sh.analytics.pull import Aggregation
 from dhis2sh.dhis2.dates import spelled
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import Refused, UsageError
-from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.rows import Provenance, Rows
 from dhis2sh.rows.stream import Stream
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers
 
@@ -191,4 +191,8 @@ async def totals(
         raise with_advice(error) from error
     labels = Labels(not no_names)
     labels.learn(grid)
-    return Rows(typed(grid, labels), columns=labels.columns(grid))
+    return Rows(
+        typed(grid.in_order(), labels),
+        columns=labels.columns(grid),
+        provenance=Provenance(times=grid.meta_data.periods_by_name()),
+    )

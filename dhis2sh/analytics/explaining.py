@@ -1,4 +1,4 @@
-"""The numbers behind an indicator for one unit and period, and why one is missing.
+"""The numbers behind an indicator, a data element, a program indicator or a rate for one unit and period, and why one is missing.
 
 Missing counts as zero in an indicator, and one whose denominator is zero has no value (`DataHandler.java`, api-facts g.1).
 """
@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.analytics.items import DATA, RATES, operand, with_rates
 from dhis2sh.analytics.naming import units_of
 from dhis2sh.analytics.pieces import with_advice
 from dhis2sh.analytics.planning import NEVER
+from dhis2sh.analytics.reported import reported
 from dhis2sh.client import reading
+from dhis2sh.dhis2.belonging import belongs, parts
 from dhis2sh.dhis2.formulas import BadExpression, Item, describe, evaluate, items, parse
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.errors import Dhis2Error, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
 from dhis2sh.verbs import names, periods
 from dhis2sh.words import counted, joined
 
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 1_000
 """Data values that are looked at to find out why a number is missing."""
+ALONE = "analytics cannot be asked for it alone"
+"""Why a number is not known that may be there."""
 _TYPES: dict[str, tuple[str, ...]] = {
     "#": ("dataElements", "categoryOptionCombos", "categoryOptionCombos"), "N": ("indicators",), "C": ("constants",),
     "I": ("programIndicators",), "D": ("programs", "dataElements"), "A": ("programs", "trackedEntityAttributes"),
@@ -57,10 +62,11 @@ class Number(BaseModel):
 
 
 class Explained(BaseModel):
-    """What an indicator, or a data element, comes to for one unit and period, and from what.
+    """What an indicator, a program indicator, a data element or a rate comes to for one unit and period, and from what.
 
     Parameters:
         formula: with names; None for a data element.
+        program, filter: of a program indicator: whose it is, and which of its events or enrollments count, with names.
         numerator, denominator, factor: what the sides come to by the server, and what the quotient is multiplied by.
         numbers: behind it.
         why: the reason where it has no value.
@@ -73,6 +79,8 @@ class Explained(BaseModel):
     org_unit: str
     value: float | int | None = None
     formula: str | None = None
+    program: str | None = None
+    filter: str | None = None
     numerator: float | int | None = None
     denominator: float | int | None = None
     factor: float | int | None = None
@@ -86,6 +94,8 @@ class Explained(BaseModel):
         lines = [f"{self.name}, {self.org_unit}, {self.period}: {value}"]
         if self.formula is not None:
             lines.append(f"  = {self.formula}")
+        if self.filter is not None:
+            lines.append(f"  where {self.filter}")
         if self.numerator is not None:
             lines.append(f"  = {self.numerator:,} / {self.denominator:,} x {self.factor:,}")
         width = max((len(one.name) for one in self.numbers), default=0)
@@ -122,40 +132,64 @@ class _Place:
 
 
 async def explain(s: Session, what: str, unit: str, period: str) -> Explained:
-    """The numbers behind an indicator or a data element.
+    """The numbers behind an indicator, a program indicator, a data element or a rate.
 
     Parameters:
-        what: its UID, code or name; unit: a UID; period: one, fixed or relative.
+        what: its UID, code or name; `ELEMENT.OPTION COMBINATION` and `DATA SET.REPORTING_RATE` too; unit: a UID; period: one, fixed or relative.
 
     Raises `UsageError` for several periods, and what the server refuses: a unit that may not be read, tables never built.
     """
-    found = (await names.among(s, ("indicators", "dataElements"), [what]))[what]
+    found, part = await _found(s, what)
     time = await periods.one(s, period)
     units = await units_of(s, [unit])
     info = await s.client.get_object("system/info")
     built = str(info.get("lastAnalyticsTableSuccess") or NEVER)
     place = _Place(unit, units.get(unit), time, None if built.startswith(NEVER) else built)
     told = Explained(
-        id=found.uid,
+        id=f"{found.uid}.{part}" if part else found.uid,
         name=found.name,
         period=time.iso,
         org_unit=place.body.name if place.body else unit,
         tables=place.built,
     )
-    if found.plural == "dataElements":
-        told.numbers = await _numbers(s, place, {Item("#", (found.uid,)): "value"})
-        told.value, told.why = told.numbers[0].value, told.numbers[0].why
-        return told
+    match found.plural:
+        case "dataElements":
+            told.numbers = await _numbers(s, place, {Item("#", (found.uid, part) if part else (found.uid,)): "value"})
+            told.name, told.value, told.why = told.numbers[0].name, told.numbers[0].value, told.numbers[0].why
+        case "dataSets":
+            await _rate(s, told, place, part)
+        case "programIndicators":
+            await _program_indicator(s, told, place)
+        case _:
+            await _indicator(s, told, place)
+    return told
+
+
+async def _found(s: Session, what: str) -> tuple[names.Found, str]:
+    """What is to be explained, and its part: the rate of a data set, the option combination of an element; else nothing."""
+    head, dot, rate = what.rpartition(".")
+    if dot and rate in RATES:
+        return (await names.among(s, ("dataSets",), [head]))[head], rate
+    try:
+        return (await names.among(s, DATA, [what]))[what], ""
+    except NotFound as error:
+        if (pair := await operand(s, what)) is not None:
+            return pair
+        raise await with_rates(s, error, [what]) from error
+
+
+async def _indicator(s: Session, told: Explained, place: _Place) -> None:
+    """The formula of an indicator, its sides and the numbers behind it. Raises `UsageError` for one that is not well-formed."""
     body = await s.client.get_object(
-        f"indicators/{found.uid}", {"fields": "id,displayName,numerator,denominator,indicatorType[factor],annualized"}
+        f"indicators/{told.id}", {"fields": "id,displayName,numerator,denominator,indicatorType[factor],annualized"}
     )
     sides = {name: str(body.get(name) or "") for name in ("numerator", "denominator")}
     try:
         trees = {name: parse(text) for name, text in sides.items()}
     except BadExpression as error:
         raise UsageError(
-            f"the formula of {found.name} is not well-formed: {error}",
-            hint=f"dhis2 metadata get indicators {found.uid}",
+            f"the formula of {told.name} is not well-formed: {error}",
+            hint=f"dhis2 metadata get indicators {told.id}",
         ) from error
     wanted: dict[Item, Literal["numerator", "denominator", "both", "value"]] = {}
     for name, tree in trees.items():
@@ -169,12 +203,79 @@ async def explain(s: Session, what: str, unit: str, period: str) -> Explained:
     told.formula = f"({describe(sides['numerator'], lambda item: called[item])}) / ({bottom}){times}"
     if body.get("annualized"):
         told.formula += " x 365 / days of the period"
-    _answered(told, await _ask(s, [found.uid], place, {"includeNumDen": True}))
+    _answered(told, await _ask(s, [told.id], place, {"includeNumDen": True}))
     told.numbers = await _numbers(s, place, wanted, called)
     if told.value is None:
-        known = {item: number.value for item, number in zip(wanted, told.numbers, strict=True)}
+        known = {item: number.value for item, number in zip(wanted, told.numbers, strict=True) if number.why != ALONE}
         told.why = _why(told, place, _come_to(sides["denominator"], known), bottom)
-    return told
+
+
+async def _rate(s: Session, told: Explained, place: _Place, rate: str) -> None:
+    """A rate of a data set: how many reports it is made of. A server says 0 % of a period in which there can be none."""
+    data_set, late = told.id.partition(".")[0], "_ON_TIME" if rate.endswith("_ON_TIME") else ""
+    words = rate.replace("_", " ").lower()
+    told.name = f"{told.name}, {words}"
+    about = await reported(s, [data_set])
+    if short := about.too_short([place.period]):
+        told.why = periods.unlike(short, about.kinds)
+        return
+    parts = {f"{data_set}.ACTUAL_REPORTS{late}": "numerator", f"{data_set}.EXPECTED_REPORTS": "denominator"}
+    counts = {name: f"{name.partition('.')[2].replace('_', ' ').lower()}" for name in parts}
+    values, refused = await _values(s, place, list(dict.fromkeys([*parts, told.id])))
+    told.numbers = [
+        Number(id=name, name=counts[name], side=cast("Literal['numerator', 'denominator']", side), value=values.get(name),
+               why=None if name in values else refused.get(name, "analytics have none for this unit and period"))
+        for name, side in parts.items()
+    ]  # fmt: skip
+    told.value = values.get(told.id)
+    if rate.startswith("REPORTING_RATE"):
+        told.formula = f"({told.numbers[0].name}) / ({told.numbers[1].name}) x 100"
+    if told.value is None:
+        told.why = place.closed or refused.get(told.id) or "no report is expected there: no unit in it has the data set"
+
+
+async def _program_indicator(s: Session, told: Explained, place: _Place) -> None:
+    """The expression and the filter of a program indicator in words, and how many events its program has there."""
+    body = await s.client.get_object(
+        f"programIndicators/{told.id}",
+        {"fields": "expression,filter,aggregationType,analyticsType,program[id,displayName]"},
+    )
+    told.formula = await _in_words(s, "expression", body)
+    told.filter = await _in_words(s, "filter", body) if body.get("filter") else None
+    program = cast("JsonObject", body.get("program") or {})
+    told.program, of = str(program.get("displayName")), str(body.get("analyticsType") or "EVENT").lower()
+    told.formula = f"{str(body.get('aggregationType') or 'COUNT').lower()} over each {of} of: {told.formula}"
+    _answered(told, await _ask(s, [told.id], place))
+    try:
+        grid = await s.client.analytics.query(
+            {"pe": place.period.iso, "ou": place.unit},
+            of=f"events/aggregate/{program.get('id')}",
+            params={"skipMeta": True},
+        )
+    except Refused as error:
+        told.numbers = [
+            Number(id=str(program.get("id")), name=f"events of {told.program}", side="value", why=str(error))
+        ]
+        return
+    count = sum(cast("float", row["value"]) for row in grid.records() if isinstance(row.get("value"), (int, float)))
+    told.numbers = [Number(id=str(program.get("id")), name=f"events of {told.program}", side="value", value=int(count))]
+    if told.value is None:
+        told.why = place.closed or (
+            f"{told.program} has {counted(int(count), 'event')} there in this time, and none that it counts"
+            if count
+            else f"{told.program} has no event there in this time"
+        )
+
+
+async def _in_words(s: Session, what: str, body: JsonObject) -> str:
+    """The expression or the filter of a program indicator with names, as the server says it; as it is where it does not."""
+    text = str(body.get(what) or "")
+    address = f"programIndicators/{what}/description"
+    try:
+        answer = await s.client.post(address, text.encode(), content_type="text/plain", idempotent=True)
+    except Refused:
+        return text
+    return str(answer.get("description") or text) if isinstance(answer, dict) else text
 
 
 async def _ask(s: Session, data: list[str], place: _Place, params: dict[str, Param] | None = None) -> Grid:
@@ -199,20 +300,23 @@ def _why(told: Explained, place: _Place, bottom: float | None, words: str) -> st
     """Why an indicator has no value."""
     if place.closed is not None:
         return place.closed
-    missing = [number.name for number in told.numbers if number.value is None]
+    missing = [number.name for number in told.numbers if number.value is None and number.why != ALONE]
+    unknown = [number.name for number in told.numbers if number.why == ALONE]
     if bottom == 0:
         cause = f": there is no {joined(missing)}" if missing else ""
         return f"the denominator ({words}) is 0{cause}"
     if missing:
         return f"there is no {joined(missing)}"
+    if unknown:
+        return f"the server gives none, and does not say what {joined(unknown)} comes to"
     return "the server gives none, and every number behind it is there"
 
 
 def _come_to(text: str, known: dict[Item, float | int | None]) -> float | None:
-    """What a side comes to, missing as zero; None where that cannot be told here."""
+    """What a side comes to, missing as zero; None where that cannot be told here, as where a number is not known."""
     try:
-        found = evaluate(parse(text), lambda item: known.get(item) or 0.0)
-    except (BadExpression, ArithmeticError, ValueError, TypeError):
+        found = evaluate(parse(text), lambda item: known[item] or 0.0)
+    except (KeyError, BadExpression, ArithmeticError, ValueError, TypeError):
         return None
     return float(found) if isinstance(found, (int, float)) else None
 
@@ -247,14 +351,26 @@ async def _numbers(
         elif item.kind == "C":
             body = await s.client.get_object(f"constants/{item.parts[0]}", {"fields": "value"})
             number.value = cast("float | None", body.get("value"))
+        elif item.kind == "OUG" and not item.modifiers:
+            number.value = await _members(s, item.parts[0], place.unit)
         elif item not in asked:
-            number.why = "analytics cannot be asked for it alone"
+            number.why = ALONE
         else:
             number.value = values.get(asked[item])
             if number.value is None:
                 number.why = refused.get(asked[item]) or await _missing(s, item, place)
         found.append(number)
     return found
+
+
+async def _members(s: Session, group: str, unit: str) -> int | None:
+    """How many units a group has at and below a unit."""
+    query: dict[str, Param] = {
+        "filter": [f"organisationUnitGroups.id:eq:{group}", f"path:like:{unit}"],
+        "fields": "id",
+        "pageSize": 1,
+    }
+    return (await s.client.list_page("organisationUnits", query)).total
 
 
 async def _values(s: Session, place: _Place, data: list[str]) -> tuple[dict[str, float | int], dict[str, str]]:
@@ -291,17 +407,29 @@ async def _missing(s: Session, item: Item, place: _Place) -> str:
         return "analytics have none for this unit and period"
     element = item.parts[0]
     rows = (
-        await reading.by_uid(s.client, "dataElements", [element], fields="id,aggregationType,zeroIsSignificant")
+        await reading.by_uid(
+            s.client, "dataElements", [element], fields="id,aggregationType,zeroIsSignificant,domainType"
+        )
     ).rows
     if not rows:
         return "you may not read it, or it is not there"
+    if rows[0].get("domainType") == "TRACKER":
+        return "it is collected in programs alone, as  dhis2 analytics events  shows"
+    about = await reported(s, [element])
+    if short := about.too_short([place.period]):
+        return periods.unlike(short, about.kinds)
+    inside = [place.period, *parts(place.period, about.kinds)]
     query: DataValueQuery = {
-        "data_element": [element], "start_date": str(place.period.start), "end_date": str(place.period.end),
-        "org_unit": [place.unit], "children": True,
+        "data_element": [element], "start_date": str(min(one.start for one in inside)),
+        "end_date": str(max(one.end for one in inside)), "org_unit": [place.unit], "children": True,
     }  # fmt: skip
     try:
-        entered = await _some(s, query, item)
-        since = await _some(s, {**query, "last_updated": place.built[:10]}, item) if entered and place.built else []
+        entered = await _some(s, query, item, place.period)
+        since = (
+            await _some(s, {**query, "last_updated": place.built[:10]}, item, place.period)
+            if entered and place.built
+            else []
+        )
     except Dhis2Error as error:
         return f"and what was entered cannot be read: {error}"
     if not entered:
@@ -316,13 +444,17 @@ async def _missing(s: Session, item: Item, place: _Place) -> str:
     return f"{count} entered, but analytics leave them out (aggregation {rows[0].get('aggregationType')}, approval, or a type that is no number)"
 
 
-async def _some(s: Session, query: DataValueQuery, item: Item) -> list[Row]:
-    """The first values that a reference is about."""
+async def _some(s: Session, query: DataValueQuery, item: Item, period: Period) -> list[Row]:
+    """The first values of a period, or of those that belong to it, that a reference is about."""
     found: list[Row] = []
     combos = dict(zip(("categoryOptionCombo", "attributeOptionCombo"), item.parts[1:], strict=False))
     async with aclosing(s.client.data_values.batches(**query)) as batches:
         async for rows in batches:
-            found += [row for row in rows if all(combo in ("*", row.get(name)) for name, combo in combos.items())]
+            found += [
+                row for row in rows
+                if belongs(Period.parse(str(row["period"])), period)
+                and all(combo in ("*", row.get(name)) for name, combo in combos.items())
+            ]  # fmt: skip
             if len(found) >= MOST_VALUES:
                 break
     return found[:MOST_VALUES]

@@ -9,17 +9,19 @@ import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from dhis2sh.analytics.reported import fixed, reported
 from dhis2sh.dhis2.periods import RelativePeriod
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.dhis2.written import period_items
-from dhis2sh.errors import NotFound, UsageError
-from dhis2sh.verbs import names
+from dhis2sh.errors import NotFound, UsageError, did_you_mean
+from dhis2sh.verbs import names, periods
+from dhis2sh.words import folded, joined
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
-    from dhis2sh.types import Row
+    from dhis2sh.types import JsonObject, Row
 
 DATA = ("dataElements", "indicators", "programIndicators")
 """What a name in `dx` may be of."""
@@ -32,6 +34,7 @@ OWN_DIMENSIONS = {
     "organisationUnitGroupSets": "organisationUnitGroups", "dataElementGroupSets": "dataElementGroups",
 }  # fmt: skip
 """Types that are dimensions of their own, and of what their items are."""
+_COMBOS = "categoryCombo[categoryOptionCombos[id,displayName]]"
 _LEVEL = re.compile(r"LEVEL-(.+)", re.I)
 
 
@@ -81,7 +84,18 @@ async def read(s: Session, dimensions: Sequence[str], filters: Sequence[str]) ->
     for name, example in (("dx", "dx='BCG doses given'"), ("pe", "pe=2025"), ("ou", "ou=LEVEL-2")):
         if not asked.has(name):
             raise UsageError(f"no {_CALLED[name]}", hint=f"say {example}, or --filter {example}")
+    await _tell_of_rates(s, asked)
     return asked
+
+
+async def _tell_of_rates(s: Session, asked: Question) -> None:
+    """Warn where rates are asked for in periods in which no report of their sets can be: a server says 0 % of them."""
+    every = asked.dimensions | asked.filters
+    rates = [item for item in every["dx"] if item.rpartition(".")[2] in RATES]
+    if rates:
+        about = await reported(s, rates)
+        if short := about.too_short(fixed(every["pe"])):
+            s.person.warn(f"rates of these periods say nothing: {periods.unlike(short, about.kinds)}")
 
 
 async def looked_for(s: Session, asked: Question, texts: Iterable[str], fields: str = "") -> tuple[Question, list[Row]]:
@@ -149,10 +163,44 @@ async def _data(s: Session, items: Sequence[str]) -> list[str]:
     try:
         hits = await names.among(s, DATA, named) if named else {}
     except NotFound as error:
-        if sets := await names.by_key(s, "dataSets", "name", named):
-            error.hint = f"'{next(iter(sets))}' is a data set, which has rates: dx='{next(iter(sets))}.REPORTING_RATE'"
-        raise
+        pairs = {item: pair for item in named if (pair := await operand(s, item)) is not None}
+        if not pairs:
+            raise await with_rates(s, error, named) from error
+        found |= {item: f"{element.uid}.{combo}" for item, (element, combo) in pairs.items()}
+        rest = [item for item in named if item not in pairs]
+        hits = await names.among(s, DATA, rest) if rest else {}
     return [found[item] if item in found else hits[item].uid for item in items]
+
+
+async def operand(s: Session, text: str) -> tuple[names.Found, str] | None:
+    """A data element and the UID of one of its option combinations, by name: `BCG doses given.Fixed, <1y`; None for no such text.
+
+    Raises `NotFound` where the element has no such combination.
+    """
+    for at in (at for at, letter in enumerate(text) if letter == "."):
+        head, tail = text[:at].strip(), text[at + 1 :].strip()
+        rows = (await names.by_key(s, "dataElements", "name", [head], _COMBOS)).get(head) if head and tail else None
+        if not rows or len(rows) > 1:
+            continue
+        row = rows[0]
+        category_combo = cast("JsonObject", row.get("categoryCombo") or {})
+        combos = cast("list[JsonObject]", category_combo.get("categoryOptionCombos") or [])
+        called = {str(combo.get("displayName")): str(combo["id"]) for combo in combos}
+        for name, uid in called.items():
+            if tail == uid or folded(name) == folded(tail):
+                return names.Found("dataElements", str(row["id"]), head, row), uid
+        raise NotFound(
+            f"'{head}' has no option combination '{tail}'",
+            hint=did_you_mean(tail, list(called)) or f"it has {joined(called)}",
+        )
+    return None
+
+
+async def with_rates(s: Session, error: NotFound, texts: Sequence[str]) -> NotFound:
+    """The error where nothing of data has some names: that one is a data set's is said, with its rates."""
+    if sets := await names.by_key(s, "dataSets", "name", texts):
+        error.hint = f"'{next(iter(sets))}' is a data set, which has rates: dx='{next(iter(sets))}.REPORTING_RATE'"
+    return error
 
 
 async def units(s: Session, items: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, override
 
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.errors import Dhis2Error, MissingExtra, PipelineError, UsageError
+from dhis2sh.errors import Dhis2Error, MissingExtra, NotWritten, PipelineError, UsageError, is_full
 from dhis2sh.rows import sinks
 from dhis2sh.rows.formats import Parquet, Writer, check_not_emptied, file_writer, frame_of, text_writer
 
@@ -84,6 +84,8 @@ async def write(stream: Stream[Row], target: Target, tables: Tables) -> int:
             make: Callable[[Path], Writer] = partial(file_writer, target.format)
             if target.kind == "duckdb":
                 make = partial(Duck, tables=tables)
+            elif target.format == "parquet":
+                make = partial(Parquet, metadata=tables.about)
             with sinks.binary_file(name, make) as writer:
                 count = await sinks.write_stream(stream, writer)
                 check_not_emptied(name, count)
@@ -103,6 +105,10 @@ def check_folder_not_emptied(path: Path, count: int) -> None:
     """As `check_not_emptied`, for a folder of Parquet files."""
     for file in () if count else path.glob("**/*.parquet"):
         check_not_emptied(file, count)
+
+
+def _of_the_disk(error: Exception) -> bool:
+    return isinstance(error, OSError) or is_full(error)
 
 
 class folder_of:  # noqa: N801  (a context manager, as `text_file` is)
@@ -126,18 +132,14 @@ class folder_of:  # noqa: N801  (a context manager, as `text_file` is)
             self._new.mkdir()
             (self._new / MARK).mkdir()
         except OSError as error:
-            raise Dhis2Error(
-                f"{self._path} cannot be written: {error.strerror}", hint="choose another --out"
-            ) from error
+            raise NotWritten.of(self._path, error, elsewhere="choose another --out") from error
         return self._new
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, *_: object) -> None:
         if kind is not None:
             shutil.rmtree(self._new, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise Dhis2Error(
-                    f"{self._path} cannot be written: {error.strerror}", hint="make room on the disk"
-                ) from error
+            if isinstance(error, Exception) and not isinstance(error, Dhis2Error) and _of_the_disk(error):
+                raise NotWritten.of(self._path, error, elsewhere="choose another --out") from error
             return
         try:
             check_ours(self._path)  # a pull may take hours
@@ -308,6 +310,8 @@ class Duck(Parquet):
                 chosen = f"* REPLACE ({', '.join(dates)})" if dates else "*"
                 base.read_parquet(str(beside)).project(chosen).create(name)
         except self._duckdb.Error as error:
+            if is_full(error):  # `binary_file` says it
+                raise
             raise Dhis2Error(
                 f"the DuckDB file cannot be written: {str(error).splitlines()[0]}", hint="--out FILE.parquet"
             ) from error

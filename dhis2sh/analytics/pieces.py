@@ -61,13 +61,19 @@ class Piece:
 
 
 async def batches(
-    s: Session, question: Question, params: Mapping[str, Param], *, with_names: bool
+    s: Session,
+    question: Question,
+    params: Mapping[str, Param],
+    *,
+    with_names: bool,
+    times: dict[str, str] | None = None,
 ) -> AsyncGenerator[list[Row]]:
-    """The rows of a question, piece by piece.
+    """The rows of a question, piece by piece, those of each in the order of what was asked.
 
     Parameters:
         params: more parameters of analytics, by DHIS2's names.
         with_names: a column with the name beside each item.
+        times: gets the periods of the answers by their names.
 
     Raises `Refused` for a piece that cannot be cut further.
     """
@@ -83,7 +89,10 @@ async def batches(
                 if not smaller or asked + len(waiting) > MOST_PIECES:
                     raise found
                 waiting += smaller
-            elif rows := list(found.records(names=with_names)):
+                continue
+            for name, period in found.meta_data.periods_by_name().items() if times is not None else ():
+                times[name] = period if times.get(name, period) == period else name  # of two, none
+            if rows := list(found.in_order().records(names=with_names)):
                 some = True
                 yield rows
         if waiting:

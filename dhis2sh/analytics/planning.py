@@ -346,7 +346,8 @@ def _chunks(items: Sequence[str], size: int) -> list[Sequence[str]]:
 
 async def _server(s: Session) -> _Server:
     """What is asked of a server besides the question; fresh, since what was kept may be older than the tables."""
-    settings, info, me = await asyncio.gather(_settings(s), s.client.get_object("system/info"), _me(s))
+    client = s.client  # where it cannot be opened, no question is left waiting
+    settings, info, me = await asyncio.gather(_settings(s), client.get_object("system/info"), _me(s))
     value = str(settings.get(LIMIT))
     limit = (int(value) or CELLS) if value.isdigit() else LEAST_LIMIT  # 0 is no limit
     return _Server(limit, info, me, {name: settings.get(name) for name in APPLIED})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,7 +18,9 @@ from dhis2sh.analytics.planning import Planned, planned
 from dhis2sh.analytics.pulling import Counts, Pull
 from dhis2sh.analytics.source import Numbers
 from dhis2sh.client.limits import meanwhile
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import UsageError
+from dhis2sh.rows.rows import Provenance
 from dhis2sh.rows.stream import Stream
 from dhis2sh.verbs.declaration import Bounds, Complete, Doc, Touches
 from dhis2sh.words import counted
@@ -192,6 +194,7 @@ async def pull(s: Session, dimensions: list[str], wanted: Wanted) -> Stream[Row]
             with_names=with_names,
         ),
         columns=names.columns(order, ["value"]) if with_names else [*order, "value"],
+        provenance=Provenance(times=plan.members.meta.periods_by_name()),
     )
     if target is None:
         stream.finally_(finishing(work))
@@ -250,9 +253,24 @@ async def _rows(
 def _tables(s: Session, plan: Planned, names: Names) -> Tables:
     order = list(plan.question.dimensions)
     by = next((name for name in ("pe", "dx") if name in order), None)
-    about = {"what": plan.words(), "server": s.profile.url, "tables": plan.built or "",
-             "pulled": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"}  # fmt: skip
+    about = {"what": plan.words(), **asked_in_words(plan), "server": s.profile.url, "user": s.profile.username or "",
+             "tables": plan.built or "", "pulled": f"{dt.datetime.now(dt.UTC):%Y-%m-%dT%H:%M:%SZ}"}  # fmt: skip
     return Tables(by, order, names, plan.members.of, about)
+
+
+def asked_in_words(plan: Planned) -> dict[str, str]:
+    """The question, as it was given and in names: each dimension, each filter, and every option that makes other numbers."""
+
+    def words(items: Sequence[str]) -> str:
+        told = ((item, plan.members.meta.name_of(item)) for item in items)
+        return "; ".join(item if name == item else f"{name} [{item}]" for item, name in told)
+
+    found: dict[str, str] = {}
+    for kind, given in (("", plan.question.dimensions), ("filter ", plan.question.filters)):
+        for name, items in given.items():
+            called = plan.members.meta.name_of(name) if is_uid(name) else name
+            found[f"{kind}{called if called == name else f'{called} [{name}]'}"] = words(items) or "all"
+    return found | {name: str(value) for name, value in plan.params.items()}
 
 
 def _explained(plan: Planned, work: Pull[Piece]) -> PullPlan:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from dhis2sh import paths
 from dhis2sh.changes import journal
-from dhis2sh.errors import Dhis2Error
+from dhis2sh.errors import Dhis2Error, NotWritten
 
 KEPT_FOR = 24 * 3600.0
 """Seconds for which a folder stays that nobody needs: its plan may still be looked at, its refused rows be mended."""
@@ -32,7 +32,9 @@ def kept_in(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise Dhis2Error(f"the job cannot be kept in {path}: {error.strerror}", hint="make room on the disk") from error
+        raise NotWritten(
+            f"the job cannot be kept in {path}: {error.strerror or error}", hint="make room on the disk"
+        ) from error
 
 
 def durable(path: Path, text: str) -> None:

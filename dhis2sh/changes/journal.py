@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from dhis2sh import paths
 from dhis2sh.changes.plan import OBJECTS
 from dhis2sh.dhis2.persons import OF_PERSONS
-from dhis2sh.errors import Dhis2Error, NotFound
+from dhis2sh.errors import MAKE_ROOM, NotFound, NotWritten, is_damaged, is_full
 from dhis2sh.redact import redacted
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ ADDED = {
 """Columns that a journal of an earlier version lacks."""
 
 
+_OPEN = "undoes IS NULL AND undone_by IS NULL"
+"""Of an entry: it is no undo, and nobody has taken it back."""
 _MD5 = re.compile(r'"md5": ?"([0-9a-f]{32})"')
 LARGEST = 64 * 1024 * 1024
 """Bytes of a journal beyond which the oldest writes are forgotten."""
@@ -63,7 +65,7 @@ KEPT = 100
 """So many of the newest writes are never forgotten by themselves."""
 
 
-class JournalError(Dhis2Error):
+class JournalError(NotWritten):
     """The journal cannot be written or read: the disk is full or read-only, or the file is damaged."""
 
 
@@ -212,7 +214,7 @@ class Journal:
         except (OSError, sqlite3.Error) as error:
             raise JournalError(
                 f"the journal {self.path} cannot be written: {error}",
-                hint="make room for it; or --no-journal, which undo knows nothing of",
+                hint=f"{MAKE_ROOM}; or --no-journal, which undo knows nothing of",
             ) from error
 
     @contextmanager
@@ -222,10 +224,10 @@ class Journal:
             with closing(self._open() if os.access(self.path, os.W_OK) else _look(self.path)) as connection:
                 yield connection
         except (OSError, sqlite3.Error) as error:
-            raise JournalError(
-                f"the journal {self.path} cannot be read: {error}",
-                hint=f"move it away: mv {self.path} {self.path}.broken",
-            ) from error
+            hint = MAKE_ROOM if is_full(error) else "see that no other program holds it, and that you may read it"
+            if is_damaged(error):
+                hint = f"move it away: mv {self.path} {self.path}.broken"
+            raise JournalError(f"the journal {self.path} cannot be read: {error}", hint=hint) from error
 
     def begin(self, plan: Plan, url: str, *, undoes: int | None = None) -> int:
         """Write a plan down before it is carried out; returns the entry's number.
@@ -301,11 +303,12 @@ class Journal:
         with self._writing() as connection:
             connection.execute("UPDATE change SET uid = ? WHERE entry = ? AND number = ?", (uid, entry, number))
 
-    def put_after(self, entry: int, number: int, after: JsonObject) -> None:
-        """Write down what the server has made of a change."""
+    def put_after(self, entry: int, made: Mapping[int, JsonObject]) -> None:
+        """Write down what the server has made of some changes, by number."""
         with self._writing() as connection:
-            connection.execute(
-                "UPDATE change SET after = ? WHERE entry = ? AND number = ?", (_text(after), entry, number)
+            connection.executemany(
+                "UPDATE change SET after = ? WHERE entry = ? AND number = ?",
+                [(_text(after), entry, number) for number, after in made.items()],
             )
 
     def drop(self, entry: int, numbers: Iterable[int]) -> None:
@@ -326,32 +329,39 @@ class Journal:
 
     def entries(self, *, limit: int | None = None) -> list[Entry]:
         """The writes, newest first, each with how many of its changes are in which state."""
+        return self._found("1", limit=limit)
+
+    def _found(self, which: str, values: Sequence[int | str] = (), *, limit: int | None = None) -> list[Entry]:
+        """The writes that a condition of SQL over `entry` lets through, newest first: of the others nothing is read."""
         if not self.path.is_file():
             return []
+        meant = f"SELECT id FROM entry WHERE {which} ORDER BY id DESC LIMIT {-1 if limit is None else limit}"  # noqa: S608
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT id, at, verb, title, url, outcome, reason, undoes, undone_by, writer, bulk FROM entry "
-                "ORDER BY id DESC LIMIT ?",
-                (-1 if limit is None else limit,),
+                "SELECT id, at, verb, title, url, outcome, reason, undoes, undone_by, writer, bulk FROM entry "  # noqa: S608
+                f"WHERE id IN ({meant}) ORDER BY id DESC",
+                values,
             ).fetchall()
             states: dict[int, dict[str, int]] = {}
             for entry, state, count in connection.execute(
-                "SELECT entry, state, count(*) FROM change GROUP BY entry, state"
+                f"SELECT entry, state, count(*) FROM change WHERE entry IN ({meant}) GROUP BY entry, state",  # noqa: S608
+                values,
             ):
                 states.setdefault(entry, {})[state] = count
+            bulks = {row[0]: row[10] for row in rows}
             for entry, sent, done, refused in connection.execute(
-                "SELECT entry, sum(count), sum(done), sum(refused) FROM part GROUP BY entry"
+                f"SELECT entry, sum(count), sum(done), sum(refused) FROM part WHERE entry IN ({meant}) GROUP BY entry",  # noqa: S608
+                values,
             ):
-                bulk = next((row[10] for row in rows if row[0] == entry), 0)
+                bulk = bulks[entry]
                 counts = {"done": done, "refused": refused, "sent": sent - done - refused, "planned": bulk - sent}
                 states[entry] = {state: count for state, count in counts.items() if count}
         return [Entry(*row, states=states.get(row[0], {})) for row in rows]
 
     def entry(self, number: int) -> Entry:
         """One write by its number. Raises `NotFound`."""
-        for entry in self.entries():
-            if entry.id == number:
-                return entry
+        for entry in self._found("id = ?", [number]):
+            return entry
         raise NotFound(f"the journal has no entry {number}", hint="dhis2 journal list")
 
     def meant(self) -> Entry:
@@ -370,11 +380,17 @@ class Journal:
 
     def before(self, entry: Entry) -> Iterator[Entry]:
         """The writes before one that can be taken back still, on the same server, newest first."""
-        return (other for other in self.entries() if other.id < entry.id and other.undoable and other.url == entry.url)
+        found = self._found(f"id < ? AND url = ? AND {_OPEN}", [entry.id, entry.url])
+        return (other for other in found if other.undoable)
 
-    def undoing(self, entry: Entry) -> Iterator[Entry]:
-        """The writes that have taken back a part of one, oldest first."""
-        return (other for other in reversed(self.entries()) if other.undoes == entry.id)
+    def after(self, entry: Entry) -> Iterator[Entry]:
+        """The writes after one that can be taken back still, on the same server, newest first."""
+        found = self._found(f"id > ? AND url = ? AND {_OPEN}", [entry.id, entry.url])
+        return (other for other in found if other.undoable)
+
+    def undone_since(self, entry: Entry) -> Iterator[Entry]:
+        """The writes after one that have taken back others, or a part of itself, on the same server, oldest first."""
+        return reversed(self._found("id > ? AND url = ? AND undoes IS NOT NULL", [entry.id, entry.url]))
 
     def of_load(self, writer: str, *loads: str) -> Iterator[Entry]:
         """The newest entries that have written parts of loads, and were not taken back.

@@ -81,10 +81,10 @@ class Recording(ABC):
     def became(self, number: int, uid: str) -> None:
         """The server has given an object another UID than it was planned with."""
 
-    def found(self, number: int, after: JsonObject) -> None:
+    def found(self, made: Mapping[int, JsonObject]) -> None:
         """What the server has made of what changed, where that is not what was planned."""
         if self.journal is not None and self.id is not None:
-            self.journal.put_after(self.id, number, after)
+            self.journal.put_after(self.id, made)
 
     @abstractmethod
     def untouched(self, numbers: Sequence[int]) -> None:

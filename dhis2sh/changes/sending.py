@@ -155,8 +155,8 @@ class _Sending:
         self._count(told)  # first: what the server has done it has done, whatever becomes of the journal
         for number, uid in told.became.items():
             self.entry.became(number, uid)
-        for number, after in told.found.items():
-            self.entry.found(number, after)
+        if told.found:
+            self.entry.found(told.found)
         if told.refused:
             self.entry.refused(told.refused)
         if told.untouched:

@@ -15,7 +15,7 @@ import orjson
 
 from dhis2sh import paths
 from dhis2sh.client.answers import AnswerStream, Garbage
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, TimedOut, Unreachable
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound, NotWritten, TimedOut, Unreachable
 from dhis2sh.files import open_packed
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ async def write_to(target: Target, pieces: AsyncIterator[bytes], *, as_is: bool 
             with await asyncio.to_thread(_open, temporary, "wb", packed=packed) as file:
                 return await _pour(file, _behind(first, pieces))
     except OSError as error:
-        raise Dhis2Error(f"{path} cannot be written: {error.strerror or error}", hint="choose another file") from error
+        raise NotWritten.of(path, error, elsewhere="choose another file") from error
 
 
 async def _behind(first: bytes, rest: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Self, cast
 
 from dhis2sh.errors import BrokenAnswer
@@ -65,6 +65,16 @@ class AnalyticsMetaData:
         item = self.items.get(identifier)
         return item.name if item is not None and item.name else identifier
 
+    def periods_by_name(self) -> dict[str, str]:
+        """The periods of the answer by what it calls them; none of two that it calls the same."""
+        found: dict[str, str] = {}
+        twice: set[str] = set()
+        for period in self.dimensions.get("pe", ()):
+            name = self.name_of(period)
+            if found.setdefault(name, period) != period:
+                twice.add(name)
+        return {name: period for name, period in found.items() if name not in twice}
+
 
 @dataclass(slots=True)
 class GridHeader:
@@ -109,6 +119,16 @@ class Grid:
             cast("list[list[Any]]", rows),
             AnalyticsMetaData.of(given.get("metaData")),
         )
+
+    def in_order(self) -> Grid:
+        """The same with its rows in the order of their dimensions' members, which servers do not keep: data, then time, then place."""
+        places = [
+            (at, {member: rank for rank, member in enumerate(self.meta_data.dimensions[header.name])})
+            for at, header in enumerate(self.headers)
+            if header.name in self.meta_data.dimensions
+        ]
+        rows = sorted(self.rows, key=lambda cells: [ranks.get(cells[at], len(ranks)) for at, ranks in places])
+        return replace(self, rows=rows)
 
     def records(self, *, names: bool = False) -> Iterator[Row]:
         """The rows as objects by column; numbers as numbers.

@@ -76,6 +76,7 @@ async def by_uid(
     fields: str | Sequence[str] = ":owner",
     concurrency: int = CONCURRENCY,
     on_progress: Callable[[int, int], None] | None = None,
+    whole: bool = True,
 ) -> Objects:
     """Objects of one type by UID, in the order of the UIDs, each once.
 
@@ -86,12 +87,13 @@ async def by_uid(
         fields: DHIS2's field expression, or names; the UID comes with them.
         concurrency: requests at a time.
         on_progress: told how many of how many UIDs were asked for, where it takes several requests.
+        whole: may a very long list be asked for as the whole type?
 
     What is not there is said, and no error.
     """
     wanted = list(dict.fromkeys(uids))
     found: dict[str, Row] = {}
-    if len(wanted) > MANY:
+    if whole and len(wanted) > MANY:
         found.update((str(row["id"]), row) for row in await all_of(client, plural, fields=fields))
     else:
         filters = list(in_lists(client.settings, "id", wanted))

@@ -53,6 +53,8 @@ class Behaviour:
             later, where that fails (409, SqlState 42702) and the order without one is by number (seen-2026-11-29).
         enrollment_status: The parameters for the state of enrollments where they are called otherwise; what a version
             does not know it ignores without a word, and gives all (OpenAPI; 2.41 tracker-read-entities 13, 14).
+        tracker_null: Filters of the tracker know the operators `null` and `!null`; before, 400 (E1003; recorded in 2.41,
+            tracker-read-entities 10 and 11).
         transfer_unit: The parameter of a transfer of ownership for the new owner (i, e.1).
         oauth2_client_key: What an OAuth2 client's identifier is called (quirk 39).
         authorize_path: Where a user consents.
@@ -78,6 +80,7 @@ class Behaviour:
     tracker_org_unit_mode: str
     tracker_order: Mapping[str, str]
     enrollment_status: Mapping[tuple[str, str], str]
+    tracker_null: bool
     transfer_unit: str
     oauth2_client_key: str
     authorize_path: str
@@ -108,6 +111,7 @@ _V40 = Behaviour(
         ("enrollments", "status"): "programStatus",
         ("events", "enrollmentStatus"): "programStatus",
     },
+    tracker_null=False,
     transfer_unit="ou",
     oauth2_client_key="cid",
     authorize_path="/uaa/oauth/authorize",
@@ -128,6 +132,7 @@ _V41 = replace(
 _V42 = replace(
     _V41,
     enrollment_status={},
+    tracker_null=True,
     transfer_unit="orgUnit",
     spring_oauth2=True,
     merge_mode=False,
@@ -168,6 +173,7 @@ type Capability = Literal[
     "audits_keep_new",
     "maps_by_import",
     "visualization_patch",
+    "tracker_null",
     "sharing_external",
 ]
 """What `ServerVersion.has` can be asked: every name of the table that is true or false."""

@@ -19,7 +19,7 @@ from dhis2sh.dhis2.periods import Period, PeriodType, period_type
 from dhis2sh.errors import NotFound, UsageError
 from dhis2sh.verbs import names, periods
 from dhis2sh.verbs.declaration import Doc, Refers
-from dhis2sh.words import joined, listed
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2sh.session import Session
@@ -138,7 +138,7 @@ async def _periods(s: Session, asked: Asked, kinds: Sequence[PeriodType], *, rep
     inside = [(period, parts(period, _other(period, kinds))) for period in given.values()]
     unlike = [period for period, held in inside if not held and _other(period, kinds)]
     if reported and unlike:
-        raise UsageError(_unlike(unlike, kinds), hint=f"a period such as {kinds[0].at(unlike[0].start).iso}")
+        raise UsageError(periods.unlike(unlike, kinds), hint=f"a period such as {kinds[0].at(unlike[0].start).iso}")
     for note in _notes(inside, kinds):
         s.person.note(note)
     found = dict.fromkeys(item.iso for period, held in inside for item in held or [period])
@@ -157,7 +157,7 @@ def _notes(inside: Sequence[tuple[Period, Sequence[Period]]], kinds: Sequence[Pe
         left = joined(dict.fromkeys(str(kind) for period in cut for kind in _too_long(period, kinds)))
         yield f"{_told(cut)}: no {left} values, whose periods are not shorter"
     if unlike := [period for period, held in inside if not held and _other(period, kinds)]:
-        yield _unlike(unlike, kinds)
+        yield periods.unlike(unlike, kinds)
     if mixed := [period for period, _ in inside if _shorter_too(period, kinds)]:
         of_data = joined(str(kind) for kind in kinds)
         yield f"{_told(mixed)}: {mixed[0].type} values alone, though these data are {of_data}"
@@ -194,16 +194,6 @@ def _shorter_too(period: Period, kinds: Sequence[PeriodType]) -> bool:
     return period.type in kinds and bool(parts(period, [kind for kind in kinds if kind != period.type]))
 
 
-def _unlike(unlike: Sequence[Period], kinds: Sequence[PeriodType]) -> str:
-    """What is said of periods that are of no type of the data, and hold none of theirs."""
-    types = joined(dict.fromkeys(str(period.type) for period in unlike))
-    theirs = listed(dict.fromkeys(kind.at(period.start).iso for period in unlike for kind in kinds))
-    data = joined(str(kind) for kind in kinds)
-    if len(unlike) == 1:
-        return f"{_told(unlike)} is {types}, and these data are {data}: it begins in {theirs}"
-    return f"{_told(unlike)} are {types}, and these data are {data}: they begin in {theirs}"
-
-
 def _told(periods_: Sequence[Period]) -> str:
     return joined((period.iso for period in periods_), most=2)
 
@@ -226,7 +216,7 @@ async def no_value(s: Session, what: str, element: str, period: str, hint: str) 
     one = Period.parse(period)
     if not _other(one, kinds):
         return NotFound(what, hint=hint)
-    return NotFound(f"{what}: {_unlike([one], kinds)}", hint=f"a period such as {kinds[0].at(one.start).iso}")
+    return NotFound(f"{what}: {periods.unlike([one], kinds)}", hint=f"a period such as {kinds[0].at(one.start).iso}")
 
 
 def _other(period: Period, kinds: Sequence[PeriodType]) -> Sequence[PeriodType]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from dhis2sh.changes.job_folders import delivered
 from dhis2sh.data.cells import KEY
 from dhis2sh.data.named import TYPES, columns
-from dhis2sh.errors import Dhis2Error
+from dhis2sh.errors import NotWritten
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class RefusedRows:
             called = {f"{name}Name": self.names.get(str(row.get(name)), "") for name in TYPES}
             self._writer.writerow({**called, **self.beside.get(place, {}), **row, "row": place, "reason": reason})
         except OSError as error:
-            raise Dhis2Error(
-                f"{self.path} cannot be written: {error.strerror}", hint="make room on the disk"
+            raise NotWritten(
+                f"{self.path} cannot be written: {error.strerror or error}", hint="make room on the disk"
             ) from error
 
     def _open(self) -> None:

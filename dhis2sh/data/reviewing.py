@@ -18,7 +18,7 @@ from dhis2sh.data.reading import loses_zeros, roots_of
 from dhis2sh.dhis2 import value_types
 from dhis2sh.errors import Forbidden, NotFound, Refused
 from dhis2sh.show.report import Report, Section, Tile
-from dhis2sh.words import counted
+from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.dhis2.periods import Period
@@ -107,12 +107,26 @@ async def report(s: Session, data_set: str, period: Period, org_units: Sequence[
 
 
 def findings(made: Report) -> list[Row]:
-    """What a report found, a row each, without the table of numbers."""
+    """What a report found, a row each, without the table of numbers; units that have not reported, which may be many, last."""
+    missing, *others = made.sections[1:]
     return [
         {"check": section.title, **{name: row.get(name) for name in COLUMNS[1:] if row.get(name) is not None}}
-        for section in made.sections[1:]
+        for section in (*others, missing)
         for row in section.rows
     ]
+
+
+def summary(made: Report) -> list[Row]:
+    """What a report found, a row for each check: how many findings, and of which units the first; None where
+    the server has not let it be looked at. The reports themselves come first."""
+    sent, unseen = made.tiles[0], {tile.about.partition(":")[0] for tile in made.tiles if tile.number == "?"}
+    rows: list[Row] = [{"check": made.sections[0].title, "told": f"{sent.about} ({sent.number})"}]
+    for section in made.sections[1:]:
+        units = dict.fromkeys(str(row["orgUnitName"]) for row in section.rows if row.get("orgUnitName"))
+        count = None if section.title.lower() in unseen else len(section.rows)
+        told = listed(units) if section.rows else section.none
+        rows.append({"check": section.title, "count": count, "told": told})
+    return rows
 
 
 def _called(period: Period) -> str:

@@ -19,7 +19,7 @@ from dhis2sh.client.sending import attempt, send
 from dhis2sh.client.tasks import FIRST_WAIT, notifications_of
 from dhis2sh.data.cells import cell_of
 from dhis2sh.data.reading import cells_now, elements_without_zeros, is_zero, values_now
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, NetworkError, NotFound, ServerFault
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class Values:
     _zeros: int = 0
     _before: set[str] | None = None
     """The cells that had a value before."""
+    _lost: Counter[str] = field(default_factory=Counter[str])
 
     def parts(self) -> Iterator[Part]:
         """The parts without an answer, in order."""
@@ -95,9 +96,13 @@ class Values:
         self.job.mark_sent(number)
         head, rows = self.job.content(number)
         answered = Answered()
-        await self._send(s, head, rows, 0, answered, [HALVED], number)
-        if (await s.client.version()).has("counts_updates_alone"):
-            self._tell_new(rows, answered)
+        try:
+            await self._send(s, head, rows, 0, answered, [HALVED], number)
+        except (ServerFault, NetworkError) as error:
+            answered = await self._looked(s, part, error)
+        else:
+            if (await s.client.version()).has("counts_updates_alone"):
+                self._tell_new(rows, answered)
         self.job.keep_answer(
             number, {"counts": {**answered.counts}, "refused": {str(k): v for k, v in answered.refused.items()}}
         )
@@ -113,6 +118,17 @@ class Values:
         new = sum(cell_of(row, self.default) not in self._before for row in written)
         new = min(new, answered.counts["updated"])
         answered.counts.update(created=new, updated=-new)
+
+    async def _looked(self, s: Session, part: Part, error: Dhis2Error) -> Answered:
+        """What a part came to that no answer came for, where the server has all of it; else raises the error."""
+        try:
+            told = await self.look_back(s, part)
+        except Dhis2Error:
+            raise error from None
+        if len(told.done) < len(part.numbers):
+            raise error
+        self._lost[error.message] += 1
+        return Answered(counts=Counter(created=told.created, updated=told.updated, deleted=told.deleted))
 
     def _told(self, part: Part, number: int, rows: Sequence[Row], answered: Answered) -> PartDone:
         """What a part came to; its refused rows go into the file of those."""
@@ -223,6 +239,10 @@ class Values:
             return
         summary.failures = self.refused.failures()
         told = [f"{counted(self._zeros, 'zero')} that the server does not keep"] if self._zeros else []
+        told += [
+            f"{counted(count, 'part')} got no answer ({text}); looked at afterwards: all of it is there"
+            for text, count in self._lost.items()
+        ]
         if summary.ignored and self.job.head.strategy == "CREATE_AND_UPDATE":
             told.append("ignored is what the server holds already as it was sent")
         if self.refused.count:

@@ -128,11 +128,45 @@ OF_PROGRAM = frozenset(place.path for places in EXPRESSIONS.values() for place i
 
 # What values mean -------------------------------------------------------------------------------------------------------
 
-GRAVE = frozenset(
+MEANING_OF_ANY = frozenset(
     {"categoryCombo", "valueType", "aggregationType", "periodType", "domainType", "optionSet", "factor", "categories",
      "trackedEntityType", "programType", "numerator", "denominator", "unique"}
 )  # fmt: skip
-"""What changes the meaning of values that are stored already, or of what is counted from them."""
+"""What changes the meaning of values that are stored already, or of what is counted from them, whatever has it."""
+_SIDE = ("expression", "missingValueStrategy", "slidingWindow")
+MEANING: Mapping[str, tuple[str, ...]] = {
+    "dataElements": ("zeroIsSignificant", "aggregationLevels"),
+    "indicatorTypes": ("number",),
+    "indicators": ("indicatorType", "annualized"),
+    "options": ("code",),
+    "constants": ("value",),
+    "categories": ("categoryOptions",),
+    "categoryOptionCombos": ("categoryOptions",),
+    "categoryOptionGroups": ("categoryOptions",),
+    "categoryOptionGroupSets": ("categoryOptionGroups",),
+    "organisationUnits": ("parent",),
+    "predictors": (
+        *(f"generator.{name}" for name in _SIDE), *(f"sampleSkipTest.{name}" for name in _SIDE), "output", "outputCombo",
+        "sequentialSampleCount", "annualSampleCount", "sequentialSkipCount", "organisationUnitLevels",
+        "organisationUnitDescendants",
+    ),
+    "validationRules": (
+        "operator", *(f"leftSide.{name}" for name in _SIDE), *(f"rightSide.{name}" for name in _SIDE),
+        "organisationUnitLevels",
+    ),
+    "programIndicators": (
+        "expression", "filter", "program", "analyticsType", "analyticsPeriodBoundaries", "orgUnitField", "attributeCombo",
+    ),
+    "programRules": ("condition",),
+    "programRuleActions": ("data", "programRuleActionType"),
+    "programRuleVariables": (
+        "programRuleVariableSourceType", "dataElement", "trackedEntityAttribute", "programStage",
+        "useCodeForOptionSet",
+    ),
+    "trackedEntityAttributes": ("orgunitScope", "generated", "pattern", "confidential"),
+    "dataApprovalLevels": ("level", "categoryOptionGroupSet"),
+}  # fmt: skip
+"""The same of one type, by path; the members of what holds categories say how data are split and added up."""
 
 # Default objects --------------------------------------------------------------------------------------------------------
 

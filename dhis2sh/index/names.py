@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dhis2sh import paths
+from dhis2sh.errors import is_damaged
 from dhis2sh.verbs.completion import Candidate
 from dhis2sh.words import folded, visible
 
@@ -93,7 +94,9 @@ class NameIndex:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 self._writer = _made(self.path)
-            except sqlite3.DatabaseError:
+            except sqlite3.DatabaseError as error:
+                if not is_damaged(error):  # a full disk, or a lock: what is there stays
+                    raise
                 self.path.replace(self.path.with_suffix(".broken"))  # a cache: it is filled again
                 self._writer = _made(self.path)
         return self._writer

@@ -22,6 +22,7 @@ from dhis2sh.words import listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
+    from dhis2sh.changes.plan import Plan
     from dhis2sh.metadata.write import Write
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
@@ -76,31 +77,51 @@ def _parts(plural: str, uid: str, created: Objects) -> Iterator[str]:
                 yield str(item["id"])
 
 
-async def in_order(s: Session, journal: Journal, entry: Entry, staying: Staying) -> str:
+async def in_order(
+    s: Session, journal: Journal, entry: Entry, staying: Staying, created: Objects, *, edited: bool
+) -> str:
     """The command that takes back the newest write of those that stand on what an entry has made, and which are next.
 
-    What a later entry has changed may not be again as it was by then, since what this undo deletes was part of it.
+    That all of it goes then is said where both were planned and nothing stays; what others have changed is never in it.
+
+    Parameters:
+        created: what the entry has made and is there.
+        edited: has somebody else changed some of it since?
     """
-    made = {change.uid for change in journal.changes(entry.id)}
-    later = [change for number in staying.first for change in journal.changes(number)]
-    force = any(change.action == "update" and change.uid in made for change in later)
     newest, *others = staying.first
-    first = f"dhis2 undo {newest}{' --force' if await _wants_force(s, journal, newest) else ''}"
-    after = [*map(str, others), f"{entry.id}{' --force' if force else ''}"]
-    return f"{first}  comes first; then undo {', then undo '.join(after)} takes back all of it"
+    plan = await _without_force(s, journal, newest)
+    if plan is None or plan.blocked is not None or not plan.steps:
+        return f"dhis2 undo {newest} --dry-run  says why entry {newest}, which uses it, stays"
+    then = ", then ".join(f"undo {number}" for number in (*others, entry.id))
+    if plan.rest:
+        return f"dhis2 undo {newest}  comes first, and leaves what others use or have changed; then {then}"
+    whole = not others and not edited and await _both_go(s, journal, newest, created)
+    return f"dhis2 undo {newest}  comes first; then {then}{' takes back all of it' if whole else ''}"
 
 
-async def _wants_force(s: Session, journal: Journal, number: int) -> bool:
-    """Does some of an entry stay without force that would go with it?"""
+async def _without_force(s: Session, journal: Journal, number: int) -> Plan | None:
+    """The plan that takes back an entry, but for what others have changed; None where there is none."""
     entry = journal.entry(number)
     back = way_back(entry)
-    if back is None:
-        return False
     try:
-        without, with_ = [await back(s, journal, entry, force=force) for force in (False, True)]
+        return await back(s, journal, entry, force=False) if back is not None else None
     except Dhis2Error:  # who takes it back will hear of it
-        return False
-    return len(with_.steps) > len(without.steps)
+        return None
+
+
+async def _both_go(s: Session, journal: Journal, number: int, created: Objects) -> bool:
+    """Does a server let go all that an entry has made when a later one is taken back before it?"""
+    known, types = await schema.resources_of(s.client), await schema.types_of(s.client)
+    together = {plural: [*items] for plural, items in created.items()}
+    of_later: dict[str, list[str]] = {}
+    for change in journal.changes(number):
+        if change.written and change.action == "create" and change.uid is not None and change.type in known:
+            of_later.setdefault(change.type, []).append(change.uid)
+    for plural, uids in of_later.items():
+        rows = await writes.read_objects(s, plural, uids, missing_is_fine=True)
+        together.setdefault(plural, []).extend(rows)
+    gone = await deletion(s, {plural: items for plural, items in together.items() if plural in types})
+    return not gone.held
 
 
 async def deletion_of_unused(
@@ -138,10 +159,9 @@ async def _keep_used(
 ) -> None:
     """Let stay what writes after an entry use of what it created."""
     wanted = {str(item["id"]) for items in created.values() for item in items}
-    for other in journal.entries() if wanted else ():
-        if other.id <= entry.id or not other.undoable or other.url != entry.url:
-            continue
-        meant = [(change, uids) for change in journal.changes(other.id) if (uids := _put_in(change, wanted))]
+    for other in journal.after(entry) if wanted else ():
+        changes = journal.changes(other.id)
+        meant = [(change, uids) for change in changes if (uids := _put_in(change, wanted))]
         users: dict[str, list[str]] = {}
         for change, used in await _still(s, meant, changed):
             for uid in sorted(used):
@@ -150,6 +170,12 @@ async def _keep_used(
             found.first.append(other.id)
         for uid, held in users.items():
             found.why.setdefault(uid, f"it stays, entry {other.id} uses it ({listed(held, NAMED)})")
+        back = _shared_before(changes, wanted)
+        if back and not users:
+            found.first.append(other.id)
+        for uid, held in back.items():
+            why = f"it stays, what entry {other.id} has shared otherwise was shared with it ({listed(held, NAMED)})"
+            found.why.setdefault(uid, why)
 
 
 def _put_in(change: Change, wanted: Collection[str]) -> set[str]:
@@ -157,6 +183,17 @@ def _put_in(change: Change, wanted: Collection[str]) -> set[str]:
     if not change.written or change.action not in {"create", "update"} or change.uid in wanted:
         return set()
     return _named(change.after, wanted) - _named(change.before, wanted)
+
+
+def _shared_before(changes: Iterable[Change], wanted: Collection[str]) -> dict[str, list[str]]:
+    """By UID the objects that changes have shared with somebody no more: who takes those back shares them so again."""
+    found: dict[str, list[str]] = {}
+    for change in changes:
+        if change.written and change.action == "update":
+            before, after = ((body or {}).get("sharing") for body in (change.before, change.after))
+            for uid in sorted(_named(before, wanted) - _named(after, wanted)):
+                found.setdefault(uid, []).append(f"{change.type} {change.name or change.uid}")
+    return found
 
 
 def _named(body: JsonValue, wanted: Collection[str]) -> set[str]:

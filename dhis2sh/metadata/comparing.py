@@ -20,13 +20,13 @@ def empty(value: JsonValue) -> bool:
     return value is None or value is False or value in ("", [], {})
 
 
-def has_rows(body: JsonObject) -> bool:
-    """Does an object hold rows that say more than to what they refer?"""
+def embeds(body: JsonObject) -> bool:
+    """Does an object hold others, or rows, that say more than to what they refer? A server adds to those. Sharing is none."""
     return any(
         isinstance(item, dict) and item.keys() != {"id"}
-        for value in body.values()
-        if isinstance(value, list)
-        for item in value
+        for name, value in body.items()
+        if name != "sharing"
+        for item in (value if isinstance(value, list) else [value])
     )
 
 
@@ -41,6 +41,26 @@ def same_property(prop: Property | None, left: JsonValue, right: JsonValue) -> b
     if prop is None or not prop.ordered or not isinstance(left, list) or not isinstance(right, list):
         return True
     return all(_same_row(one, other) for one, other in zip(left, right, strict=True))
+
+
+def as_written(prop: Property | None, now: JsonValue, sent: JsonValue) -> bool:
+    """Is a property what it was sent as? Of what is embedded what was sent counts: a server adds what it works out.
+
+    Parameters:
+        prop: as of `same_property`.
+        now: what a server has.
+        sent: what it was given.
+    """
+    if same_property(prop, now, sent):
+        return True
+    if isinstance(now, list) and isinstance(sent, list) and prop is not None and prop.ordered:
+        return len(now) == len(sent) and all(as_made(one, other) for one, other in zip(now, sent, strict=True))
+    return isinstance(sent, (dict, list)) and not _shares(sent) and as_made(now, sent)
+
+
+def _shares(value: JsonValue) -> bool:
+    """Is it a sharing, of which every access counts?"""
+    return isinstance(value, dict) and "users" in value and "userGroups" in value
 
 
 def _same_row(left: JsonValue, right: JsonValue) -> bool:

@@ -12,7 +12,7 @@ from dhis2sh.client import reading
 from dhis2sh.dhis2.properties import COUNTED, SET_BY_SERVER
 from dhis2sh.errors import BrokenAnswer, Dhis2Error, Refused
 from dhis2sh.metadata import removing
-from dhis2sh.metadata.comparing import has_rows, same
+from dhis2sh.metadata.comparing import as_written, embeds, same
 from dhis2sh.metadata.refused import failure_of
 from dhis2sh.metadata.write import OWNED
 
@@ -22,41 +22,43 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 IGNORED = "the server ignored it and gave no reason"
-LOOKED_AT = 300
-"""Objects of one part up to which what the server has made of them is read."""
 
 
-async def _there(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
+async def _there(s: Session, plural: str, uids: Sequence[str], *, whole: bool = True) -> list[JsonObject]:
     """Those that are there, with progress for the person who waits."""
     found = await reading.by_uid(
-        s.client, plural, uids, fields=OWNED, on_progress=partial(s.person.progress, f"read {plural}")
+        s.client, plural, uids, fields=OWNED, on_progress=partial(s.person.progress, f"read {plural}"), whole=whole
     )
     return found.rows
 
 
-async def as_they_are(s: Session, writes: Sequence[Write]) -> dict[tuple[str, str], JsonObject]:
-    """The objects of some changes as they are now, by type and UID."""
+async def as_they_are(s: Session, writes: Sequence[Write], *, whole: bool = True) -> dict[tuple[str, str], JsonObject]:
+    """The objects of some changes as they are now, by type and UID.
+
+    Parameters:
+        whole: very many may be read with all others of their type.
+    """
     found: dict[tuple[str, str], JsonObject] = {}
     for plural in dict.fromkeys(write.plural for write in writes):
         uids = [write.uid for write in writes if write.plural == plural]
-        rows = await _there(s, plural, uids)
+        rows = await _there(s, plural, uids, whole=whole)
         found |= {(plural, str(row["id"])): row for row in rows}
     return found
 
 
 async def made_of(s: Session, writes: Mapping[int, Write]) -> dict[int, JsonObject]:
-    """What became of what was sent, by number; of very many nothing is read.
+    """What became of what was sent, by number.
 
     Of what was changed, where it is something else (rows numbered anew); of what is new the whole object, so that an
     undo sees what was added to it later.
     """
     looked_at = {
-        number: write for number, write in writes.items() if write.before is None or has_rows(write.changed()[1] or {})
+        number: write for number, write in writes.items() if write.before is None or embeds(write.changed()[1] or {})
     }
-    if not looked_at or len(looked_at) > LOOKED_AT:
+    if not looked_at:
         return {}
-    try:
-        there = await as_they_are(s, [*looked_at.values()])
+    try:  # each part asks for its own: the whole type once more for each of them would be far more
+        there = await as_they_are(s, [*looked_at.values()], whole=False)
     except Dhis2Error:  # it is written; what became of it somebody else will read
         return {}
     found: dict[int, JsonObject] = {}
@@ -165,7 +167,12 @@ def _is_done(write: Write, now: JsonObject | None) -> bool:
         return (now is None) == (write.action == "delete")
     before, after = write.changed()
     names = {**(before or {}), **(after or {})}.keys() - COUNTED.get(write.plural, frozenset())
-    return all(same(now.get(name), (after or {}).get(name)) for name in names)
+    return all(_is_written(now.get(name), (before or {}).get(name), (after or {}).get(name)) for name in names)
+
+
+def _is_written(now: JsonValue, before: JsonValue, after: JsonValue) -> bool:
+    """Is a value what was sent, and not what was there before, which may hold all of it, too?"""
+    return same(now, after) or (as_written(None, now, after) and not same(now, before))
 
 
 async def believed(s: Session, write: Write, answer: JsonValue) -> JsonValue:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
@@ -12,49 +11,49 @@ from dhis2sh.changes.plan import BY_VERB, OBJECTS, PartDone, Plan, PlanStep
 from dhis2sh.changes.way_back import takes_back
 from dhis2sh.client import schema
 from dhis2sh.dhis2.never_given import secrets_of
-from dhis2sh.dhis2.properties import COUNTED, DEFAULT_OBJECTS, FOLLOWERS, OF_RUNS, SET_BY_SERVER, VOLATILE, name_of
+from dhis2sh.dhis2.properties import DEFAULT_OBJECTS, name_of
 from dhis2sh.errors import NotFound, Refused, ServerFault, UsageError
-from dhis2sh.metadata import looked, map_layers, writes
-from dhis2sh.metadata.built_upon import Staying, deletion_of_unused, in_order
-from dhis2sh.metadata.bundles.diff import differs
-from dhis2sh.metadata.collections import joins_of
-from dhis2sh.metadata.comparing import as_made, empty, ids, same, same_property
+from dhis2sh.metadata import looked, writes
+from dhis2sh.metadata.built_upon import NEEDED, Staying, deletion_of_unused, in_order
+from dhis2sh.metadata.comparing import empty, same
+from dhis2sh.metadata.edited import (
+    NOT_COMPARED,
+    LaterWrites,
+    as_left,
+    changed_since,
+    is_again,
+    is_still,
+    members_restored,
+    own,
+    plain_sharing,
+    told_edit,
+    without,
+    without_new,
+    without_secrets,
+)
 from dhis2sh.metadata.gone_references import without_gone
 from dhis2sh.metadata.lost_secrets import again
-from dhis2sh.metadata.objects.deleting import Deletion, deletion
+from dhis2sh.metadata.not_taken_back import Notes
+from dhis2sh.metadata.objects.deleting import Deletion, deletion, pruned
 from dhis2sh.metadata.owned import with_owners
 from dhis2sh.metadata.refused import failure_of
 from dhis2sh.metadata.write import Write
 from dhis2sh.metadata.writes import Objects
-from dhis2sh.redact import has_secret
-from dhis2sh.words import joined, listed
+from dhis2sh.words import joined
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Change, Entry, Journal
     from dhis2sh.changes.plan import Part, WriteSummary
-    from dhis2sh.models.facts import Property, Resource
+    from dhis2sh.metadata.built_upon import Objects as CreatedObjects
+    from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
 
 ACTIONS = {"create", "update", "delete", "also update", "also delete"}
-NOT_EDITED = SET_BY_SERVER | OF_RUNS
-"""What is another one although nobody has edited the object."""
-NOT_COMPARED = NOT_EDITED | {"version"}
-"""What is another one when an object is made again."""
-WORKED_OUT = {
-    "programRuleVariables": frozenset({"valueType"}),
-    "jobConfigurations": frozenset({"jobStatus", "executedBy", "errorCodes", "queueName", "queuePosition"}),
-    **COUNTED,
-}
-"""What a server sets by itself although an object owns it: a variable has the value type of what it stands for."""
-NOT_ADDED = VOLATILE | FOLLOWERS
-"""What others add to an object without editing it."""
 NOT_THERE, AS_BEFORE, STILL_THERE = (
     f"sent without an answer, and {how} now" for how in ("not there", "as before", "still there")
 )
 """What a server has of what it gave no answer to: whether it was never written, or others were faster, nobody knows."""
-SETTLED = dt.timedelta(minutes=1)
-"""So long after an object was created its server may save it again by itself."""
 
 
 @takes_back(OBJECTS)
@@ -81,13 +80,21 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
             notes.add(NO_WAY, f"{change.action} {change.type} {change.name or ''}".rstrip())
     pairs: list[Write] = []
     new = {cast("str", change.uid) for change in metadata if change.action == "create"}
-    earlier = [change for other in journal.undoing(entry) for change in journal.changes(other.id) if change.written]
+    earlier = [
+        change for other in journal.undone_since(entry) for change in journal.changes(other.id) if change.written
+    ]
+    since = _Since(new, earlier, LaterWrites.of(journal, entry))
+    metadata = [_to_what_is_there(change, since.gone, notes) for change in metadata]
     for plural, changes in _by_type(metadata):
-        pairs += await _taken_back(s, plural, changes, new, earlier, notes, force=force)
+        pairs += await _taken_back(s, plural, changes, since, notes, force=force)
     pairs, told = await without_gone(s, journal, pairs)
     for one in told:
         notes.add(one.reason, one.about, stays=one.stays)
-    gone, staying = await _deleted(s, journal, entry, pairs, notes, force=force)
+    created: dict[str, list[JsonObject]] = {}
+    for write in pairs:
+        if write.after is None:
+            created.setdefault(write.plural, []).append(write.before or {})
+    gone, staying = await _deleted(s, journal, entry, pairs, created, notes, force=force)
     if not pairs and not notes.lines():
         raise NotFound(f"entry {entry.id} changed nothing", hint="dhis2 journal list")
     pairs = _each_once(await with_owners(s, [write for write in pairs if write.after is not None]), gone.writes)
@@ -96,7 +103,7 @@ async def objects_of(s: Session, journal: Journal, entry: Entry, all_: Sequence[
         "undone", writes.changes_of(plan), bundle=_held(pairs), again=f"dhis2 undo {entry.id}", notes=plan.notes,
         changes=metadata, staying=staying.why,
     )  # fmt: skip
-    plan.rest = await _rest(s, journal, entry, staying, notes) if notes.stays and not force else ""
+    plan.rest = await _rest(s, journal, entry, staying, notes, created) if notes.stays and not force else ""
     plan.rest = plan.rest or next((one.first for one in told if one.first), "")
     if not metadata:
         plan.blocked = _refusal(entry)
@@ -129,13 +136,16 @@ def _each_once(restored: Sequence[Write], going: Sequence[Write]) -> list[Write]
 
 
 async def _deleted(
-    s: Session, journal: Journal, entry: Entry, pairs: Sequence[Write], notes: Notes, *, force: bool
+    s: Session,
+    journal: Journal,
+    entry: Entry,
+    pairs: Sequence[Write],
+    created: CreatedObjects,
+    notes: Notes,
+    *,
+    force: bool,
 ) -> tuple[Deletion, Staying]:
     """What was created and is deleted, and what of it stays since others stand on it; the notes say so."""
-    created: dict[str, list[JsonObject]] = {}
-    for write in pairs:
-        if write.after is None:
-            created.setdefault(write.plural, []).append(write.before or {})
     staying = Staying()
     if force:
         gone = await deletion(s, created)
@@ -143,22 +153,31 @@ async def _deleted(
         updates = [write for write in pairs if write.after is not None]
         gone, staying = await deletion_of_unused(s, journal, entry, created, edited=notes.left, changed=updates)
     notes.settle({write.uid for write in gone.writes if write.after is None})
+    staying.first[:] = sorted({*staying.first, *notes.first}, reverse=True)
     for write in pairs:
         if write.uid in staying.why and write.after is None:
             notes.add(staying.why[write.uid], f"{write.plural} {write.called}", stays=True)
     return gone, staying
 
 
-async def _rest(s: Session, journal: Journal, entry: Entry, staying: Staying, notes: Notes) -> str:
+async def _rest(
+    s: Session, journal: Journal, entry: Entry, staying: Staying, notes: Notes, created: CreatedObjects
+) -> str:
     """What to do about what stays; empty where nothing helps.
 
     Where others stand on it that is to take those back first, or to see them: force is of no use where a server refuses.
+    Where somebody has changed it that is to see who and what, before it is lost.
     """
     if staying.first:
-        return await in_order(s, journal, entry, staying)
-    if staying.why:
-        return f"dhis2 metadata usage {next(iter(staying.why))}  says what uses it"
-    return f"dhis2 undo {entry.id} --force  takes that back too" if notes.force_helps else ""
+        return await in_order(s, journal, entry, staying, created, edited=notes.of_others)
+    used = next((uid for uid, why in staying.why.items() if why != NEEDED), None)
+    if used is not None:
+        return f"dhis2 metadata usage {used}  says what uses it"
+    return (
+        f"dhis2 undo {entry.id} --force --dry-run  says who changed what, which --force takes back"
+        if notes.of_others
+        else ""
+    )
 
 
 @dataclass(slots=True)
@@ -227,7 +246,7 @@ def _is_as(types: Mapping[str, Resource], write: Write, now: JsonObject) -> bool
     """Is an object what a change makes of it?"""
     before, after = write.changed()
     names = {**(before or {}), **(after or {})}
-    return all(_is_again(write.plural, name, now, after or {}, types) for name in names)
+    return all(is_again(write.plural, name, now, after or {}, types) for name in names)
 
 
 async def _not_as_before(s: Session, changes: Sequence[Change]) -> list[Row]:
@@ -252,7 +271,7 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
     """How an object differs from what it was before a change; empty where it does not."""
     if change.action == "create":
         return "is still there" if now is not None else ""
-    before, secret = _without_secrets(change.before or {})
+    before, secret = without_secrets(change.before or {})
     secret += _sign_ins(change, now)
     if now is None:
         return "is gone" if change.action != "update" or before else ""
@@ -262,11 +281,13 @@ def _difference(types: Mapping[str, Resource], change: Change, now: JsonObject |
         names = [*{**before, **(change.after or {})}]
     told: list[str] = []
     for name in names:
-        if name in NOT_COMPARED or name in secret or _is_again(change.type, name, now, before, types):
+        if name in NOT_COMPARED or name in secret or is_again(change.type, name, now, before, types):
             continue
-        if name == "sharing" and same(_plain(now.get(name), owner=False), _plain(before.get(name), owner=True)):
+        if name == "sharing" and same(
+            plain_sharing(now.get(name), owner=False), plain_sharing(before.get(name), owner=True)
+        ):
             continue  # nobody owned it, and now who has made it again
-        if _members(now.get(name), before.get(name), (change.after or {}).get(name)) == now.get(name):
+        if members_restored(now.get(name), before.get(name), (change.after or {}).get(name)) == now.get(name):
             continue  # what came and went besides is somebody else's
         old, new = ({name: body[name]} if name in body else {} for body in (now, before))
         told.append(PlanStep("update", change.type, before=old, after=new).words() or f"{name} is in another order")
@@ -298,43 +319,6 @@ def _refusal(entry: Entry) -> Refused:
     return Refused(f"entry {entry.id} cannot be taken back: {entry.title}")
 
 
-class Notes:
-    """What is not taken back: for each reason the first few objects by name, and how many more."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, list[str]] = {}
-        self._edited: dict[str, tuple[str, str]] = {}
-        self.stays: list[str] = []
-        """What is not as it was before, and stays so."""
-        self.force_helps = False
-        """Does some of it stay because somebody has changed it since?"""
-        self.left: dict[str, list[JsonObject]] = {}
-        """What was created and somebody has edited since, by type."""
-
-    def add(self, reason: str, about: str, *, stays: bool = False) -> None:
-        """One more object that stays as it is, and maybe not as it was."""
-        self._found.setdefault(reason, []).append(about)
-        if stays:
-            self.stays.append(f"{about}: {reason}")
-
-    def edited(self, uid: str, changed: str, about: str) -> None:
-        """A created object that somebody has changed: whether it stays, `settle` says."""
-        self._edited[uid] = (changed, about)
-
-    def settle(self, going: Collection[str]) -> None:
-        """Say of what was edited that it stays, or that it goes: with what it belongs to its server deletes it anyhow."""
-        for uid, (changed, about) in self._edited.items():
-            if uid in going:
-                self.add(f"{changed} was changed again since, it is deleted with what it belongs to", about)
-            else:
-                self.add(f"{changed} was changed again since, it stays (--force deletes it too)", about, stays=True)
-                self.force_helps = True
-
-    def lines(self) -> list[str]:
-        """One line for each reason."""
-        return [f"{reason}: {listed(about, writes.NAMED)}" for reason, about in self._found.items()]
-
-
 def _held(pairs: Sequence[Write]) -> bool:
     """Objects come back as they were, translations included: only a bundle keeps those of a creation."""
     return any(write.action == "create" for write in pairs)
@@ -348,23 +332,68 @@ def _by_type(changes: Sequence[Change]) -> Iterable[tuple[str, list[Change]]]:
     return found.items()
 
 
-async def _taken_back(
-    s: Session,
-    plural: str,
-    changes: Sequence[Change],
-    new: Collection[str],
-    earlier: Sequence[Change],
-    notes: Notes,
-    *,
-    force: bool,
-) -> list[Write]:
-    """The writes that take back changes of one type; what cannot be taken back goes into the notes.
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """What this machine itself has written beside an entry and after it.
 
     Parameters:
         new: the UIDs of all that was created in the same entry.
-        earlier: what was taken back of the entry already.
+        earlier: what was taken back since, of this entry and of others: what our own undo changes nobody else has.
+        later: what later entries have changed.
     """
-    gone = {change.uid for change in earlier if change.action.endswith("delete")}
+
+    new: Collection[str]
+    earlier: Sequence[Change]
+    later: LaterWrites
+
+    @property
+    def gone(self) -> set[str]:
+        """The UIDs of what was deleted when something was taken back, and not made again."""
+        found: set[str] = set()
+        for change in self.earlier:
+            if change.uid is not None and change.action.endswith("delete"):
+                found.add(change.uid)
+            elif change.uid is not None and change.action == "create":
+                found.discard(change.uid)
+        return found
+
+
+def _to_what_is_there(change: Change, gone: Collection[str], notes: Notes) -> Change:
+    """An update with what was there before it, but for what our own undo has deleted since: it cannot come back."""
+    if not change.action.endswith("update") or not change.before:
+        return change
+    before = pruned(change.before, gone)
+    if before == change.before:
+        return change
+    notes.add("comes back without what was taken back since", f"{change.type} {_name(change) or ''} [{change.uid}]")
+    return replace(change, before=before)
+
+
+def _edited(
+    plural: str,
+    resource: Resource | None,
+    change: Change,
+    changes: Sequence[Change],
+    current: JsonObject,
+    since: _Since,
+) -> tuple[list[str], JsonObject, int | None]:
+    """What somebody has changed of a created object, what it was, and the later entry of this journal that did all of it."""
+
+    def compared(after: Sequence[Change]) -> tuple[list[str], JsonObject]:
+        left = without(as_left(change, changes, after), since.gone)
+        its_own, made = (own(plural, resource, body) for body in (current, left))
+        return changed_since(without_new(its_own, made, since.new), made), made
+
+    names, made = compared(since.earlier)
+    later = since.later.of_object(str(change.uid)) if names else []
+    ours = bool(later) and not compared([*since.earlier, *later])[0]
+    return names, made, since.later.last(str(change.uid), names) if ours else None
+
+
+async def _taken_back(
+    s: Session, plural: str, changes: Sequence[Change], since: _Since, notes: Notes, *, force: bool
+) -> list[Write]:
+    """The writes that take back changes of one type; what cannot be taken back goes into the notes."""
     now = {str(item["id"]): item for item in await _present(s, plural, [cast("str", change.uid) for change in changes])}
     types = await schema.types_of(s.client)
     pairs: list[Write] = []
@@ -386,19 +415,19 @@ async def _taken_back(
                 stays=change.action != "create" and change.state == "done",
             )
         elif change.action == "create":
-            left = _without(_as_left(change, changes, earlier), gone)
-            its_own, made = (_own(plural, types.get(plural), body) for body in (current, left))
-            changed = [] if force else _changed_since(_without_new(its_own, made, new), made)
-            if changed:
-                notes.edited(uid, joined(changed), called)
+            changed, made, by = _edited(plural, types.get(plural), change, changes, current, since)
+            if changed and not force:
+                notes.edited(uid, joined(changed), called, by)
                 notes.left.setdefault(plural, []).append(current)
             else:
+                if changed:
+                    notes.override(called, told_edit(plural, changed, made, current))
                 pairs.append(Write(plural, current, None))
         elif change.state == "sent" and _is(types, change, current):
             if not expected:
                 notes.add(AS_BEFORE, called)
         else:
-            pairs.append(_restored(types, change, current, notes, called, force=force))
+            pairs.append(_restored(types, change, current, since.later, notes, called, force=force))
     return pairs
 
 
@@ -412,111 +441,10 @@ async def _made_again(s: Session, plural: str, change: Change, notes: Notes, cal
     return [] if made.body is None else [Write(plural, None, made.body)]
 
 
-def _is_again(plural: str, name: str, now: JsonObject, before: JsonObject, types: Mapping[str, Resource]) -> bool:
-    """Is a property what it was? Of join rows what a server calls them does not count, nor what it counts itself."""
-    if name in COUNTED.get(plural, ()):
-        return True
-    join = joins_of(plural).get(name)
-    if join is not None:
-        return not differs(plural, name, [*join.rows(before)], [*join.rows(now)], types)
-    return not differs(plural, name, before.get(name), now.get(name), types)
-
-
-def _plain(sharing: JsonValue, *, owner: bool) -> JsonValue:
-    """Sharing to compare: a server may leave out that nobody else sees an object, and an owner counts only where it is meant to."""
-    if not isinstance(sharing, dict):
-        return sharing
-    return {**sharing, "external": sharing.get("external") is True, **({} if owner else {"owner": None})}
-
-
-def _changed_since(current: JsonObject, made: JsonObject) -> list[str]:
-    """What somebody has changed of an object since it was created: its properties, or that it was saved again.
-
-    What a server adds by itself is no change, but it adds it at once.
-    """
-    plain, _ = _without_secrets(made)
-    named = [
-        name
-        for name, value in plain.items()
-        if name not in NOT_EDITED and not same(current.get(name), value) and not _untouched(name, current, value)
-    ]
-    created, saved, kept = (
-        _time(item) for item in (current.get("created"), current.get("lastUpdated"), made.get("lastUpdated"))
-    )
-    if created is not None and kept is not None and kept >= created:  # the whole object, as its server had it
-        named += [name for name in current if name not in made and name not in NOT_ADDED and _says(current[name])]
-    if named or "created" in made or "lastUpdated" in made:
-        return named
-    return ["it"] if created is not None and saved is not None and saved - created > SETTLED else []
-
-
-def _as_left(made: Change, changes: Sequence[Change], earlier: Sequence[Change] = ()) -> JsonObject:
-    """A created object as its entry left it: a later part may have changed it (its members), and what was taken back before."""
-    found = dict(made.after or {})
-    later = [change for change in sorted(changes, key=lambda one: one.number) if change.number > made.number]
-    for change in [*later, *earlier]:
-        if change.uid == made.uid and change.action.endswith("update"):
-            after = change.after or {}
-            found |= {name: after.get(name) for name in {**(change.before or {}), **after}}
-    return found
-
-
-def _without(made: JsonObject, gone: Collection[str | None]) -> JsonObject:
-    """An object without its references to what is gone."""
-
-    def there(value: JsonValue) -> bool:
-        return not isinstance(value, dict) or value.get("id") not in gone
-
-    lists = {name: [*filter(there, value)] if isinstance(value, list) else value for name, value in made.items()}
-    return {name: value if there(value) else None for name, value in lists.items()}
-
-
-def _says(value: JsonValue) -> bool:
-    """Is a value more than what a server shows of a property that nobody has set?"""
-    return value not in (None, False, "", [], {})
-
-
-def _without_new(current: JsonObject, made: JsonObject, new: Collection[str]) -> JsonObject:
-    """An object without those of its members that the same entry has created after it: they go, too."""
-    found = dict(current)
-    for name, value in current.items():
-        if isinstance(value, list):
-            first = made.get(name)
-            then = ids(first) if isinstance(first, list) else {}
-            later = {uid for uid in ids(value) if uid in new and uid not in then}
-            if later:
-                found[name] = [item for item in value if not isinstance(item, dict) or item.get("id") not in later]
-    return found
-
-
-def _own(plural: str, resource: Resource | None, made: JsonObject) -> JsonObject:
-    """What an object owns of what it was created with: what a server works out or numbers anew may differ from what was sent."""
-    properties: Mapping[str, Property] = resource.properties if resource is not None else {}
-    worked_out = {name for name, prop in properties.items() if not prop.owner} | WORKED_OUT.get(plural, frozenset())
-    return {name: value for name, value in made.items() if name not in worked_out and name != "sortOrder"}
-
-
-def _untouched(name: str, current: JsonObject, made: JsonValue) -> bool:
-    """Has nobody changed a property since, where a server has added to it: the owner to sharing, defaults to what is embedded?"""
-    now = current.get(name)
-    if name == "sharing":
-        return same(_plain(now, owner=False), _plain(made, owner=False))
-    if name == map_layers.VIEWS:
-        now, made = map_layers.comparable(now), map_layers.comparable(made)
-    return as_made(now, made)
-
-
-def _time(value: JsonValue) -> dt.datetime | None:
-    try:
-        return dt.datetime.fromisoformat(str(value)).replace(tzinfo=None)
-    except ValueError:
-        return None
-
-
 def _is(types: Mapping[str, Resource], change: Change, current: JsonObject) -> bool:
     """Has an object the values that it had before a change, where the journal keeps any?"""
     before = change.before or {}
-    return all(_is_again(change.type, name, current, before, types) for name in {**before, **(change.after or {})})
+    return all(is_again(change.type, name, current, before, types) for name in {**before, **(change.after or {})})
 
 
 async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObject]:
@@ -530,11 +458,6 @@ async def _present(s: Session, plural: str, uids: Sequence[str]) -> list[JsonObj
         raise
 
 
-def _without_secrets(value: JsonObject) -> tuple[JsonObject, list[str]]:
-    secret = [name for name, item in value.items() if has_secret(item)]
-    return {name: item for name, item in value.items() if name not in secret}, secret
-
-
 def _sign_ins(change: Change, now: JsonObject | None) -> list[str]:
     """What of an update is a sign-in whose secret no server gives: without it the one before cannot come back."""
     before = change.before or {} if change.action.endswith("update") else {}
@@ -543,52 +466,43 @@ def _sign_ins(change: Change, now: JsonObject | None) -> list[str]:
 
 
 def _restored(
-    types: Mapping[str, Resource], change: Change, current: JsonObject, notes: Notes, called: str, *, force: bool
+    types: Mapping[str, Resource],
+    change: Change,
+    current: JsonObject,
+    later: LaterWrites,
+    notes: Notes,
+    called: str,
+    *,
+    force: bool,
 ) -> Write:
     """An update taken back: each property as it was, unless somebody has changed it again.
 
     Of a collection of objects only what this change put in or took out goes back, whatever was done to it since.
     """
-    before, secret = _without_secrets(change.before or {})
+    before, secret = without_secrets(change.before or {})
     secret += _sign_ins(change, current)
     for name in secret:
         notes.add(f"{name} was a secret and stays", called)
     after, plural = change.after or {}, change.type
     target = dict(current)
+    others: list[str] = []
     for name in {**before, **after}:
-        if name in secret or _is_again(plural, name, current, before, types):
+        if name in secret or is_again(plural, name, current, before, types):
             continue  # a secret, or taken back already
-        if not force and not _is_still(plural, name, current, after, types):
-            members = _members(current.get(name), before.get(name), after.get(name))
-            if members is None:
-                reason = f"{name} was changed again since, it stays (--force takes it back too)"
-                notes.add(reason, called, stays=True)
-                notes.force_helps = True
-            else:
-                target[name] = members
+        still = is_still(plural, name, current, after, types)
+        members = None if still or force else members_restored(current.get(name), before.get(name), after.get(name))
+        if members is not None:
+            target[name] = members
+            continue
+        others += [] if still else [name]
+        if not still and not force:
+            made = as_left(change, (), later.of_object(str(change.uid)))
+            ours = is_still(plural, name, current, made, types)
+            notes.kept(name, called, later.last(str(change.uid), [name]) if ours else None, "takes it back")
         elif name in before:
             target[name] = before[name]
         else:
             target.pop(name, None)
+    if others and force:
+        notes.override(called, told_edit(plural, others, after, current))
     return Write(plural, current, target)
-
-
-def _is_still(plural: str, name: str, current: JsonObject, after: JsonObject, types: Mapping[str, Resource]) -> bool:
-    """Is a property what a change has made of it? It was sent, so that a server may have added to it."""
-    now, sent = current.get(name), after.get(name)
-    if plural == map_layers.MAPS and name == map_layers.VIEWS:
-        now, sent = map_layers.comparable(now), map_layers.comparable(sent)
-    prop = types[plural].properties.get(name) if plural in types else None
-    return same_property(prop, now, sent)
-
-
-def _members(current: JsonValue, before: JsonValue, after: JsonValue) -> JsonValue:
-    """A collection without what a change put in and with what it took out; None where it is none of plain references."""
-    if not all(isinstance(value, (list, type(None))) for value in (current, before, after)):
-        return None
-    lists = [cast("list[JsonValue]", value or []) for value in (current, before, after)]
-    if any(not isinstance(item, dict) or set(item) != {"id"} for item in (*lists[1], *lists[2])):
-        return None
-    now, old, new = (ids(items) for items in lists)
-    kept = [item for uid, item in now.items() if uid in old or uid not in new]
-    return [*kept, *(item for uid, item in old.items() if uid not in new and uid not in now)]

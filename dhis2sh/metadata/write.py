@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 OWNED = ":owner,access[update,delete]"
 """All that an object owns, and whether this user may change it."""
+OF_ANOTHER = SET_BY_SERVER - {"created"}
+"""What a new object may say of the server that it was exported from; only when it was created an import keeps."""
 ALSO: Mapping[Action, Action] = {"update": "also update", "delete": "also delete"}
 """What an action is called that the server does by itself."""
 
@@ -92,6 +94,10 @@ class Write:
     def step(self) -> PlanStep:
         """This change as a plan shows it."""
         before, after = self.changed()
+        if (
+            before is None and after is not None
+        ):  # of the server that it comes from; when this one saves it, it says itself
+            after = {name: value for name, value in after.items() if name not in OF_ANOTHER}
         action = ALSO[self.action] if self.by_server else self.action
         return PlanStep(action, self.plural, self.uid, self.name, self.detail, before, after)
 

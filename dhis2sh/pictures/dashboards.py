@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.client.limits import gather_bounded
 from dhis2sh.client.specs import GRID_WIDTH
-from dhis2sh.errors import Dhis2Error, UsageError
+from dhis2sh.errors import CheckFailed, Dhis2Error, UsageError
 from dhis2sh.metadata.types.visuals.dashboards import BOARDS, FIELDS, HOLDERS, LISTS, SPACER
 from dhis2sh.pictures import layers, visuals
 from dhis2sh.pictures.definitions import number, objects, one_of, text
@@ -74,6 +74,7 @@ class Item:
         name: of what it shows.
         drawn: what it looks like; None for texts and for what is not drawn.
         words: the text of a text, or why it is not drawn.
+        failed: it is of a kind that is drawn, and was not.
     """
 
     place: Place
@@ -81,6 +82,7 @@ class Item:
     name: str
     drawn: Drawn | None = None
     words: str = ""
+    failed: bool = False
 
     def to_json(self) -> JsonObject:
         """The item as numbers."""
@@ -152,7 +154,8 @@ async def board_of(
         periods, places: in place of each item's own.
         out: an `.html` file to write it to.
 
-    Raises `UsageError` for a file of another kind, `MissingExtra`, `Dhis2Error` for a file that cannot be written.
+    Raises `UsageError` for a file of another kind, `MissingExtra`, `Dhis2Error` for a file that cannot be written, and `CheckFailed`
+    with the board where the page is written and something on it could not be drawn.
     """
     if out is not None and out.suffix.lower() != ".html":
         raise UsageError(f"{out}: a dashboard is written as .html", hint=f"--out {out.stem or 'report'}.html")
@@ -170,6 +173,13 @@ async def board_of(
     if out is not None:
         media.write(out, media.page(board.name, board.body()))
         board = replace(board, file=str(out))
+        if failed := [item for item in board.items if item.failed]:
+            names = listed([item.name for item in failed])
+            raise CheckFailed(
+                f"{len(failed):,} of {counted(len(board.items), 'item')} not drawn: {names}", findings=board,
+                hint="--period 2025 gives one to all" if any("says no period" in item.words for item in failed)
+                else f"the page with what is there: {out}",
+            )  # fmt: skip
     return board
 
 
@@ -215,7 +225,7 @@ async def _drawn(item: Item, drawing: Callable[[], Awaitable[Drawn]]) -> Item:
     except Dhis2Error as error:
         code = f" ({error.code})" if getattr(error, "code", None) else ""
         message = error.message.removeprefix(f"'{item.name}' ")
-        return replace(item, words=f"{message}{code}")
+        return replace(item, words=f"{message}{code}", failed=True)
 
 
 def _section(item: Item) -> str:

@@ -21,13 +21,15 @@ from dhis2sh.pictures.definitions import Definition, number, objects, one_of, te
 from dhis2sh.show import thematic
 from dhis2sh.show.charts import media
 from dhis2sh.show.charts.model import Shade, shade_of
+from dhis2sh.show.noted import with_notes
 from dhis2sh.show.thematic import Entry, Layer, LayeredMap, Painted
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.pictures.units import Placed
+    from dhis2sh.rows.rows import Rows
     from dhis2sh.session import Session
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, Row
 
 FIELDS = ":owner,displayName,mapViews[:owner,displayName,columns[dimension,filter,items[id,dimensionItem]]," \
          "rows[dimension,filter,items[id,dimensionItem]],filters[dimension,filter,items[id,dimensionItem]]]"  # fmt: skip
@@ -64,6 +66,10 @@ class SavedMap:
         """The map as numbers."""
         return {"id": self.uid, "name": self.name, **self.drawn.to_json()} | ({"file": self.file} if self.file else {})
 
+    def as_rows(self) -> Rows[Row]:
+        """The numbers that it shows, as rows."""
+        return self.drawn.numbers_behind().rows()
+
     def __repr__(self) -> str:
         if self.file is None:
             return repr(self.drawn)
@@ -81,11 +87,11 @@ async def map_of(
     Parameters:
         uid: of the map.
         periods, places: in place of its own.
-        out: a file to write it to: `.svg`, `.png` or `.html`.
+        out: a file to write it to: `.svg`, `.png` or `.html`; its numbers `.csv`.
 
     Raises `UsageError` for a map none of whose layers can be drawn, and a file of another kind; `Refused`, `MissingExtra`.
     """
-    if out is not None:
+    if out is not None and out.suffix.lower() != ".csv":
         media.ending_of(out)
     body = await s.client.get_object(f"maps/{uid}", {"fields": FIELDS})
     name = text(body, "displayName") or text(body, "name")
@@ -119,11 +125,14 @@ async def map_of(
 
 def save(drawn: LayeredMap, out: Path) -> None:
     """Write a map to a file, by its ending. Raises `UsageError`, `MissingExtra`, `Dhis2Error`."""
+    if out.suffix.lower() == ".csv":
+        media.write(out, drawn.numbers_behind().csv())
+        return
     match media.ending_of(out):
         case ".svg":
-            media.write(out, drawn.svg())
+            media.write(out, with_notes(drawn.svg(), drawn.notes))
         case ".png":
-            media.write(out, media.png_of_svg(drawn.svg()))
+            media.write(out, media.png_of_svg(with_notes(drawn.svg(), drawn.notes)))
         case _:
             media.write(out, media.page(drawn.title, drawn.html()))
 
@@ -186,11 +195,17 @@ async def _thematic(s: Session, view: JsonObject, found: Definition, notes: list
             Painted(unit.shape, unit.uid, value, fill, _radius(view, value, values) if bubbles else PLACE, bubbles)
         )
     missing = sum(1 for unit in there if unit.shape is None)
+    lost = tuple(
+        (unit.uid, unit.name, value)
+        for unit in there
+        if unit.shape is None and (value := values.get(unit.uid)) is not None
+    )
     if missing:
-        notes.append(f"{name}: {counted(missing, 'unit')} without a geometry not on the map")
+        told = f", {len(lost):,} of them with a number" if lost else ""
+        notes.append(f"{name}: {counted(missing, 'unit')} without a geometry not on the map{told}")
     key = thematic.key_of(shades, [one.value for one in painted])
     return Layer("thematic", f"{name}, {when}" if when else name, tuple(painted), key, _opacity(view), view.get("labels") is True,
-                 missing=missing)  # fmt: skip
+                 missing=missing, unplaced=lost)  # fmt: skip
 
 
 def _items_of(answer: asking.Answer, found: Definition, name: str) -> list[str]:

@@ -53,7 +53,7 @@ async def pivot_of(s: Session, found: Definition) -> Pivot:
         cells = _shares(cells, down, across, by_row=look.number_type == "ROW_PERCENTAGE")
     return Pivot(
         tuple(_called(answer, one) for one in found.rows), tuple(head for head, _ in across), tuple(head for head, _ in down),
-        cells, title, subtitle, found.look.grouping, None, found.legend.as_text, tuple(notes),
+        cells, title, subtitle, found.look.grouping, None, found.legend.as_text, tuple(notes), "skipRounding" in found.params,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import ast
 import builtins
 import copy
 import operator
+import re
 import types
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -377,10 +378,22 @@ class Expression:
             except (TypeError, AttributeError, ValueError, LookupError):
                 found = self._null_safe()(row)
         except (TypeError, AttributeError, ArithmeticError, LookupError, ValueError) as error:
-            raise PipelineError(f"`{self.text}`: {error}", hint=_near(error) or self._as_number(error, row)) from None
+            raise PipelineError(
+                f"`{self.text}`: {error}", hint=self._of_all(error) or _near(error) or self._as_number(error, row)
+            ) from None
         if isinstance(found, list):
             return [None if item is _NULL else item for item in cast("list[object]", found)]
         return None if found is _NULL else found
+
+    def _of_all(self, error: Exception) -> str | None:
+        """What to write where a measure of all rows stands in an expression, which sees one."""
+        called = (
+            re.search(r"\b(sum|min|max|len|mean|median)\((\w+)\)", self.text) if isinstance(error, TypeError) else None
+        )
+        if called is None:
+            return None
+        name, field = called[1], called[2]
+        return f"an expression sees one row: rows = ... and total = {name}(row.{field} for row in rows) first, then total in its place"
 
     def _as_number(self, error: Exception, row: Row) -> str | None:
         """What to write where a text that holds a number meets one."""

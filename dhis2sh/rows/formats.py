@@ -6,13 +6,14 @@ import csv
 import io
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, override
 
-from dhis2sh.errors import MissingExtra, NotFound, PipelineError, UsageError
+from dhis2sh.errors import MissingExtra, NotFound, PipelineError, UsageError, is_full
+from dhis2sh.rows.books import Book
 from dhis2sh.rows.cells import cell
 
 if TYPE_CHECKING:
@@ -279,16 +280,10 @@ class Workbook(Tabular):
 
     def __init__(self, path: Path, safe: bool = False, once: bool = False) -> None:
         super().__init__()
-        try:
-            import xlsxwriter  # heavy: an extra
-        except ImportError:
-            raise MissingExtra("xlsx", "frames") from None
-        options: dict[str, object] = {"strings_to_formulas": False, "strings_to_urls": False}
         self._folder = None if once else _folder()
-        if self._folder is not None:
-            options |= {"constant_memory": True, "tmpdir": self._folder.name}
-        self._book: Any = xlsxwriter.Workbook(str(path), options)
-        self._sheet: Any = self._book.add_worksheet()
+        spooled = {"constant_memory": True, "tmpdir": self._folder.name} if self._folder is not None else {}
+        self._book = Book(path, **spooled)
+        self._sheet: Any = self._book.pages.add_worksheet()
         self._at = 0
         self._safe = safe
 
@@ -310,18 +305,14 @@ class Workbook(Tabular):
 
     @override
     def end(self) -> None:
-        from xlsxwriter.exceptions import FileCreateError  # heavy: an extra
-
         try:
             self._book.close()
-        except FileCreateError as error:  # it holds what the system said
-            said = error.args[0]
-            raise said if isinstance(said, OSError) else OSError(0, str(said)) from None
         finally:
             self.drop()
 
     @override
     def drop(self) -> None:
+        self._book.drop()
         if self._folder is not None:
             self._sheet.row_data_fh.close()
             self._folder.cleanup()
@@ -334,19 +325,21 @@ class Parquet(Writer):
 
     Parameters:
         path: the file.
+        metadata: what is kept in the file beside its rows; an Arrow file has none.
 
     Raises `MissingExtra`.
     """
 
     _name = "parquet"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, metadata: Mapping[str, str] | None = None) -> None:
         try:
             import polars  # heavy: an extra
         except ImportError:
             raise MissingExtra(self._name, "frames") from None
         self._polars: Any = polars
         self._path = path
+        self._metadata = dict(metadata) if metadata else None
         self._columns: list[str] = []
         self._declared = False
         self._held: list[Row] = []
@@ -387,6 +380,8 @@ class Parquet(Writer):
         try:
             self._write(self._polars.concat(parts, how="diagonal_relaxed"))
         except self._polars.exceptions.PolarsError as error:
+            if is_full(error):
+                raise
             raise PipelineError(
                 f"{self._name}: the rows do not fit together: {str(error).splitlines()[0]}",
                 hint=f"collect | {self._name}(FILE) takes all of them at once",
@@ -396,7 +391,7 @@ class Parquet(Writer):
 
     def _write(self, frame: Any) -> None:
         """The frame, or a plan of one that is not in memory, into the file."""
-        frame.lazy().sink_parquet(self._path, row_group_size=GROUP)
+        frame.lazy().sink_parquet(self._path, row_group_size=GROUP, metadata=self._metadata)
 
     @override
     def drop(self) -> None:

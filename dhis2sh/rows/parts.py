@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error
+from dhis2sh.errors import Dhis2Error, NotWritten
 
 if TYPE_CHECKING:
     from dhis2sh.types import Row
@@ -113,7 +113,7 @@ def _room(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        raise Dhis2Error(
+        raise NotWritten(
             f"parts cannot be kept in {path}: {error.strerror}",
             hint="make room on the disk; what is kept stays, and the same line goes on",
         ) from error

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
 
 from dhis2sh.errors import PipelineError
 from dhis2sh.rows.cells import cell
 from dhis2sh.rows.expressions import Expression
+from dhis2sh.rows.in_time import starts
 from dhis2sh.rows.pipeline import inside_measure
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.stage import Namespace, stage
@@ -49,14 +50,19 @@ def pivot(found: Rows[Row], space: Namespace, /, rows: object, columns: object, 
     counts = inside != str(value).strip()
     if inside:
         _reader(inside, found, space)
+    times = found.provenance.times
     sides: dict[str, Row] = {}
+    orders: dict[str, list[object]] = {}
     tops: dict[str, tuple[list[object], list[object]]] = {}
     cells: dict[tuple[str, str], list[int]] = {}
     for at, row in enumerate(found.items):
         side = {name: cast("JsonValue", readers[name](row)) for name in down}
         top = [readers[name](row) for name in across]
         sides.setdefault(repr(side), side)
-        tops.setdefault(repr(top), (top, [_order(name, row, one) for name, one in zip(across, top, strict=True)]))
+        orders.setdefault(repr(side), [_order(name, row, one, times) for name, one in side.items()])
+        tops.setdefault(
+            repr(top), (top, [_order(name, row, one, times) for name, one in zip(across, top, strict=True)])
+        )
         cells.setdefault((repr(side), repr(top)), []).append(at)
     if len(tops) > MOST_COLUMNS:
         raise PipelineError(f"pivot: {len(tops):,} columns are no table", hint=f"pivot({columns}, {rows})")
@@ -79,7 +85,7 @@ def pivot(found: Rows[Row], space: Namespace, /, rows: object, columns: object, 
             )
         return cast("JsonValue", read(found.items[places[0]]))
 
-    items = [{**row, **{labels[top]: content(side, top) for top in labels}} for side, row in sides.items()]
+    items = [{**row, **{labels[top]: content(side, top) for top in labels}} for side, row in _in_time(sides, orders)]
     return found.with_items(items, columns=[*down, *labels.values()])
 
 
@@ -89,9 +95,27 @@ def _reader(text: str, found: Rows[Row], space: Namespace) -> Callable[[Row], ob
     return lambda row: expression.value(function, row)
 
 
-def _order(name: str, row: Row, value: object) -> object:
+def _order(name: str, row: Row, value: object, times: Mapping[str, str]) -> object:
     """What columns are sorted by: periods by themselves, not by their names, which begin with the month."""
-    return row.get("pe", value) if name == "peName" else value
+    found = row.get("pe", value) if name == "peName" else value
+    return times.get(found, found) if isinstance(found, str) else found
+
+
+def _in_time(sides: dict[str, Row], orders: dict[str, list[object]]) -> list[tuple[str, Row]]:
+    """The rows in the order in which they came, and where a field has periods, or names of theirs, in that of time."""
+    ranks: list[list[Any]] = []
+    timed = False
+    for at, name in enumerate(next(iter(sides.values()), {})):
+        values = [order[at] for order in orders.values()]
+        shown = [row[name] for row in sides.values()]
+        begins = starts(values, {}) if name in {"pe", "peName"} or values != shown else None
+        timed = timed or begins is not None
+        firsts = {repr(value): place for place, value in reversed([*enumerate(shown)])}
+        ranks.append(begins or [firsts[repr(value)] for value in shown])
+    listed = [*sides.items()]
+    if not timed:
+        return listed
+    return [listed[at] for at in sorted(range(len(listed)), key=lambda at: [column[at] for column in ranks])]
 
 
 def _labels(tops: dict[str, tuple[list[object], list[object]]], down: list[str], columns: str) -> dict[str, str]:

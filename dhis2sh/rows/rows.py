@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, cast, overload, runtime_checkable
 
 from dhis2sh.errors import UsageError, did_you_mean
@@ -27,12 +27,15 @@ class Provenance:
         query: the requests that were sent, method and path with query.
         profile: name of the profile.
         at: when, in UTC.
+        times: the periods of an answer by what it calls them (`January 2025`, in the user's language), filled as rows come:
+            whoever puts names in an order of time has nothing else to know it by.
     """
 
     verb: str = ""
     query: tuple[str, ...] = ()
     profile: str = ""
     at: dt.datetime | None = None
+    times: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, MissingExtra
+from dhis2sh.errors import Dhis2Error, MissingExtra, NotWritten, is_full
 from dhis2sh.rows.flat import flat, in_json
 from dhis2sh.rows.formats import Objects, Write, Writer, check_not_emptied, file_writer, frame_of, text_writer
 from dhis2sh.rows.rows import Rows, Text
@@ -132,8 +132,10 @@ def binary_file(file: str, make: Callable[[Path], Writer]) -> Generator[Writer]:
 def _writable(file: str) -> Generator[None]:
     try:
         yield
-    except OSError as error:
-        raise Dhis2Error(f"{file} cannot be written: {error.strerror}", hint="choose another file") from error
+    except Exception as error:
+        if isinstance(error, Dhis2Error) or not (isinstance(error, OSError) or is_full(error)):
+            raise
+        raise NotWritten.of(file, error, elsewhere="choose another file") from None
 
 
 def given(text: str, file: str | None, name: str) -> Text:

@@ -36,18 +36,19 @@ class Version:
         gist_addresses: what a gist puts before the path of an address.
         typed_responses: answers that start a job say their `responseType`.
         newest_path: the highest number that a path may have after `/api`; by default the version's own.
-        pages_with_version: the pager keeps that number.
+        pages_with_version: the pager keeps that number; that of the tracker always does.
         flat_tracker_pages: tracker lists name their page beside the pager too, and no page before or after.
         value_authors: a data value of an event says who wrote it, besides who stored it.
         lists_by_gist: plain lists are read by the gist engine where it can (2.44).
         says_strategy: a CREATE of what is there is refused in words about the import's strategy, not its mode.
-        names_combos: a refused deletion of a category names the combo that stands in its way, not only its type.
+        names_holders: a refused deletion of a category or a role names what stands in its way, not only its type.
         values_by_accept: data values are written in the format that the request accepts; else only the path's ending counts.
         enrollment_combos: an enrollment has an attribute option combo.
         period_names: period types come with names, by name, all that there are.
         stored_by: what of the tracker says who stored it, besides `createdBy`.
         followup: events have `followup` beside `followUp`.
         translates_unasked: display names follow `locale` without `translate=true`, and a locale is a language tag (`pt-BR`).
+        query_alone: lists read by `query` leave every `filter` unheeded.
         cuts_filters: a `filter` is cut at its commas into several.
         one_enrollment: a program with more than one active enrollment cannot be updated (E6000).
         places_geometry: a geometry that is refused is told with its place, as any other value is.
@@ -87,7 +88,7 @@ class Version:
     value_authors: bool = True
     lists_by_gist: bool = False
     says_strategy: bool = False
-    names_combos: bool = True
+    names_holders: bool = True
     values_by_accept: bool = True
     enrollment_combos: bool = False
     period_names: bool = False
@@ -101,6 +102,7 @@ class Version:
     translates_unasked: bool = False
     places_geometry: bool = False
     cuts_filters: bool = True
+    query_alone: bool = False
     one_enrollment: bool = False
     enrollment_status: bool = True
     nested_complaints: bool = False
@@ -116,13 +118,13 @@ _OLD = Version(
     imports_by_code=True, idle_progress=200, unknown_setting=409, unset_settings=True, itself="system-process", routes_anywhere=True, acceptances_apart=True,
     sorts_by_case=True, gist_addresses="", typed_responses=False, newest_path=42, flat_tracker_pages=True,
     value_authors=False, stored_by=("trackedEntity", "enrollment", "event"), followup=True,
-    translates_unasked=True, cuts_filters=False, one_enrollment=True, older_entity_grids=True, aligned_cells=True,
+    translates_unasked=True, cuts_filters=False, query_alone=True, one_enrollment=True, older_entity_grids=True, aligned_cells=True,
     enrollment_status=False, nested_complaints=True,
 )  # fmt: skip
 _NEW = Version(
     "2.43.1", "v43", external=False, unreadable=409, unreadable_patch=400, refuses_unknown_order=True,
     gist_always_next=True, maintenance_says_done=True, pages_with_version=False, upserts=True,
-    says_strategy=True, names_combos=False, values_by_accept=False, enrollment_combos=True, period_names=True,
+    says_strategy=True, names_holders=False, values_by_accept=False, enrollment_combos=True, period_names=True,
     places_geometry=True, newer_event_grids=True, aligned_cells=True,
     stored_by=("enrollment", "event"),
 )  # fmt: skip

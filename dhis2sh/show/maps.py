@@ -68,17 +68,21 @@ class Map:
     missing: int = 0
     unreadable: Sequence[str] = ()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not on it, and why."""
+        found = [f"{self.missing:,} without a geometry"] if self.missing else []
+        if self.unreadable:
+            found.append(f"{len(self.unreadable):,} that cannot be drawn: {joined(self.unreadable)}")
+        return tuple(found)
+
     def caption(self) -> str:
         """What is on the map, and what is not."""
         areas = sum(bool(shape.areas) for shape in self.shapes)
         kinds = {"area": areas, "point": sum(bool(shape.points) and not shape.areas for shape in self.shapes)}
         told = joined(counted(count, kind) for kind, count in kinds.items() if count)
         parts = [told or counted(len(self.shapes), "shape")] if self.shapes else ["nothing to draw"]
-        if self.missing:
-            parts.append(f"{self.missing:,} without a geometry")
-        if self.unreadable:
-            parts.append(f"{len(self.unreadable):,} that cannot be drawn: {joined(self.unreadable)}")
-        return safe("; ".join(parts))
+        return safe("; ".join([*parts, *self.notes]))
 
     def svg(self) -> str:
         """The map as an SVG picture; the names of the shapes are its titles."""

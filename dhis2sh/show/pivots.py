@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from dhis2sh.show.charts.model import figure
+from dhis2sh.show.charts.model import as_shown, figure
 from dhis2sh.show.layout import STYLE, fit, width_of
 from dhis2sh.show.numbers import Numbers
 from dhis2sh.words import safe
@@ -58,6 +58,7 @@ class Pivot:
         decimals: of every number; as many as say something without it.
         as_text: do colours colour the text and not the ground?
         notes: what is left out, and why.
+        exact: all decimals are wanted by whoever reads its numbers.
     """
 
     corner: tuple[str, ...]
@@ -70,6 +71,7 @@ class Pivot:
     decimals: int | None = None
     as_text: bool = False
     notes: tuple[str, ...] = ()
+    exact: bool = False
 
     def written(self, cell: Cell) -> str:
         """A cell in characters."""
@@ -88,14 +90,17 @@ class Pivot:
         }  # fmt: skip
 
     def numbers_behind(self) -> Numbers:
-        """A column for each dimension of the rows, then one for each column."""
+        """A column for each dimension of the rows, then one for each column; numbers with the decimals that the table shows."""
         headers = [*self.corner, *(" – ".join(head.labels) for head in self.columns)]
         size = len(self.corner)
         lines = [
-            [*[*head.labels, *[""] * size][:size], *(cell.value for cell in cells)]
+            [*[*head.labels, *[""] * size][:size], *(self._number(cell.value) for cell in cells)]
             for head, cells in zip(self.rows, self.cells, strict=True)
         ]
         return Numbers(headers, lines)
+
+    def _number(self, value: float | str | None) -> float | str | None:
+        return value if self.exact else as_shown(value, self.decimals)
 
     def __repr__(self) -> str:
         return self.text()

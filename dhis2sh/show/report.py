@@ -9,10 +9,11 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, MissingExtra, UsageError
+from dhis2sh.errors import NotWritten, UsageError
+from dhis2sh.rows.books import Book
 from dhis2sh.rows.cells import cell
 from dhis2sh.rows.flat import flat as flattened
 from dhis2sh.rows.formats import flat
@@ -127,14 +128,11 @@ class Report:
                 with paths.replacing(path.expanduser()) as temporary:
                     self._workbook(temporary)
         except OSError as error:
-            raise Dhis2Error(f"{path} cannot be written: {error.strerror}", hint="choose another file") from error
+            raise NotWritten.of(path, error, elsewhere="choose another file") from error
 
     def _workbook(self, path: Path) -> None:
-        try:
-            import xlsxwriter  # heavy: an extra
-        except ImportError:
-            raise MissingExtra("xlsx", "frames") from None
-        book: Any = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False})
+        writing = Book(path)
+        book = writing.pages
         bold = book.add_format({"bold": True})
         first = book.add_worksheet("Summary")
         first.write_row(0, 0, [self.title], bold)
@@ -156,7 +154,7 @@ class Report:
             sheet.freeze_panes(1, 0)
             sheet.autofilter(0, 0, len(rows), len(columns) - 1)
             sheet.autofit()
-        book.close()
+        writing.close()
 
 
 def _columns(section: Section) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,9 @@ from dhis2sh.show import thematic
 from dhis2sh.show.charts.model import Chart, kind_of, shade_of
 from dhis2sh.show.charts.of_rows import NAMES, chart_of, number
 from dhis2sh.show.maps import Map
+from dhis2sh.show.noted import with_notes
 from dhis2sh.show.thematic import LayeredMap
+from dhis2sh.words import counted, safe
 
 if TYPE_CHECKING:
     from dhis2sh.types import Row
@@ -48,14 +51,15 @@ def chart(
     up = _named(y) or (columns[-1] if columns else "")
     for name in filter(None, (across, up, _named(by))):
         _known(rows, name)
-    drawing = chart_of(rows.plain(), across, up, kind_of(str(kind)), _named(by), title=_named(title))
+    times = rows.provenance.times
+    drawing = chart_of(rows.plain(), across, up, kind_of(str(kind)), _named(by), title=_named(title), times=times)
     if file is None:
         return drawing
     from dhis2sh.show.charts import media  # start-up: only files need it
 
     path = Path(str(file).strip("'\""))
     media.save(drawing, path)
-    return Text(f"{path}: {path.expanduser().stat().st_size:,} bytes")
+    return _written(path, drawing.notes)
 
 
 def _named(text: object) -> str:
@@ -86,13 +90,23 @@ def map_(
     if not file.endswith((".svg", ".html", ".png")):
         raise UsageError(f"{file}: a map is written as .svg, .png or .html", hint="map('districts.svg')")
     if file.endswith(".html"):
-        return given(drawing.page(), file, "map")
+        given(drawing.page(), file, "map")
+        return _written(Path(file), drawing.notes)
+    picture = with_notes(drawing.svg(), drawing.notes)
     if file.endswith(".png"):
         from dhis2sh.show.charts import media  # start-up: only PNG needs it
 
-        media.write(Path(file), media.png_of_svg(drawing.svg()))
-        return Text(f"{file}: {Path(file).expanduser().stat().st_size:,} bytes")
-    return given(drawing.svg(), file, "map")
+        media.write(Path(file), media.png_of_svg(picture))
+        return _written(Path(file), drawing.notes)
+    given(picture, file, "map")
+    return _written(Path(file), drawing.notes)
+
+
+def _written(path: Path, notes: Sequence[str]) -> Text:
+    """What was written, and what is not on it."""
+    return Text(
+        "\n".join([f"{path}: {path.expanduser().stat().st_size:,} bytes", *(f"({safe(note)})" for note in notes)])
+    )
 
 
 def _called(row: Row) -> str:
@@ -136,9 +150,11 @@ def _map_by(located: list[Row], by: str, classes: int) -> LayeredMap:
         if shape is not None
     ]
     missing = sum(1 for _, shape in placed if shape is None)
-    notes = (f"{missing:,} without a geometry, or with one that cannot be drawn",) if missing else ()
+    notes = [f"{missing:,} of {len(placed):,} without a geometry, or with one that cannot be drawn"] if missing else []
+    if blank := sum(1 for value in values if value is None):
+        notes.append(f"{counted(blank, 'row')} without a number {by}")
     key = thematic.key_of(shades, [one.value for one in painted])
-    return LayeredMap((thematic.Layer("thematic", by, tuple(painted), key, missing=missing),), notes=notes)
+    return LayeredMap((thematic.Layer("thematic", by, tuple(painted), key, missing=missing),), notes=tuple(notes))
 
 
 @stage(sink=True, literal=True)

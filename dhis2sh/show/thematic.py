@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 from dhis2sh.dhis2.geometry import Bounds, Point, Shape
 from dhis2sh.show.charts.model import Shade, figure, shade_of
 from dhis2sh.show.maps import COARSE, FINE, MANY, MARGIN, TENTHS, Canvas, Frame, circle, outline, small_last
+from dhis2sh.show.numbers import Numbers
 from dhis2sh.words import counted, listed, safe
 
 if TYPE_CHECKING:
-    from dhis2sh.types import JsonObject
+    from dhis2sh.show.charts.model import Value
+    from dhis2sh.types import JsonObject, JsonValue
 
 WIDTH, HEIGHT = 560, 520
 KEY = 190
@@ -72,6 +74,7 @@ class Layer:
         area: a circle of so many metres around every place.
         missing: how many of its units have no geometry.
         public: False where its places are those of persons: they are drawn, and never told one by one.
+        unplaced: units with a number and without a geometry: UID, name, number.
     """
 
     kind: str
@@ -84,6 +87,7 @@ class Layer:
     area: float = 0.0
     missing: int = 0
     public: bool = True
+    unplaced: tuple[tuple[str, str, Value], ...] = ()
 
     def to_json(self) -> JsonObject:
         """The layer as numbers; of events only how many there are."""
@@ -115,6 +119,16 @@ class LayeredMap:
         """The map as numbers."""
         return {"kind": "map", "title": self.title, "subtitle": self.subtitle,
                 "layers": [layer.to_json() for layer in self.layers], "notes": list(self.notes)}  # fmt: skip
+
+    def numbers_behind(self) -> Numbers:
+        """A line for each unit of each layer, also for those with a number and no geometry; nothing of places of persons."""
+        lines: list[Sequence[JsonValue]] = []
+        for layer in self.layers if any(layer.public for layer in self.layers) else ():
+            called = {entry.colour: entry.label for entry in layer.key}
+            for one in layer.painted if layer.public else ():
+                lines.append([layer.name, one.uid, one.shape.name, one.value, called.get(one.fill or "")])
+            lines += [[layer.name, uid, name, value, None] for uid, name, value in layer.unplaced]
+        return Numbers(["layer", "id", "name", "value", "class"], lines)
 
     def _bounds(self) -> Bounds | None:
         return Bounds.of([one.shape for layer in self.layers for one in layer.painted])

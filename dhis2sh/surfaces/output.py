@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, UsageError, did_you_mean
+from dhis2sh.errors import NotWritten, UsageError, did_you_mean
 from dhis2sh.rows import formats
 from dhis2sh.rows.registry import stages
 from dhis2sh.rows.rows import AsRows, Rows, to_json, to_plain
@@ -79,7 +79,7 @@ def write(result: object, options: Options) -> None:
     try:
         paths.write_atomic(options.out, text + "\n" if text and not text.endswith("\n") else text)
     except OSError as error:
-        raise Dhis2Error(f"{options.out} cannot be written: {error.strerror}", hint="choose another --out") from error
+        raise NotWritten.of(options.out, error, elsewhere="choose another --out") from error
 
 
 def _told(result: object) -> JsonValue:

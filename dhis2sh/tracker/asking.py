@@ -176,6 +176,11 @@ async def condition(s: Session, text: str, items: Sequence[Item], what: str) -> 
         )
     item, operator, value = named(items, found["name"].strip(), what), found["operator"].lower(), found["value"]
     if operator in _WITHOUT_VALUE:
+        if not (version := await s.client.version()).has("tracker_null"):
+            raise UsageError(
+                f"--filter {text}: a server of {version} knows no {operator} here",
+                hint=f"""leave it out and choose from what comes: --jq '.[] | select(."{item.name}" == null)'""",
+            )
         return f"{item.uid}:{operator}"
     if not value:
         raise UsageError(f"--filter {text}: the value is missing", hint=f"--filter '{item.name}:{operator}:VALUE'")

@@ -44,6 +44,7 @@ class Change:
         name: what people call it.
         detail: what changes in words, where the properties before and after do not say it.
         tree: what hangs on an object that is deleted, for the journal.
+        through: the program by which an entity is looked at, as `reading.find` does.
     """
 
     kind: Kind
@@ -52,6 +53,7 @@ class Change:
     name: str | None = None
     detail: str | None = None
     tree: JsonValue = None
+    through: str | None = None
 
     @property
     def uid(self) -> str:
@@ -65,8 +67,8 @@ class Change:
 
     @property
     def program(self) -> str | None:
-        """The program of an enrollment or event."""
-        found = (self.before or self.after or {}).get("program")
+        """The program of an enrollment or event, and through which an entity is looked at."""
+        found = self.through or (self.before or self.after or {}).get("program")
         return str(found) if found else None
 
     def step(self, names: Mapping[str, str]) -> PlanStep:
@@ -317,7 +319,8 @@ async def now(s: Session, changes: Iterable[Change]) -> dict[str, JsonObject]:
     for change in changes:
         groups.setdefault((change.kind, change.program), []).append(change.uid)
     for (kind, program), uids in groups.items():
-        rows: dict[str, Row] = await reading.by_uid(s, kind, uids, program=program if len(uids) > 1 else None)
+        together = len(uids) > 1 or kind == "trackedEntities"
+        rows: dict[str, Row] = await reading.by_uid(s, kind, uids, program=program if together else None)
         found |= {uid: held(kind, row) for uid, row in rows.items()}
     return found
 

@@ -126,6 +126,10 @@ class Known:
             self._uids[plural][text] = await names.resolve(self._s, plural, text)
         except NotFound as error:
             return error.hint if error.hint and error.hint.startswith("did you mean") else None
+        except names.Ambiguous as error:
+            self._problems[plural, text] = error.message
+            if plural == "organisationUnits":
+                self._alike[text] = [*error.uids]
         except UsageError as error:
             self._problems[plural, text] = error.message
         return None
@@ -138,6 +142,16 @@ class Known:
         """The organisation units, by UID, that a text may mean: one, several of one name, or none."""
         uid = self._uids["organisationUnits"].get(text)
         return self._alike.get(text, []) if uid is None else [uid]
+
+    def program(self, text: object) -> Program | None:
+        """The program that a text names, where it was met."""
+        uid = self._uids["programs"].get(str(text))
+        return self.programs.get(uid) if uid else None
+
+    def kind(self, text: object) -> Type | None:
+        """The tracked entity type that a text names, where it was met."""
+        uid = self._uids["trackedEntityTypes"].get(str(text))
+        return self.types.get(uid) if uid else None
 
     def resolve(self, body: JsonObject, key: str) -> str:
         """The UID of what a property names, which it has from now on. Raises `Problem`."""

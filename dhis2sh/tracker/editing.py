@@ -60,25 +60,39 @@ _FLAGS = {
 }  # fmt: skip
 
 
-async def update(s: Session, uid: str, edit: Edit) -> Plan:
+async def update(s: Session, uid: str, edit: Edit, program: str | None = None) -> Plan:
     """The plan of changing an entity, an enrollment or an event, whatever has that UID.
+
+    Parameters:
+        program: by UID, through which an entity is looked at, as `reading.find` does.
 
     Attributes of an entity that its type does not have belong to its enrollment: it is found where there is one.
 
     Raises `UsageError`, `NotFound`, `Forbidden`, `Refused` for what the server would refuse.
     """
-    kind, row = await reading.find(s, uid, fields={**reading.FIELDS, "trackedEntities": reading.TREE})
+    kind, row = await reading.find(s, uid, fields={**reading.FIELDS, "trackedEntities": reading.TREE}, program=program)
     said = [name for name in _FLAGS if getattr(edit, name) not in (None, (), [])]
     if wrong := next((name for name in said if name not in _OF[kind]), None):
         raise UsageError(f"{_FLAGS[wrong]} is nothing of {_A[kind]}", hint=f"dhis2 data tracker get {uid}")
     if not said:
         raise UsageError("nothing to change", hint="--set NAME=VALUE, --status STATE, ...")
     if kind == "trackedEntities":
-        return await _entity(s, uid, row, edit)
-    program = await programs.read_program(s, str(row["program"]))
+        return await _entity(s, uid, row, edit, program)
     before = held(kind, row)
-    change, names = await (_enrollment if kind == "enrollments" else _event)(s, program, before, edit)
+    if kind == "events" and row.get("enrollment"):
+        await _warn_of_closed(s, str(row["enrollment"]))
+    change, names = await (_enrollment if kind == "enrollments" else _event)(
+        s, await programs.read_program(s, str(row["program"])), before, edit
+    )
     return changing.plan(f"update {change.name or uid} [{uid}]", [change], names)
+
+
+async def _warn_of_closed(s: Session, enrollment: str) -> None:
+    """Say that an enrollment is complete or cancelled whose event is changed: a server takes it all the same."""
+    rows = await reading.by_uid(s, "enrollments", [enrollment], fields="enrollment,status")
+    status = rows.get(enrollment, {}).get("status")
+    if status in {"COMPLETED", "CANCELLED"}:
+        s.person.warn(f"the enrollment {enrollment} is {str(status).lower()}")
 
 
 _A = {
@@ -89,7 +103,7 @@ _A = {
 }
 
 
-async def _entity(s: Session, uid: str, row: Row, edit: Edit) -> Plan:
+async def _entity(s: Session, uid: str, row: Row, edit: Edit, through: str | None) -> Plan:
     """Attributes of an entity: those of its type in itself, those of a program in its enrollment."""
     kind = await programs.read_type(s, str(row["trackedEntityType"]))
     enrollments = reading.inner(row, "enrollments")
@@ -110,7 +124,7 @@ async def _entity(s: Session, uid: str, row: Row, edit: Edit) -> Plan:
         raise programs.no_access("type", kind.name)
     for program in known:
         await unique(s, program, values, own=uid)
-    changes = [Change("trackedEntities", before, after, name)]
+    changes = [Change("trackedEntities", before, after, name, through=through)]
     left = {uid: value for uid, value in values.items() if uid not in own}
     for one in enrollments:
         program = next(found for found in known if found.uid == one["program"])
@@ -220,8 +234,11 @@ async def complete(s: Session, uids: Sequence[str], *, reopen: bool = False) -> 
     return changing.plan(f"{word} {what}", changes, names, notes=notes)
 
 
-async def delete(s: Session, uids: Sequence[str]) -> Plan:
+async def delete(s: Session, uids: Sequence[str], program: str | None = None) -> Plan:
     """The plan of deleting entities, enrollments, events and relationships, with what hangs on them.
+
+    Parameters:
+        program: by UID, through which entities are looked at, as `reading.find` does.
 
     Raises `NotFound`, `Forbidden`, `UsageError`.
     """
@@ -232,13 +249,14 @@ async def delete(s: Session, uids: Sequence[str]) -> Plan:
         "enrollments": f"{reading.ENROLLMENT},events[{reading.EVENT}]",
     }  # fmt: skip
     for uid in dict.fromkeys(uids):
-        kind, row = await reading.find(s, uid, fields=fields)
+        kind, row = await reading.find(s, uid, fields=fields, program=program)
         tree: JsonValue = row.get("enrollments") if kind == "trackedEntities" else row.get("events")
         name = None
         if kind != "relationships":
             name, more = await _named(s, kind, row)
             names |= more
-        changes.append(Change(kind, held(kind, row), None, name, _with(kind, row), tree))
+        through = program if kind == "trackedEntities" else None
+        changes.append(Change(kind, held(kind, row), None, name, _with(kind, row), tree, through))
     inside = {str(one.get(key)) for change in changes for one, key in _below(change)}
     changes = [change for change in changes if change.uid not in inside]  # it goes with what it hangs on
     what = (

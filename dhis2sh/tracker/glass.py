@@ -57,7 +57,10 @@ async def plan(s: Session, program: Program, entity: str, reason: str) -> Plan:
         updated=[entity], then=look,
     )  # fmt: skip
     detail = f"temporary ownership for {HOURS} hours: '{reason}'"
-    notes = ["the server writes down who broke the glass, when and why; it cannot be taken back, and ends by itself"]
+    notes = [
+        f"from then on the entity is shown with its program: dhis2 data tracker get {entity} --program '{program.name}'",
+        "the server writes down who broke the glass, when and why; it cannot be taken back, and ends by itself",
+    ]
     step = PlanStep("update", "trackedEntities", entity, None, detail)
     return Plan(title, [step], notes=notes, writer=ByRequest("temporary ownership", [request]), asks=True)
 

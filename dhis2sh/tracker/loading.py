@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import AsyncGenerator, AsyncIterable, Mapping, Sequence
@@ -25,6 +24,7 @@ from dhis2sh.tracker.held import VALUES
 from dhis2sh.tracker.jobs import Job, Preparing
 from dhis2sh.tracker.payloads import Entry, Making
 from dhis2sh.tracker.reading import inner
+from dhis2sh.tracker.recognising import Recognising
 from dhis2sh.tracker.refused import Refused as RefusedEntries
 from dhis2sh.tracker.sheets import sheet_of
 from dhis2sh.tracker.units import Lying
@@ -165,12 +165,12 @@ def of_file(path: Path, load: Load, where: Where | None = None) -> tuple[Source,
     """
     where = where or Where()
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        path.open("rb").close()
     except FileNotFoundError:
         raise NotFound(f"there is no file {path}") from None
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    source = Source(load, Making(digest))
+    source = Source(load, Making())
     ending = "".join(path.suffixes[-2:]).lower()
     if ending.endswith((".json", ".json.gz")):
         text = _text(path)
@@ -201,7 +201,7 @@ def _text(path: Path) -> str:
 def of_rows(rows: Rows[Row], load: Load) -> tuple[Source, AsyncGenerator[list[Entry]]]:
     """The entries of rows that are in memory."""
     plain = rows.plain()
-    source = Source(load, Making(hashlib.sha256(json.dumps(plain, default=str).encode()).hexdigest()))
+    source = Source(load, Making())
 
     async def one() -> AsyncGenerator[list[Row]]:
         yield plain
@@ -228,6 +228,7 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
     given = 0
     alike = Alike(load)
     lying = Lying(s, known)
+    recognising = Recognising(s, known, load)
     try:
         async for entries in batches:
             refused.sheet = source.sheet
@@ -236,6 +237,8 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
             if load.strategy != "DELETE":
                 await known.meet(entries)
                 await lying.meet(entries, source.sheet.above if source.sheet is not None else ())
+                await recognising.meet(entries)
+                await known.meet(entries)
             for entry in entries:
                 given += 1
                 _check(entry, alike, checker, load)
@@ -260,7 +263,7 @@ async def plan(s: Session, source: Source, batches: AsyncIterable[list[Entry]], 
     refused.path = job.path / refused.path.name
     if source.sheet is not None and source.sheet.above:
         source.notes.append(f"held against where the units lie: {', '.join(source.sheet.above)}")
-    notes = [*source.notes, *lying.notes(), *alike.notes()]
+    notes = [*source.notes, *lying.notes(), *recognising.notes(), *alike.notes()]
     if unchanged:
         notes.append(f"{counted(unchanged, 'object')} there already as {load.what} says: not sent")
     made = await planned(s, job, refused, notes, given, there)

@@ -1,14 +1,15 @@
 """What is pushed, object by object: as files of many makers have it, into the one form that goes out, each with a UID.
 
-UIDs that nobody gave are made from what was given and from where it stands, so that the same line makes the same ones
-again: nothing that was cut off is written twice.
+UIDs that nobody gave are made from what an object is: a file that was mended or has grown makes the same ones of the same
+rows again, and nothing that was cut off is written twice.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -121,19 +122,50 @@ def in_bundle(body: JsonObject, name: str) -> list[tuple[Kind, JsonObject]]:
 
 
 class Making:
-    """Makes UIDs where there are none, always the same ones for the same input.
+    """Makes UIDs where there are none, always the same ones for the same content; equals are told apart by their order."""
+
+    def __init__(self) -> None:
+        self._often: dict[bytes, int] = {}
+
+    def uid(self, *content: object) -> str:
+        """The UID of the next object that is this."""
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).digest()
+        at = self._often[digest] = self._often.get(digest, 0) + 1
+        return _uid_of(digest + str(at).encode())
+
+
+def next_uid(uid: str) -> str:
+    """The UID that follows one that is used up: of what a server has deleted, it takes none again."""
+    return _uid_of(f"deleted {uid}".encode())
+
+
+def _uid_of(seed: bytes) -> str:
+    return generate_uid(random.Random(hashlib.sha256(seed).digest()))  # noqa: S311  (no secret)
+
+
+def rename(entry: Entry, uids: Mapping[str, str], *, there: bool = False) -> None:
+    """Give objects of an entry other UIDs than those that were made here, wherever it names them.
 
     Parameters:
-        seed: what was given, and for which server.
+        there: the new ones are of objects that the server has: they were not made here.
     """
+    if not uids:
+        return
 
-    def __init__(self, *seed: str) -> None:
-        self._seed = "\n".join(seed)
-
-    def uid(self, *where: object) -> str:
-        """The UID of what stands somewhere."""
-        text = f"{self._seed}\n{'/'.join(map(str, where))}"
-        return generate_uid(random.Random(hashlib.sha256(text.encode()).digest()))  # noqa: S311  (no secret)
+    open_: list[JsonValue] = [entry.body]
+    while open_:
+        value = open_.pop()
+        if isinstance(value, dict):
+            for name, inside in value.items():
+                if isinstance(inside, str):
+                    value[name] = uids.get(inside, inside)
+                else:
+                    open_.append(inside)
+        elif isinstance(value, list):
+            open_ += value
+    if entry.given is not None:
+        entry.given = {name: uids.get(str(cell), cell) for name, cell in entry.given.items()}
+    entry.made = [uids.get(uid, uid) for uid in entry.made if not (there and uid in uids)]
 
 
 def normal(kind: Kind, body: JsonObject, making: Making, place: int, label: str) -> tuple[Entry, list[Entry]]:
@@ -143,15 +175,14 @@ def normal(kind: Kind, body: JsonObject, making: Making, place: int, label: str)
     """
     entry = Entry(place, label, kind, {})
     links: list[Entry] = []
-    entry.body = _normal(kind, body, {}, making, (place, kind), entry, links)
+    entry.body = _normal(kind, body, {}, making, entry, links)
     if kind == "relationships":
         _ends(entry.body, entry)
     return entry, links
 
 
 def _normal(
-    kind: Kind, body: JsonObject, above: Mapping[str, JsonValue], making: Making, where: Sequence[object], entry: Entry,
-    links: list[Entry],
+    kind: Kind, body: JsonObject, above: Mapping[str, JsonValue], making: Making, entry: Entry, links: list[Entry],
 ) -> JsonObject:  # fmt: skip
     found: JsonObject = {}
     for key, value in body.items():
@@ -159,15 +190,15 @@ def _normal(
         if name in LEFT_OUT or name == "relationships" or (name in found and name != key):
             continue
         found[name] = _plain(value) if name not in _NESTED else value
-    key = IDENTIFIERS[kind]
-    if not found.get(key):
-        found[key] = making.uid(*where)
-        entry.made.append(str(found[key]))
-    elif not is_uid(str(found[key])):
-        entry.problems.append(f"'{found[key]}' is no UID: a letter and ten letters or digits")
     for name, value in above.items():
         if name in _TAKEN[kind] and not found.get(name):
             found[name] = value
+    key = IDENTIFIERS[kind]
+    if not found.get(key):
+        found[key] = making.uid(kind, *_content(kind, found))
+        entry.made.append(str(found[key]))
+    elif not is_uid(str(found[key])):
+        entry.problems.append(f"'{found[key]}' is no UID: a letter and ten letters or digits")
     for name, item_key in (("attributes", "attribute"), ("dataValues", "dataElement")):
         if name in found:
             found[name] = [_value(item, item_key) for item in inner(found, name)]
@@ -182,11 +213,29 @@ def _normal(
         }
         if kind == "trackedEntities":
             passed.pop("orgUnit", None)
-        found[below] = [
-            _normal(below, row, passed, making, (*where, below, number), entry, links)
-            for number, row in enumerate(rows)
-        ]
+        found[below] = [_normal(below, row, passed, making, entry, links) for row in rows]
     return found
+
+
+def _content(kind: Kind, body: JsonObject) -> tuple[object, ...]:
+    """What an object is told by: who and where an entity is, of whom and when the rest; not the values that come and go."""
+    day = _day(body)
+    if kind == "trackedEntities":
+        enrolled = [(one.get("program"), _day(one)) for one in inner(body, "enrollments")]
+        own = {name: value for name, value in body.items() if name not in _NESTED}
+        values = {str(_plain(value.get("attribute"))): value.get("value") for value in inner(body, "attributes")}
+        return (own, values, enrolled)
+    if kind == "enrollments":
+        return (body.get("trackedEntity"), body.get("program"), day)
+    if kind == "events" and body.get("enrollment"):
+        return (body.get("enrollment"), body.get("programStage"), day)
+    return (body,)
+
+
+def _day(body: JsonObject) -> str:
+    """The day of an enrollment or event."""
+    names = ("enrolledAt", "enrollmentDate", "scheduledAt", "dueDate", "occurredAt", "eventDate")
+    return next((str(body[name])[:10] for name in names if body.get(name)), "")
 
 
 _NESTED = {"enrollments", "events", "geometry", "notes", "from", "to", "attributes", "dataValues", "assignedUser"}

@@ -6,7 +6,7 @@ API source: `GET /api/programs/{uid}`, `GET /api/trackedEntityTypes/{uid}` (api-
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dhis2sh.errors import Forbidden, NotFound, UsageError, did_you_mean
@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _OPTIONS = "optionSet[options[code,displayName,name]]"
-_ATTRIBUTE = f"id,displayName,name,code,valueType,unique,generated,{_OPTIONS}"
+_ATTRIBUTE = f"id,displayName,name,code,valueType,unique,orgunitScope,generated,{_OPTIONS}"
 FIELDS = (
     "id,displayName,name,code,programType,onlyEnrollOnce,displayIncidentDate,selectEnrollmentDatesInFuture,"
+    "enrollmentDateLabel,displayEnrollmentDateLabel,incidentDateLabel,displayIncidentDateLabel,"
     "selectIncidentDatesInFuture,accessLevel,access[data[read,write]],categoryCombo[id,name],organisationUnits[id],"
     "trackedEntityType[id,displayName],"
     f"programTrackedEntityAttributes[mandatory,allowFutureDate,sortOrder,trackedEntityAttribute[{_ATTRIBUTE}]],"
     "programStages[id,displayName,name,code,repeatable,sortOrder,access[data[read,write]],"
+    "executionDateLabel,displayExecutionDateLabel,dueDateLabel,displayDueDateLabel,"
     f"programStageDataElements[compulsory,allowFutureDate,sortOrder,dataElement[id,displayName,name,code,valueType,{_OPTIONS}]]]"
 )
 TYPE_FIELDS = (
@@ -42,6 +44,7 @@ class Item:
         options: names of options by their codes; None where any value goes.
         mandatory: it must have a value; future: a date in it may lie ahead.
         unique: no two entities have the same value; generated: the server makes one.
+        at_unit: of those that are unique, no two entities of the same unit have it.
     """
 
     uid: str
@@ -53,6 +56,7 @@ class Item:
     future: bool = True
     unique: bool = False
     generated: bool = False
+    at_unit: bool = False
     also: str | None = None
     """What it is called in the database, where the display name is another."""
 
@@ -68,6 +72,8 @@ class Stage:
     writable: bool
     items: Sequence[Item]
     also: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The properties that are dates by what the program calls them, folded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +114,8 @@ class Program:
     readable: bool
     writable: bool
     level: str
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The properties that are dates by what the program calls them, folded."""
 
     @property
     def registers(self) -> bool:
@@ -227,6 +235,7 @@ def program_of(body: JsonObject, kind: Type | None) -> Program:
         incident_ahead=bool(body.get("selectIncidentDatesInFuture")),
         combo=None if combo.get("name") in (None, "default") else str(combo.get("id")),
         readable=_access(body, "read"), writable=_access(body, "write"), level=str(body.get("accessLevel") or "OPEN"),
+        labels=_labels(body, enrolledAt="EnrollmentDateLabel", occurredAt="IncidentDateLabel"),
     )  # fmt: skip
 
 
@@ -235,8 +244,18 @@ def _stage(body: JsonObject) -> Stage:
     items = [_item(_inner(link, "dataElement"), link) for link in links]
     return Stage(
         str(body["id"]), _name(body), _text(body.get("code")), bool(body.get("repeatable")), _access(body, "write"),
-        items, _text(body.get("name")),
+        items, _text(body.get("name")), _labels(body, occurredAt="ExecutionDateLabel", scheduledAt="DueDateLabel"),
     )  # fmt: skip
+
+
+def _labels(body: JsonObject, **dates: str) -> dict[str, str]:
+    """What dates are called, in the user's language and in that of the database, each with its property."""
+    found: dict[str, str] = {}
+    for name, label in dates.items():
+        for key in (f"display{label}", label[0].lower() + label[1:]):
+            if text := _text(body.get(key)):
+                found.setdefault(folded(text), name)
+    return found
 
 
 def _item(body: JsonObject, link: JsonObject) -> Item:
@@ -251,7 +270,7 @@ def _item(body: JsonObject, link: JsonObject) -> Item:
         uid=str(body["id"]), name=_name(body), code=_text(body.get("code")), value_type=str(body.get("valueType")),
         options=options, mandatory=bool(link.get("mandatory") or link.get("compulsory")),
         future=bool(link.get("allowFutureDate")), unique=bool(body.get("unique")), generated=bool(body.get("generated")),
-        also=_text(body.get("name")),
+        at_unit=bool(body.get("orgunitScope")), also=_text(body.get("name")),
     )  # fmt: skip
 
 

@@ -103,32 +103,37 @@ async def count(s: Session, query: Query) -> int:
 
 
 async def by_uid(
-    s: Session, kind: Kind, uids: Iterable[str], *, fields: str | None = None, program: str | None = None
-) -> dict[str, Row]:
+    s: Session, kind: Kind, uids: Iterable[str], *, fields: str | None = None, program: str | None = None,
+    deleted: bool = False,
+) -> dict[str, Row]:  # fmt: skip
     """Objects by UID, those that are there and that this user may see.
 
     Parameters:
         fields: which properties; all that a server takes again without it.
         program: of enrollments and events, where all are of one: then they come together, else one by one, since a
-            2.43 gives lists of them of one program alone.
+            2.43 gives lists of them of one program alone. Entities are looked at through it one by one, as `find` does.
+        deleted: those too that the server keeps hidden since they were deleted; of entities and of lists alone.
 
     Entities come with all of their values, as `whole` says.
     """
     own = WHOLE if kind == "trackedEntities" else FIELDS[kind]
     wanted, key, asked = list(dict.fromkeys(uids)), IDENTIFIERS[kind], fields or own
     found: dict[str, Row] = {}
-    if kind == "relationships" or (kind != "trackedEntities" and program is None):
+    if kind == "relationships" or (kind == "trackedEntities") is (program is not None):
+        through = program if kind == "trackedEntities" else None
         for uid in wanted:
             try:
-                found[uid] = await s.client.tracker.get(kind, uid, fields=asked)
+                row = await s.client.tracker.get(kind, uid, fields=asked, program=through)
             except (NotFound, Forbidden):
                 continue
+            found[uid] = whole(row) if kind == "trackedEntities" else row
         return found
     version = await s.client.version()
     for part in chunked(wanted, AT_ONCE):
         params: dict[str, Param] = {
             kind: version.behaviour.uid_separator.join(part),
-            "program": None if kind == "trackedEntities" else program,
+            "program": program,
+            "includeDeleted": True if deleted else None,
         }
         mode = None if kind == "trackedEntities" else "ACCESSIBLE"
         rows = s.client.tracker.pages(kind, org_unit_mode=mode, fields=asked, page_size=len(part) + 1, params=params)
@@ -152,9 +157,14 @@ def whole(entity: Row) -> Row:
 
 
 async def find(
-    s: Session, uid: str, *, fields: Mapping[Kind, str] = FIELDS, kinds: Sequence[Kind] = KINDS
-) -> tuple[Kind, Row]:
+    s: Session, uid: str, *, fields: Mapping[Kind, str] = FIELDS, kinds: Sequence[Kind] = KINDS,
+    program: str | None = None,
+) -> tuple[Kind, Row]:  # fmt: skip
     """The entity, enrollment, event or relationship with a UID.
+
+    Parameters:
+        program: by UID, that an entity is looked at through: of one that a protected program hides, a server shows to whom
+            it has let in what is in that program, and that alone.
 
     Raises `UsageError` for what is no UID, `NotFound`, `Forbidden` where the server says that it is somebody else's.
     """
@@ -163,7 +173,8 @@ async def find(
     denied: Forbidden | None = None
     for kind in kinds:
         try:
-            return kind, await s.client.tracker.get(kind, uid, fields=fields[kind])
+            through = program if kind == "trackedEntities" else None
+            return kind, await s.client.tracker.get(kind, uid, fields=fields[kind], program=through)
         except NotFound:
             continue
         except Forbidden as error:
@@ -177,8 +188,8 @@ def not_found(uid: str, kinds: Sequence[Kind] = KINDS) -> NotFound:
     whom = uid if "trackedEntities" in kinds else "UID"
     return NotFound(
         f"there is no {told} {uid} that you may see: it is not there, was deleted, or another unit owns it",
-        hint=f"of a protected program: dhis2 data tracker override {whom} --program PROGRAM --reason WHY; or whoever may gives "
-        f"it to a unit of yours: dhis2 data tracker transfer {whom} --program PROGRAM --to UNIT",
+        hint=f"of a protected program: dhis2 data tracker override {whom} --program PROGRAM --reason WHY, and from then on with "
+        f"--program PROGRAM; or whoever may gives it to a unit of yours: dhis2 data tracker transfer {whom}",
     )
 
 
@@ -340,15 +351,15 @@ def end_of(end: JsonObject) -> tuple[str, str]:
     return "", ""
 
 
-async def record(s: Session, uid: str) -> JsonObject:
-    """An entity, enrollment or event as one record with names. Raises `NotFound`, `Forbidden`, `UsageError`."""
+async def record(s: Session, uid: str, program: str | None = None) -> JsonObject:
+    """An entity, enrollment or event as one record with names; `program` as of `find`. Raises `NotFound`, `Forbidden`, `UsageError`."""
     fields: Mapping[Kind, str] = {
         "trackedEntities": f"{TREE},relationships[{RELATIONSHIP}]",
         "enrollments": f"{ENROLLMENT},events[{EVENT}]",
         "events": EVENT,
         "relationships": RELATIONSHIP,
     }
-    kind, row = await find(s, uid, fields=fields)
+    kind, row = await find(s, uid, fields=fields, program=program)
     records = Records(s)
     match kind:
         case "trackedEntities":

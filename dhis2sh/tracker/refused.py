@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dhis2sh.changes.job_folders import delivered
-from dhis2sh.errors import Dhis2Error
+from dhis2sh.errors import NotWritten
 from dhis2sh.words import counted
 
 if TYPE_CHECKING:
@@ -65,8 +65,8 @@ class Refused:
             else:
                 self._file.write(json.dumps({"reason": told, **(entry.given or entry.body)}, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise Dhis2Error(
-                f"{self.path} cannot be written: {error.strerror}", hint="make room on the disk"
+            raise NotWritten(
+                f"{self.path} cannot be written: {error.strerror or error}", hint="make room on the disk"
             ) from error
         self._begun = True
 

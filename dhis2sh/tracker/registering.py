@@ -11,6 +11,7 @@ from dhis2sh.client import reading as objects
 from dhis2sh.dhis2.uids import generate_uid
 from dhis2sh.errors import Forbidden, Refused, UsageError
 from dhis2sh.tracker import changing, programs, reading
+from dhis2sh.tracker.alike import Alike
 from dhis2sh.tracker.asking import EventStatus, Query, escaped
 from dhis2sh.tracker.changing import Change
 from dhis2sh.tracker.values import assigned, day_of, pairs, raise_missing, without_value
@@ -72,16 +73,19 @@ def writable(program: Program, stage: Stage | None = None) -> None:
         raise programs.no_access("stage", stage.name)
 
 
-async def register(s: Session, program: Program, unit: str, sets: Sequence[str], dates: Dates) -> Plan:
+async def register(
+    s: Session, program: Program, unit: str, sets: Sequence[str], dates: Dates, *, repeated: bool = False
+) -> Plan:
     """The plan of a new entity that is enrolled in a program.
 
     Parameters:
         unit: where, by UID.
         sets: `NAME=VALUE` of its attributes.
         dates: of the enrollment.
+        repeated: also where somebody has the same names, unit and day of enrollment.
 
     Raises `UsageError`, `NotFound` and `Forbidden` for what the server would refuse; `Refused` for a value that another
-    entity has and nobody may have twice.
+    entity has and nobody may have twice, and where somebody looks the same.
     """
     kind = program.type
     if kind is None:
@@ -104,12 +108,28 @@ async def register(s: Session, program: Program, unit: str, sets: Sequence[str],
     }  # fmt: skip
     name = called(program, values)
     rest = {uid: value for uid, value in values.items() if uid not in own}
+    enrolled = _enrollment(program, enrollment, entity, unit, dates, rest)
+    if not repeated:
+        await _nobody_alike(s, program, unit, str(enrolled["enrolledAt"]), values)
     changes = [
         Change("trackedEntities", None, body, name),
-        Change("enrollments", None, _enrollment(program, enrollment, entity, unit, dates, rest), program.name),
+        Change("enrollments", None, enrolled, program.name),
     ]
     title = f"register {name or kind.name} [{entity}] in '{program.name}' at {where}"
     return changing.plan(title, changes, names_of(program, **{unit: where}))
+
+
+async def _nobody_alike(s: Session, program: Program, unit: str, day: str, values: Mapping[str, JsonValue]) -> None:
+    """Raise `Refused` where somebody is enrolled at the same unit on the same day under the same names."""
+    alike = Alike(s)
+    await alike.meet(program, [(unit, day[:10])])
+    for why in alike.unknown.values():
+        s.person.note(f"whether somebody looks the same is not known: {why}")
+    if others := alike.of(program, unit, day, values):
+        raise Refused(
+            f"same names, unit and day of enrollment as {others[0]}",
+            hint=f"dhis2 data tracker get {others[0]}  shows who that is; --repeated  registers another one",
+        )
 
 
 def _enrollment(
@@ -131,12 +151,19 @@ def _enrollment(
 
 
 async def with_generated(s: Session, program: Program, given: Mapping[str, str]) -> dict[str, str]:
-    """Values with those that the server makes, where they must be there and nobody has given them."""
+    """Values with those that the server makes where nobody has given them, as an app asks for them: an import makes none."""
     found = dict(given)
     for item in program.attributes():
-        if item.generated and item.mandatory and not found.get(item.uid):
+        if not item.generated or found.get(item.uid):
+            continue
+        try:
             made = await s.client.get_object(f"trackedEntityAttributes/{item.uid}/generate")
-            found[item.uid] = str(made.get("value") or "")
+        except Refused as error:
+            if item.mandatory:
+                raise
+            s.person.note(f"'{item.name}' stays empty, since the server generates none: {error.message}")
+            continue
+        found[item.uid] = str(made.get("value") or "")
     return {uid: value for uid, value in found.items() if value}
 
 

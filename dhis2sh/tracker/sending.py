@@ -15,11 +15,12 @@ from dhis2sh.changes.plan import AGAIN, Part, PartDone
 from dhis2sh.client.messages import TaskRef, WebMessage
 from dhis2sh.client.sending import attempt
 from dhis2sh.client.tracker import IDENTIFIERS, TrackerOptions
-from dhis2sh.errors import BrokenAnswer, Dhis2Error, NotFound
+from dhis2sh.errors import BrokenAnswer, Dhis2Error, NetworkError, NotFound, ServerFault
 from dhis2sh.tracker import comparing, reading, reports
 from dhis2sh.tracker.held import VALUES, changed, held, said
 from dhis2sh.tracker.payloads import KINDS, Entry, walk
 from dhis2sh.tracker.shown import Shown
+from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import WriteSummary
@@ -40,6 +41,10 @@ ALREADY = {"E1002", "E1080", "E1030", "E4015"}
 """It exists already: of what was sent before and got no answer, that is how it came to be."""
 GONE = {"E1063", "E1081", "E1032", "E4016", "E1082", "E1113", "E1114", "E4017"}
 """It is not there, or deleted: of a deletion that got no answer, that is how it went."""
+
+
+_FOLLOWS = "E5000 "
+"""Of what hangs on something that was refused."""
 
 
 @dataclass(slots=True)
@@ -81,7 +86,12 @@ def reasons_of(message: WebMessage, entries: Sequence[Entry], names: Mapping[str
         else:
             for number in range(len(entries)):
                 found.setdefault(number, []).append(told)
-    return {at: list(dict.fromkeys(found[at])) for at in sorted(found)}
+    return {at: list(dict.fromkeys(_causes(found[at]))) for at in sorted(found)}
+
+
+def _causes(reasons: Sequence[str]) -> Sequence[str]:
+    """Without what was refused only because that on which it hangs was, where that says why."""
+    return [told for told in reasons if _FOLLOWS not in told] or reasons
 
 
 def _about(entry: Entry, inside: tuple[Kind, JsonObject], names: Mapping[str, str]) -> str:
@@ -122,6 +132,7 @@ class Bundles:
     again: str = AGAIN
     _first: dict[int, int] = field(default_factory=dict[int, int])
     _warnings: list[str] = field(default_factory=list[str])
+    _lost: Counter[str] = field(default_factory=Counter[str])
 
     def parts(self) -> Iterator[Part]:
         """The parts without an answer, in order."""
@@ -154,8 +165,12 @@ class Bundles:
         self.job.mark_sent(number)
         answered = Answered()
         places = [at for at, entry in enumerate(entries) if entry.weight]
-        if places:
-            await self._send(s, number, [entries[at] for at in places], 0, answered, [HALVED])
+        sent = [entries[at] for at in places]
+        try:
+            if sent:
+                await self._send(s, number, sent, 0, answered, [HALVED])
+        except (ServerFault, NetworkError) as error:
+            answered = await self._looked(s, sent, before, error)
         answered.refused = {places[at]: reasons for at, reasons in answered.refused.items()}
         answered.counts["ignored"] += comparing.unchanged(entries) - counted_by_plan
         if again:
@@ -164,6 +179,40 @@ class Bundles:
             number, {"counts": {**answered.counts}, "refused": {str(k): [*v] for k, v in answered.refused.items()}}
         )
         return self._told(part, entries, answered)
+
+    async def _looked(
+        self, s: Session, entries: Sequence[Entry], before: Mapping[str, JsonObject], error: Dhis2Error
+    ) -> Answered:
+        """What became of entries that no answer came for, where all of it is known by looking; else raises the error.
+
+        What is not there and would be refused, as the server says when it is asked without writing, was refused.
+        """
+        deleting, creating = self.job.head.strategy == "DELETE", self.job.head.strategy == "CREATE"
+        found, shown = Answered(), Shown(s)
+        try:
+            now = await there(s, entries)
+            missing = [
+                at for at, entry in enumerate(entries)
+                if (creating and _uid(entry.kind, entry.body) in before) or not await has(shown, entry, now, deleting=deleting)
+            ]  # fmt: skip
+        except Dhis2Error:
+            raise error from None
+        if missing:
+            if deleting or self.job.head.atomic:
+                raise error
+            rest = [entries[at] for at in missing]
+            verdict = await attempt(
+                s.client.tracker.dry_run(bundle_of(rest), import_strategy=self.job.head.strategy, atomic_mode="OBJECT")
+            )
+            reasons = {} if isinstance(verdict, Dhis2Error) else reasons_of(verdict, rest, self.job.head.names)
+            if len(reasons) < len(missing):  # it may be at work on them still, or never have got them
+                raise error
+            found.refused = {missing[at]: why for at, why in reasons.items()}
+        found.counts = _written(
+            [entry for at, entry in enumerate(entries) if at not in found.refused], before, deleting=deleting
+        )
+        self._lost[error.message] += 1
+        return found
 
     async def _before(self, s: Session, entries: Sequence[Entry]) -> dict[str, JsonObject]:
         """What the server has of the objects of some entries, by UID; of sheets always, since rows say only a part."""
@@ -284,16 +333,19 @@ class Bundles:
         deleting = self.job.head.strategy == "DELETE"
         shown = Shown(s)
         done = [first + index for index, entry in enumerate(entries) if await has(shown, entry, now, deleting=deleting)]
-        return PartDone(done, deleted=len(done)) if deleting else PartDone(done, updated=len(done))
+        count = _written([entries[at - first] for at in done], self.job.before(number) or {}, deleting=deleting)
+        return PartDone(done, created=count["created"], updated=count["updated"], deleted=count["deleted"])
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """What was refused, before sending or by the server, are failures of the whole; warnings are said."""
         where = self.refused.deliver()
         notes = [summary.note] if summary.note else []
-        counted = Counter(self._warnings)
         notes += [
-            f"warning{f' ({count:,} times)' if count > 1 else ''}: {text}" for text, count in counted.most_common(5)
+            f"{counted(count, 'part')} got no answer ({text}); looked at afterwards: what became of it is known"
+            for text, count in self._lost.items()
         ]
+        said = Counter(self._warnings)
+        notes += [f"warning{f' ({count:,} times)' if count > 1 else ''}: {text}" for text, count in said.most_common(5)]
         summary.ignored += self.unchanged
         if summary.ignored and self.job.head.strategy in comparing.UPDATES:
             notes.append("ignored is what the server holds already as it was said")
@@ -301,6 +353,15 @@ class Bundles:
             summary.failures = self.refused.failures()
             notes += [f"{self.refused.count:,} refused: {where}"] if self.refused.count else []
         summary.note = "; ".join(notes) or None
+
+
+def _written(entries: Sequence[Entry], before: Mapping[str, JsonObject], *, deleting: bool) -> Counter[str]:
+    """How many objects of entries were created, changed or deleted, by what was there before."""
+    if deleting:
+        return Counter(deleted=len(entries))
+    return Counter(
+        "updated" if _uid(kind, body) in before else "created" for entry in entries for kind, body in entry.sent()
+    )
 
 
 async def there(s: Session, entries: Sequence[Entry]) -> dict[str, JsonObject]:

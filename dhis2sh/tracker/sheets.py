@@ -7,7 +7,7 @@ call the fixed ones (`Facility`, `Enrollment date`). An empty cell says nothing:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, cast
 
@@ -71,6 +71,7 @@ class Sheet:
         given: properties of all rows, that no column says.
         above: columns that say where the units lie, and nothing of what is pushed.
         named: columns with the names of the units that another column has, by header.
+        of_events: a row is one event, also of a program that registers, as `data tracker list --stage` writes it.
     """
 
     program: Program
@@ -78,6 +79,7 @@ class Sheet:
     given: Mapping[str, str] = field(default_factory=dict[str, str])
     above: Sequence[str] = ()
     named: Mapping[str, str] = field(default_factory=dict[str, str])
+    of_events: bool = False
 
     def entry(self, row: Row, place: int, making: Making) -> Entry | None:
         """A row as an entry; None for an empty one."""
@@ -96,11 +98,11 @@ class Sheet:
                 problems.append(f"{given} is called '{said[given]}' and '{text}'; empty the one that is wrong")
         label = f"row {place:,}"
         made = _Made(making)
-        if not self.program.registers:
-            body = self._event(cells, place, made)
+        if self.of_events:
+            body = self._event(cells, made)
             kind: Kind = "events"
         else:
-            body, kind = self._entity(cells, place, made), "trackedEntities"
+            body, kind = self._entity(cells, made), "trackedEntities"
         uids = {self.header(column): uid for column, uid in made.where.items()}
         return Entry(
             place, label, kind, body, given={**row, **uids, **self._said_beside(row, made)}, made=made.uids, sheet=True,
@@ -120,7 +122,7 @@ class Sheet:
         names = {
             "trackedEntity": ("orgUnit",),
             "enrollment": ("enrolledAt",),
-            "event": () if self.program.registers else ("orgUnit", "occurredAt"),
+            "event": ("orgUnit", "occurredAt") if self.of_events else (),
         }[str(column.name)]
         return {name: self.header(replace(column, name=name)) for name in names if name in self.given}
 
@@ -141,7 +143,7 @@ class Sheet:
 
     def _uid_columns(self) -> list[Column]:
         """The columns of UIDs."""
-        if not self.program.registers:
+        if self.of_events:
             return [Column(0, None, 1, "event", None)]
         found = [Column(0, None, 0, "trackedEntity", None), Column(1, None, 0, "enrollment", None)]
         for column in self.columns.values():
@@ -151,18 +153,21 @@ class Sheet:
                 found.append(Column(column.enrollment, column.stage, column.event, "event", None))
         return list(dict.fromkeys(found))
 
-    def _event(self, cells: Sequence[tuple[Column, JsonValue]], place: int, made: _Made) -> JsonObject:
-        """The row of an event program."""
-        body: JsonObject = {"program": self.program.uid, "programStage": self.program.stages[0].uid}
+    def _event(self, cells: Sequence[tuple[Column, JsonValue]], made: _Made) -> JsonObject:
+        """The row of one event."""
+        body: JsonObject = {"program": self.program.uid}
+        if len(self.program.stages) == 1:
+            body["programStage"] = self.program.stages[0].uid
         body |= {name: value for name, value in self.given.items() if name in {"orgUnit", "occurredAt"}}
         body |= {column.name: _cell(column.name, value) for column, value in cells if column.name is not None}
         body["dataValues"] = [
             {"dataElement": column.item.uid, "value": value} for column, value in cells if column.item is not None
         ]
-        made.uid(body, Column(0, None, 1, "event", None), place)
+        values = {column.item.uid: value for column, value in cells if column.item is not None}
+        made.uid(body, Column(0, None, 1, "event", None), {**body, "dataValues": self._told(values)})
         return body
 
-    def _entity(self, cells: Sequence[tuple[Column, JsonValue]], place: int, made: _Made) -> JsonObject:
+    def _entity(self, cells: Sequence[tuple[Column, JsonValue]], made: _Made) -> JsonObject:
         kind = self.program.type
         assert kind is not None  # an event program has rows of events
         own = {item.uid for item in kind.items}
@@ -171,7 +176,7 @@ class Sheet:
         body |= {name: value for name, value in self.given.items() if name == "orgUnit"}
         body |= {column.name: _cell(column.name, value) for column, value in of_entity if column.name is not None}
         values = {column.item.uid: value for column, value in of_entity if column.item is not None}
-        made.uid(body, Column(0, None, 0, "trackedEntity", None), place)
+        made.uid(body, Column(0, None, 0, "trackedEntity", None), body, self._told(values), self._enrolled(cells))
         body["attributes"] = [{"attribute": uid, "value": value} for uid, value in values.items() if uid in own]
         rest: list[JsonValue] = [{"attribute": uid, "value": value} for uid, value in values.items() if uid not in own]
         numbers = sorted({column.enrollment for column, _ in cells if column.enrollment})
@@ -181,7 +186,7 @@ class Sheet:
         enrollments: list[JsonValue] = []
         for number in numbers:
             mine = [(column, value) for column, value in cells if column.enrollment == number]
-            enrollments.append(self._enrollment(body, mine, (place, number), made))
+            enrollments.append(self._enrollment(body, mine, number, made))
         if rest and enrollments:
             first = cast("JsonObject", enrollments[0])
             first["attributes"] = rest
@@ -189,31 +194,44 @@ class Sheet:
             body["enrollments"] = enrollments
         return body
 
+    @staticmethod
+    def _told(values: Mapping[str, JsonValue]) -> dict[str, str]:
+        """The values that tell an entity from others: a number is the same in a workbook and in a text."""
+        return {uid: text_of(value) for uid, value in values.items()}
+
+    def _enrolled(self, cells: Sequence[tuple[Column, JsonValue]]) -> list[str]:
+        """The days on which a row says that somebody is enrolled."""
+        days = [str(_cell("enrolledAt", value)) for column, value in cells if column.name == "enrolledAt"]
+        return days or [self.given.get("enrolledAt", "")]
+
     def _enrollment(
-        self, entity: JsonObject, cells: Sequence[tuple[Column, JsonValue]], where: tuple[int, int], made: _Made
+        self, entity: JsonObject, cells: Sequence[tuple[Column, JsonValue]], number: int, made: _Made
     ) -> JsonObject:
         body: JsonObject = {"program": self.program.uid, "trackedEntity": entity["trackedEntity"]}
         own = [(column, value) for column, value in cells if column.stage is None]
         body |= {column.name: _cell(column.name, value) for column, value in own if column.name is not None}
-        made.uid(body, Column(where[1], None, 0, "enrollment", None), *where)
+        day = body.get("enrolledAt") or self.given.get("enrolledAt")
+        made.uid(body, Column(number, None, 0, "enrollment", None), entity["trackedEntity"], self.program.uid, day)
         unit = body.pop("enrollmentOrgUnit", None) or entity.get("orgUnit")
         body["orgUnit"] = unit
         if str(body["enrollment"]) in made.uids and not body.get("enrolledAt") and "enrolledAt" in self.given:
             body["enrolledAt"] = self.given["enrolledAt"]
         events: list[JsonValue] = []
         keys = dict.fromkeys((column.stage.uid, column.event) for column, _ in cells if column.stage is not None)
-        for uid, number in keys:
+        for uid, at in keys:
             mine = [
                 (column, value) for column, value in cells
-                if column.stage is not None and (column.stage.uid, column.event) == (uid, number)
+                if column.stage is not None and (column.stage.uid, column.event) == (uid, at)
             ]  # fmt: skip
+            stage = cast("Stage", mine[0][0].stage)
             event: JsonObject = {
                 "program": self.program.uid, "programStage": uid, "enrollment": body["enrollment"],
                 "trackedEntity": entity["trackedEntity"],
             }  # fmt: skip
             event |= {column.name: _cell(column.name, value) for column, value in mine if column.name is not None}
             event.setdefault("orgUnit", unit)
-            made.uid(event, Column(where[1], mine[0][0].stage, number, "event", None), *where, uid, number)
+            day = event.get("scheduledAt") or event.get("occurredAt") if stage.repeatable else None
+            made.uid(event, Column(number, stage, at, "event", None), body["enrollment"], uid, day)
             values: list[JsonValue] = [
                 {"dataElement": column.item.uid, "value": value} for column, value in mine if column.item is not None
             ]
@@ -245,11 +263,11 @@ class _Made:
         self.uids: list[str] = []
         self.where: dict[Column, str] = {}
 
-    def uid(self, body: JsonObject, column: Column, *where: object) -> None:
-        """Give an object its UID, where the row has none."""
+    def uid(self, body: JsonObject, column: Column, *content: object) -> None:
+        """Give an object its UID, where the row has none: that of its content."""
         key = str(column.name)
         if not body.get(key):
-            body[key] = self._making.uid(key, *where)
+            body[key] = self._making.uid(key, *content)
             self.uids.append(str(body[key]))
         self.where[column] = str(body[key])
 
@@ -274,13 +292,15 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
     unknown: list[str] = []
     above: list[str] = []
     called: dict[str, str] = {}
-    alone = _unit_names(program, headers, called)
+    of_events = not program.registers or any(FIXED.get(folded(header)) == "event" for header in headers)
+    find = _of_event if of_events else _column
+    alone = _unit_names(program, headers, called, find)
     for header in headers:
         if header in called:
             continue
         if folded(header) in PASSED_OVER or folded(header.rpartition(MARK)[2]) in PASSED_OVER or not header.strip():
             continue
-        column = alone.get(header) or _column(program, header)
+        column = alone.get(header) or find(program, header)
         if column is None and (base := header.removesuffix(UNIT_NAME)) != header and base in headers:
             called[header] = base
         elif column is None:
@@ -291,28 +311,52 @@ def sheet_of(program: Program, headers: Sequence[str], given: Mapping[str, str])
         else:
             columns[header] = column
     if unknown:
-        near = did_you_mean(unknown[0].rpartition(MARK)[2], [item.name for item in program.everything()])
+        near = _near(program, unknown)
         raise UsageError(
             f"'{program.name}' knows nothing of {listed((repr(name) for name in unknown), TOLD)}",
             hint=near or f"dhis2 data tracker list '{program.name}' --flat --limit 1 -o csv  shows the columns",
         )
     names = {column.name for column in columns.values()}
-    if "orgUnit" not in {*names, *given} and not {"trackedEntity", "event"} & names:
+    if "orgUnit" not in {*names, *given} and not {"trackedEntity", "enrollment", "event"} & names:
         raise UsageError("no column says the organisation unit", hint="--org-unit NAME  says it of all rows")
-    return Sheet(program, columns, given, above, called)
+    return Sheet(program, columns, given, above, called, of_events)
 
 
-def _unit_names(program: Program, headers: Sequence[str], called: dict[str, str]) -> dict[str, Column]:
+_SAME = (
+    {"first name", "given name", "forename", "first names"}, {"last name", "family name", "surname"}, {"sex", "gender"},
+    {"date of birth", "birth date", "birthdate", "dob", "born"}, {"phone", "phone number", "telephone", "mobile"},
+)  # fmt: skip
+"""What people call attributes that every program has, each in several ways."""
+
+
+def _near(program: Program, unknown: Sequence[str]) -> str | None:
+    """What headers that nobody knows may mean: names that are spelt alike, that people use for the same, or that hold them."""
+    names = list(dict.fromkeys(item.name for item in program.everything()))
+    found: list[str] = []
+    for header in unknown[:TOLD]:
+        text = folded(header.rpartition(MARK)[2])
+        others: set[str] = next((same for same in _SAME if text in same), {text})
+        hits = [
+            name for name in names if folded(name) in others or any(f" {one} " in f" {folded(name)} " for one in others)
+        ]
+        if hits:
+            found.append(f"did you mean {listed((repr(name) for name in hits), 3)} by '{header}'?")
+        elif (near := did_you_mean(text, names)) is not None:
+            found.append(near)
+    return " ".join(found) or None
+
+
+def _unit_names(
+    program: Program, headers: Sequence[str], called: dict[str, str], find: Callable[[Program, str], Column | None]
+) -> dict[str, Column]:
     """The headers with names of units: those beside a unit go into `called`, one that stands alone is the unit's column."""
-    of_units = {
-        column: header for header in headers if (column := _column(program, header)) and column.name == "orgUnit"
-    }
+    of_units = {column: header for header in headers if (column := find(program, header)) and column.name == "orgUnit"}
     alone: dict[str, Column] = {}
     for header in headers:
         before, mark, last = header.rpartition(MARK)
-        if folded(last) not in UNIT_NAMES or _column(program, header) is not None:
+        if folded(last) not in UNIT_NAMES or find(program, header) is not None:
             continue
-        column = _column(program, f"{before}{mark}orgUnit")
+        column = find(program, f"{before}{mark}orgUnit")
         if column in of_units:
             called[header] = of_units[column]
         elif column is not None:
@@ -326,14 +370,12 @@ def _column(program: Program, header: str) -> Column | None:
     number = 0
     if len(parts) > 1 and (again := _ENROLLMENT.fullmatch(parts[0])) is not None:
         number, parts = int(again["number"]), parts[1:]
-    if not program.registers:
-        return _of_event(program, parts[-1]) if len(parts) == 1 else None
     if len(parts) == 1:
         return _of_entity(program, parts[0], number)
     stage, event = _stage(program, parts[0])
     if stage is None or len(parts) != 2:
         return None
-    fixed = FIXED.get(folded(parts[1]))
+    fixed = stage.labels.get(folded(parts[1])) or FIXED.get(folded(parts[1]))
     item = _item(stage.items, parts[1])
     if item is None and fixed in OF_STAGE:
         return Column(number or 1, stage, event, fixed, None)
@@ -341,15 +383,21 @@ def _column(program: Program, header: str) -> Column | None:
 
 
 def _of_event(program: Program, text: str) -> Column | None:
-    item, fixed = _item(program.stages[0].items, text), FIXED.get(folded(text))
+    """A column of a row that is one event; what is of whom names the entity and the enrollment too."""
+    items = {item.uid: item for stage in program.stages for item in stage.items}
+    labels = {label: name for stage in program.stages for label, name in stage.labels.items()}
+    item, fixed = _item([*items.values()], text), labels.get(folded(text)) or FIXED.get(folded(text))
     if item is not None:
         return Column(0, None, 1, None, item)
-    return Column(0, None, 1, fixed, None) if fixed in {*OF_STAGE} else None
+    if program.registers and folded(text) in {"stage", "programstage", "program stage"}:
+        return Column(0, None, 1, "programStage", None)
+    own = {*OF_STAGE, *(("trackedEntity", "enrollment") if program.registers else ())}
+    return Column(0, None, 1, fixed, None) if fixed in own else None
 
 
 def _of_entity(program: Program, text: str, number: int) -> Column | None:
     """A column of the entity itself or of an enrollment; one that names a data element of one stage is that."""
-    fixed = FIXED.get(folded(text))
+    fixed = program.labels.get(folded(text)) or FIXED.get(folded(text))
     item = _item(program.attributes(), text)
     if item is not None and number == 0:
         return Column(0, None, 0, None, item)

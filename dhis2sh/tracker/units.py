@@ -38,6 +38,7 @@ class Lying:
             return
         pairs = [(uid, cell) for entry, cells in said for uid in self._uids(entry) for _, cell in cells]
         await self._places.meet(pairs)
+        wrong: list[tuple[JsonObject, str]] = []
         for entry, cells in said:
             for body in _with_unit(entry):
                 found = self._known.units(str(body["orgUnit"]))
@@ -45,6 +46,15 @@ class Lying:
                     self._contradicted(entry, found[0], cells)
                 elif (one := self._places.only(found, cells)) is not None:
                     body["orgUnit"] = one
+                elif found and not any(self._places.holds(unit, cell) for unit in found for _, cell in cells):
+                    where = " / ".join(f"'{cell}' ({header})" for header, cell in cells)
+                    why = f"none of the {len(found)} units that are called '{body['orgUnit']}' lies in {where}"
+                    if why not in entry.problems:
+                        entry.problems.append(why)
+                    wrong.append((body, found[0]))
+            for body, one in wrong:  # it is refused: which of them is meant need not be asked as well
+                body["orgUnit"] = one
+            wrong.clear()
         await self._known.meet([entry for entry, _ in said])
 
     def _contradicted(self, entry: Entry, unit: str, cells: Sequence[tuple[str, JsonValue]]) -> None:

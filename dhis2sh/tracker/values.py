@@ -65,9 +65,10 @@ def value_of(item: Item, given: JsonValue, *, attribute: bool = False, referred:
         text = text[:10]  # a spreadsheet's midnight
     if item.value_type in {"DATE", "AGE"}:
         text = written_day(text)
-    wanted = value_types.refused(item.value_type, text)
+    written_as = "DATE" if item.value_type == "AGE" else item.value_type  # an age is kept as the day of birth
+    wanted = value_types.refused(written_as, text)
     if wanted is not None:
-        advice = value_types.advice(item.value_type, text)
+        advice = value_types.advice(written_as, text)
         raise Problem(f"'{item.name}' wants {wanted}, and this is '{text[:60]}'{f': {advice}' if advice else ''}")
     if attribute and len(text) > LONGEST_ATTRIBUTE:
         raise Problem(f"'{item.name}' takes at most {LONGEST_ATTRIBUTE:,} characters, and this has {len(text):,}")

@@ -90,7 +90,7 @@ async def _back(s: Session, written: Sequence[journals.Change], *, force: bool) 
         rows = await reading.by_uid(s, kind, [one.uid], program=program)
         if one.uid not in rows:
             how = "was sent without an answer, and is not there now" if one.state == "sent" else "is gone already"
-            told.said.append(f"{one.name or one.uid} {how}")
+            told.said.append(f"{one.name or one.uid} {how}, or hidden from you")
             continue
         current = held(kind, rows[one.uid])
         restored = _restored(kind, current, one.before or {}, one.after or {}) if one.action == "update" else None

@@ -35,6 +35,8 @@ TYPE = "$type"
 FEW = 5
 CANDIDATES = 10
 """Objects of one name that an error names."""
+MOST_WORDS = 6
+"""Words of a text whose parts are looked for as names."""
 MOST_PARTS = 12
 """Pieces of a name that are looked for where nothing has the whole of it."""
 TOLD = 100
@@ -355,10 +357,15 @@ def _with_parts(plural: str, parts: Sequence[str]) -> dict[str, Query]:
 
 
 async def _missing(s: Session, plurals: Sequence[str], text: str, close: Sequence[Row]) -> NotFound:
-    """Nothing has that code or name: the error names what comes nearest among those that share a part of a word."""
+    """Nothing has that code or name: the error names what comes nearest among those that share a part of a word.
+
+    Where none is near, it names what a part of the text is the whole name of: who says `Bo District` means `Bo`.
+    """
     hint = did_you_mean(
         text, [str(row.get(key)) for key in ("displayName", "username") for row in close if row.get(key)]
     )
+    if hint is None and (within := await _within(s, plurals, text)):
+        hint = f"did you mean {joined(within, 'or')}?"
     if hint is None and len(plurals) == 1:
         hint = await _all_there_are(s, plurals[0])
     if tuple(plurals) == (CONVERSATIONS,):
@@ -367,6 +374,18 @@ async def _missing(s: Session, plurals: Sequence[str], text: str, close: Sequenc
         )
     kinds = f"none of the {joined(plurals, 'or')} has" if plurals else "nothing has"
     return NotFound(f"{kinds} the UID, code or name '{text}'", hint=hint or f"dhis2 metadata search {text!r}")
+
+
+async def _within(s: Session, plurals: Sequence[str], text: str) -> list[str]:
+    """The names that are the text without its last words, or without its first: the longest of them."""
+    words = text.split()
+    if not plurals or not 2 <= len(words) <= MOST_WORDS:
+        return []
+    parts = [" ".join(words[:at]) for at in range(1, len(words))] + [
+        " ".join(words[at:]) for at in range(1, len(words))
+    ]
+    hits = await by_key(s, plurals[0] if len(plurals) == 1 else plurals, "name", list(dict.fromkeys(parts)))
+    return sorted(hits, key=lambda name: -len(name))[:2]
 
 
 async def _all_there_are(s: Session, plural: str) -> str | None:

@@ -13,7 +13,7 @@ from dhis2sh.changes.consent import Consent, is_shown
 from dhis2sh.changes.own_account import look_for_own_account
 from dhis2sh.changes.trusting import trusting
 from dhis2sh.client.requests import effect_scope
-from dhis2sh.errors import Declined, Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.errors import Declined, Dhis2Error, NotFound, NotWritten, Refused, UsageError, of_full_disk
 from dhis2sh.project_files import UntrustedFile
 from dhis2sh.rows.rows import stamped
 from dhis2sh.rows.stream import Stream
@@ -67,6 +67,8 @@ def _in_two_lines(verb: Verb) -> Generator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
+        if full := _full(verb, error):
+            raise full from error
         where = f"{error.filename}: " if error.filename else ""
         hint = "is the disk full or read-only? DHIS2SH_HOME names another folder for what dhis2sh keeps"
         raise Dhis2Error(f"{where}{error.strerror or error}", hint=hint) from error
@@ -74,11 +76,20 @@ def _in_two_lines(verb: Verb) -> Generator[None]:
         hint = "objects of DHIS2 are nested a few times; look at what was given"
         raise UsageError(f"{verb.path}: something is nested too deeply", hint=hint) from None
     except Exception as error:
+        if full := _full(verb, error):
+            raise full from error
         if isinstance(error, Dhis2Error) or verb.domain in SHIPPED:
             raise
         told = " ".join(f"{type(error).__name__}: {error}".split())
         hint = "this is a fault of the plugin: --debug shows where, dhis2 dev plugin list  whose it is"
         raise Dhis2Error(f"the plugin '{verb.domain}' failed at {verb.path}: {told}", hint=hint) from error
+
+
+def _full(verb: Verb, error: Exception) -> NotWritten | None:
+    told = of_full_disk(error)
+    if told is not None and verb.effect != "read":  # the same again would write it twice
+        told.hint = "make room on the disk; what was done is done: dhis2 journal list"
+    return told
 
 
 def _reading(stream: Stream[object], session: Session, verb: Verb) -> Stream[object]:

@@ -91,6 +91,8 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     # of data
     (r"(in|during|since|for|of) (19|20)\d\d|(last|this|by|per|each) (month|quarter|year|week)|doses?|cases|coverage|trends?|over time", "analytics query"),
     (r"not (thing|report\w*|sent)|reporting rates?|who (has |have )?(report|sent)\w*|completeness|timel\w*|(late|missing) (thing|reports?)", "completeness"),
+    (r"why (is|was|are|were|does|do|did) .*(negative|so (high|low|small|large|big|many|few)|missing|empty|zero|no (value|number|data)|wrong|different|0|higher|lower|doubled?)"
+     r"|(how|what) (is|was|are|were) .*(calculated|computed|worked out|derived|made of|behind)", "analytics explain behind number"),
     (r"parquet|arrow|duckdb|warehouse|(a|whole) year of|for every|millions?|data ?frames?", "pull"),
     (r"(enter|type in|key in|single|one) .*(values?|numbers?|figures?)\b", "aggregate set"),
     (r"(values?|numbers?|figures?|data)\b.*(from|to|in|into) .*(file|sheet|spreadsheet|excel|csv)|(file|sheet|spreadsheet|excel|csv) of (values|data)", "aggregate push"),

@@ -10,6 +10,7 @@ import pytest
 
 from dhis2sh.analytics import pieces
 from dhis2sh.errors import NotFound, Refused, ServerFault, TimedOut, UsageError
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
@@ -145,6 +146,9 @@ NEVER_COUNTED = [
 ]  # fmt: skip
 
 
+NONE = "the analytics tables have nothing for this: "
+
+
 async def none_of(s: Session, *dimensions: str, **more: object) -> str:
     """What is said of a question that has no numbers."""
     s.person = heard = Somebody()
@@ -156,21 +160,60 @@ async def none_of(s: Session, *dimensions: str, **more: object) -> str:
 async def test_a_question_without_an_answer_says_for_when_there_are_numbers(s: Session):
     """The numbers of the sandbox end in 2025."""
     said = await none_of(s, "dx=Visits", "pe=203001;203002", "ou=Nation")
+    assert said == f"{NONE}these data have numbers in these units from 2025 to 202502"
+    said = await none_of(s, "dx=Visits", "pe=2025W1;20250115", "ou=LEVEL-2")
     assert (
-        said == "the analytics tables have nothing for these periods: these data have numbers here from 2025 to 202502"
+        said
+        == f"{NONE}2025W1 and 20250115 are Weekly and Daily, and these data are Monthly: they begin in 202412, 202501"
     )
-    said = await none_of(s, "dx=Visits", "pe=2025W1", "ou=LEVEL-2")
-    assert said.endswith("; 2025W1 is shorter than a month, and data that are reported by month have none for that")
 
 
-async def test_a_question_about_nothing_at_all_says_what_may_be_the_reason(s: Session):
+async def test_data_of_longer_periods_are_told_by_theirs(s: Session):
+    """A quarter has no months, and the last one with a number is a quarter; a financial year belongs to no calendar year."""
+    for at, (kind, period) in enumerate((("Quarterly", "2025Q2"), ("FinancialJuly", "2024July"))):
+        element = {"id": f"deOther000{at}", "name": kind, "shortName": kind, "domainType": "AGGREGATE",
+                   "valueType": "NUMBER", "aggregationType": "SUM"}  # fmt: skip
+        body = {"id": f"dsOther000{at}", "name": f"By {kind}", "shortName": f"By {kind}", "periodType": kind,
+                "dataSetElements": [{"dataElement": {"id": element["id"]}}], "organisationUnits": [{"id": "ouClinicA01"}]}  # fmt: skip
+        await s.client.post("metadata", {"dataElements": [element], "dataSets": [body]})
+        row = {"dataElement": str(element["id"]), "period": period, "orgUnit": "ouClinicA01", "value": "7"}
+        await s.client.data_values.stream_in([row])
+    build.build(s.sandbox_store())
+    said = await none_of(s, "dx=Quarterly", "pe=202504", "ou=Nation")
+    assert said == f"{NONE}202504 is Monthly, and these data are Quarterly: it begins in 2025Q2"
+    said = await none_of(s, "dx=Quarterly", "pe=2024", "ou=Nation")
+    assert said == f"{NONE}these data have numbers in these units from 2025 to 2025Q2"
+    said = await none_of(s, "dx=FinancialJuly", "pe=2026July", "ou=Nation")
+    assert said == f"{NONE}these data have numbers in these units for 2024July"
+
+
+async def test_what_narrows_a_question_is_named_where_it_leaves_nothing(s: Session):
+    said = await none_of(s, "dx=Visits", "pe=2025", "ou=Clinic A", filter=["Place=Rural"])
+    assert said == f"{NONE}there are numbers without 'Place'"
     said = await none_of(s, "dx=Visits", "pe=2025", "ou=Nation", measure_criteria="GT:99999999")
-    assert said.startswith(
-        "the analytics tables have nothing that meets the conditions for these data, periods and units: "
-    )
+    assert said == f"{NONE}there are numbers without the conditions"
+
+
+async def test_a_question_about_nothing_at_all_says_what_was_looked_up(s: Session):
     await do(s, "metadata create", type="dataElements", set=NEVER_COUNTED)
     said = await none_of(s, "dx=Never counted", "pe=2025", "ou=Nation")
-    assert "of these data in these places there is nothing in the last ten years; dhis2 analytics explain" in said
+    assert said == f"{NONE}of these data in these units there is nothing in this year and the ten before it"
+    await do(
+        s,
+        "metadata create",
+        type="dataElements",
+        set=[*NEVER_COUNTED[2:], "name=Seen", "shortName=Seen", "domainType=TRACKER"],
+    )
+    said = await none_of(s, "dx=Seen", "pe=2025", "ou=Nation")
+    assert said.startswith(f"{NONE}'Seen' is collected in programs alone: dhis2 analytics events  and  dhis2 analytics")
+
+
+async def test_rates_of_periods_that_have_no_report_are_no_plain_zero(s: Session):
+    s.person = heard = Somebody()
+    await rows(s, "dx=Monthly.REPORTING_RATE", "pe=2025W3", "ou=Nation")
+    assert heard.warnings == [
+        "rates of these periods say nothing: 2025W3 is Weekly, and these data are Monthly: it begins in 202501"
+    ]
 
 
 async def test_a_data_set_in_place_of_data_is_told_by_its_rates(s: Session):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dhis2sh.client.answers import AnswerStream
-from dhis2sh.errors import BrokenAnswer
+from dhis2sh.data import jobs, sending
+from dhis2sh.errors import BrokenAnswer, ServerFault
 from dhis2sh.session import Session
 from tests.data.test_aggregate import values
 from tests.metadata.calls import call, do
@@ -142,3 +143,25 @@ async def test_a_question_of_what_is_there_counts_nothing_twice(s: Session, monk
     cut = Cut(s, monkeypatch, 300)
     assert (await call(s, "data completeness", **asked)).plain() == expected
     assert cut.asked == 2
+
+
+async def test_behind_a_proxy_that_gives_every_answer_itself_a_load_ends(s: Session, monkeypatch: pytest.MonkeyPatch):
+    """What the cells hold afterwards was written, and the next part goes out."""
+    monkeypatch.setattr(jobs, "ROWS_IN_ONE_PART", 2)
+    before = await values(s, period=["202502"])
+    file = Path("more.csv")
+    lines = [f"Stock,202502,Clinic {clinic},{number}" for number, clinic in enumerate("ABC", 70)]
+    file.write_text("dataElement,period,orgUnit,value\n" + "\n".join(lines) + "\n")
+    real = sending.Values._send
+
+    async def lost(self: Any, *args: Any) -> None:
+        await real(self, *args)
+        raise ServerFault("504 Gateway Time-out")
+
+    monkeypatch.setattr(sending.Values, "_send", lost)
+    summary = await do(s, "data aggregate push", file=file)
+    assert summary.created + summary.updated == 3
+    assert "2 parts got no answer (504 Gateway Time-out); looked at afterwards: all of it is there" in str(summary.note)
+    monkeypatch.setattr(sending.Values, "_send", real)
+    await do(s, "undo")
+    assert await values(s, period=["202502"]) == before

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from dhis2sh.analytics.explaining import Explained
-from dhis2sh.errors import Refused, UsageError
+from dhis2sh.errors import NotFound, Refused, UsageError
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.session import Session
 from tests.metadata.calls import call
 
@@ -84,3 +85,67 @@ async def test_tables_never_built(country: Session):
     with pytest.raises(Refused, match="E7144") as told:
         await call(country, "analytics explain", indicator="Children reached", org_unit="Okavéri", period="202501")
     assert "maintenance refresh analytics" in str(told.value.hint)
+
+
+# Why not, looked up -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("period", ["2025W3", "20250115"])
+async def test_a_period_that_is_shorter_than_those_of_the_data_is_no_missing_entry(s: Session, period: str):
+    found = await explained(s, "Visits", period=period)
+    assert f"{period} is " in str(found.why)
+    assert str(found.why).endswith("and these data are Monthly: it begins in 202501")
+
+
+async def test_an_element_of_programs_is_said_to_be_one(s: Session):
+    body = {
+        "name": "Seen",
+        "shortName": "Seen",
+        "domainType": "TRACKER",
+        "valueType": "NUMBER",
+        "aggregationType": "SUM",
+    }
+    await s.client.post("dataElements", body)
+    found = await explained(s, "Seen")
+    assert found.why == "it is collected in programs alone, as  dhis2 analytics events  shows"
+
+
+async def test_members_of_a_group_are_counted_and_what_is_not_known_is_no_zero(s: Session):
+    (group,) = (await s.client.list_page("organisationUnitGroups", {"filter": "name:eq:Urban"})).rows
+    await indicator(s, denominator=f"OUG{{{group['id']}}}")
+    found = await explained(s, "Share of women", unit="Nation")
+    number = found.numbers[-1]
+    assert (number.name, number.value, found.denominator) == ("Urban", 2, 2)
+    await indicator(s, numerator="#{deVisits001}", denominator="#{deVisits001}.periodOffset(-1)")
+    found = await explained(s, "Share of women")
+    assert (found.value, found.why) == (
+        None,
+        "the server gives none, and does not say what Visits periodOffset(-1.0) comes to",
+    )
+
+
+async def test_one_option_combination_of_an_element(s: Session):
+    found = await explained(s, "Visits.Female")
+    assert (found.name, found.value) == ("Visits | Female", 20)
+    with pytest.raises(NotFound, match="'Visits' has no option combination 'Femal'") as missing:
+        await explained(s, "Visits.Femal")
+    assert missing.value.hint == "did you mean Female?"
+
+
+async def test_a_rate_is_reports_that_came_and_were_expected(s: Session):
+    found = await explained(s, "Monthly.REPORTING_RATE", unit="Nation")
+    assert found.formula == "(actual reports) / (expected reports) x 100"
+    assert {one.name: one.value for one in found.numbers} == {"actual reports": 0, "expected reports": 3}
+    assert found.value == 0
+    unlike = await explained(s, "Monthly.REPORTING_RATE", unit="Nation", period="2025W3")
+    assert (unlike.value, unlike.why) == (None, "2025W3 is Weekly, and these data are Monthly: it begins in 202501")
+
+
+async def test_a_program_indicator_has_its_expression_its_filter_and_the_events_there(country: Session):
+    build.build(country.sandbox_store())
+    page = await country.client.list_page("programIndicators", {"fields": "id,displayName,filter,program[displayName]"})
+    body = next(row for row in page.rows if row.get("filter"))
+    (top,) = (await country.client.list_page("organisationUnits", {"filter": "level:eq:1"})).rows
+    found = await explained(country, str(body["displayName"]), unit=str(top["id"]), period="2030")
+    assert found.formula is not None and found.filter is not None and "{" not in found.formula + found.filter
+    assert found.why == f"{found.program} has no event there in this time"

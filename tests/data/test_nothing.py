@@ -135,3 +135,9 @@ async def test_outliers_outside_of_limits_say_how_many_limits_there_are(s: Sessi
         "no value lies outside of the 1 minimum and maximum set for these data elements, at whatever units; "
         "where none is set, nothing can",
     ]
+
+
+async def test_outliers_of_analytics_say_that_a_period_is_too_short(s: Session, heard: Somebody):
+    asked = {"data_set": ["Monthly"], "org_unit": ["Nation"]}
+    assert not (await call(s, "analytics outliers", **asked, period="2025W3")).plain()
+    assert heard.notes == ["no value to look at: 2025W3 is Weekly, and these data are Monthly: it begins in 202501"]

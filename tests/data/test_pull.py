@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -596,3 +597,23 @@ async def test_a_uid_of_nothing_is_said_whatever_the_server_makes_of_it(s: Sessi
     with pytest.raises(NotFound, match="deVisits999"):
         await rows(s, "dx=deVisits999;Visits", *ASKED[1:])
     assert asked(s) == 0
+
+
+@pytest.mark.parametrize("name", ["r.duckdb", "r.parquet"])
+async def test_a_file_says_what_was_asked_with_names_and_what_makes_other_numbers(
+    s: Session, tmp_path: Path, name: str
+):
+    dimensions = [text for text in ASKED if not text.startswith("pe=")]
+    more = {"filter": ["pe=202501"], "aggregation_type": "MAX", "skip_rounding": True}
+    await call(s, "pull", dimensions=dimensions, out=str(tmp_path / name), **more)
+    if name.endswith(".duckdb"):
+        with pytest.importorskip("duckdb").connect(str(tmp_path / name), read_only=True) as base:
+            about = dict(base.sql("SELECT name, value FROM about").fetchall())
+    else:
+        about = pytest.importorskip("polars").read_parquet_metadata(tmp_path / name)
+    assert about["filter pe"] == "January 2025 [202501]"
+    assert (about["aggregationType"], about["skipRounding"]) == ("MAX", "True")
+    for text in dimensions:
+        dimension = text.partition("=")[0]
+        assert about[dimension], about
+    assert re.search(r"\w+ \[\w{11}\]", about["dx"]), about["dx"]

@@ -6,6 +6,7 @@ import pytest
 
 from dhis2sh.data import reviewing
 from dhis2sh.errors import Refused, UsageError
+from dhis2sh.plugins.data import review
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.tables import read_rows
 from dhis2sh.session import Session
@@ -70,6 +71,34 @@ async def test_a_zero_that_the_server_does_not_keep_is_one(s: Session):
         ("Clinic B", "Visits"),
         ("Clinic B", "Visits"),
     ]
+
+
+async def test_a_summary_has_a_row_for_each_check(s: Session, monkeypatch: pytest.MonkeyPatch):
+    await filled(s)
+    await do(s, "data aggregate delete", data_set=["Monthly"], period=["202501"], org_unit=["Clinic C"])
+    asked = {"data_set": "Monthly", "period": "202501"}
+    rows = {
+        row["check"]: (row.get("count"), row["told"])
+        for row in (await call(s, "data review", **asked, summary=True)).plain()
+    }
+    assert rows["Reports"] == (None, "2 of 3 units have sent values (67 %)")
+    assert rows["Not reported"] == (1, "Clinic C")
+    monkeypatch.setattr(review, "MANY", 1)
+    s.person = heard = Somebody()
+    listed = (await call(s, "data review", **asked)).plain()
+    assert listed[-1]["check"] == "Not reported"
+    assert heard.notes[0].startswith(f"{len(listed)} findings: Not reported 1, Broken rules ")
+
+    async def refused(*_: object) -> object:
+        raise Refused("no")
+
+    monkeypatch.setattr(reviewing.outliers, "find", refused)
+    (unseen,) = [
+        row for row in (await call(s, "data review", **asked, summary=True)).plain() if row["check"] == "Unusual values"
+    ]
+    assert unseen.get("count") is None
+    with pytest.raises(UsageError, match="--summary is for rows"):
+        await call(s, "data review", **asked, summary=True, report=Path("x.html"))
 
 
 async def test_zeros_where_little_was_usual_are_counted(s: Session, monkeypatch: pytest.MonkeyPatch):

@@ -3,10 +3,11 @@
 import pytest
 
 from dhis2sh.rows.rows import Rows
+from dhis2sh.sandbox.analytics import build
 from dhis2sh.session import Session
 from dhis2sh.types import Row
 from tests.fakes.person import Somebody
-from tests.metadata.calls import call, do, planned
+from tests.metadata.calls import call, planned
 
 SET = "By week"
 OF_JANUARY = (
@@ -58,7 +59,7 @@ async def test_the_months_of_a_year_have_each_week_once(weekly: Session):
 
 
 async def test_analytics_adds_up_the_same_weeks(weekly: Session):
-    await do(weekly, "maintenance refresh analytics")
+    build.build(weekly.sandbox_store())
     found = await rows(weekly, "analytics query", dimensions=["dx=Cases", "pe=202501;202502;2025", "ou=Clinic C"])
     assert {row["pe"]: row["value"] for row in found} == {"202501": 11_111, "202502": 100_000, "2025": 111_111}
 

@@ -306,7 +306,9 @@ async def test_an_undo_that_leaves_some_says_how_to_take_back_those(s: Session):
     with pytest.raises(PartlyDone) as partly:
         await do(s, "undo")
     made = journal_of(s).entries()[1]
-    assert partly.value.hint == f"dhis2 undo {made.id} --force  takes that back too"
+    assert (
+        partly.value.hint == f"dhis2 undo {made.id} --force --dry-run  says who changed what, which --force takes back"
+    )
     assert "anna" in str(partly.value)
     await do(s, "undo", id=made.id, force=True)
     assert "anna" not in await accounts(s)

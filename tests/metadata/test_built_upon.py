@@ -1,7 +1,7 @@
 """What an undo leaves since others stand on it: it is named, and the way to take back all of it is told."""
 
 import json
-from contextlib import suppress
+import re
 from pathlib import Path
 
 import pytest
@@ -65,7 +65,7 @@ async def test_what_a_later_write_uses_stays_by_name_and_nothing_of_that_write_i
 async def test_the_order_that_is_promised_takes_back_what_a_later_write_has_shared_otherwise(
     session: Session, tmp_path: Path
 ) -> None:
-    """What that write changed cannot be again as it was by then: the group it was shared with is gone."""
+    """The group that it was shared with stays so long; that our own undo shares it again is no change of somebody else."""
     groups = [{"id": "ugBuiltUp01", "name": "First"}]
     shared = {"public": "--------", "userGroups": {"ugBuiltUp01": {"id": "ugBuiltUp01", "access": "rw------"}}}
     path = tmp_path / "shared.json"
@@ -75,18 +75,18 @@ async def test_the_order_that_is_promised_takes_back_what_a_later_write_has_shar
     path.write_text(json.dumps({"dataElements": [other], "indicators": [INDICATOR]}))
     await call(session, "metadata import", YES, file=path, include_sharing=True)
 
-    with pytest.raises(PartlyDone) as partly:
+    with pytest.raises(Refused, match="sharing was changed again since by entry 2, it stays") as refused:
         await call(session, "undo", YES, id=1)
-    assert partly.value.hint == "dhis2 undo 2  comes first; then undo 1 --force takes back all of it"
-    with suppress(PartlyDone):  # the group is gone
-        await call(session, "undo", YES, id=2)
-    await call(session, "undo", YES, id=1, force=True)
+    assert refused.value.hint == "dhis2 undo 2  comes first; then undo 1 takes back all of it"
+    assert await there(session, "userGroups/ugBuiltUp01"), "with it the second shares the element again"
+    await call(session, "undo", YES, id=2)
+    await call(session, "undo", YES, id=1)
     created = [*FIRST.items(), ("userGroups", groups)]
     assert not any([await there(session, f"{kind}/{row['id']}") for kind, rows in created for row in rows])
 
 
-async def test_what_comes_first_is_named_with_the_force_that_it_wants(session: Session, tmp_path: Path) -> None:
-    """The later write's object was edited since: without force it stays, and with it what it uses."""
+async def test_no_hint_leads_to_the_loss_of_what_others_have_changed(session: Session, tmp_path: Path) -> None:
+    """The later write's object was edited since: it stays, and with it what it uses; force names who and what."""
     await imported(session, tmp_path, **FIRST)
     await imported(session, tmp_path, indicators=[INDICATOR])
     patch = [{"op": "add", "path": "/description", "value": "Edited"}]
@@ -94,10 +94,17 @@ async def test_what_comes_first_is_named_with_the_force_that_it_wants(session: S
 
     with pytest.raises(PartlyDone) as partly:
         await call(session, "undo", YES, id=1)
-    assert partly.value.hint == "dhis2 undo 2 --force  comes first; then undo 1 takes back all of it"
+    assert partly.value.hint == "dhis2 undo 2 --dry-run  says why entry 2, which uses it, stays"
     with pytest.raises(Refused, match="changed again since") as refused:
         await call(session, "undo", YES, id=2)
-    assert refused.value.hint == "dhis2 undo 2 --force  takes that back too"
+    assert refused.value.hint == "dhis2 undo 2 --force --dry-run  says who changed what, which --force takes back"
+    plan = await planned(session, "undo", id=2, force=True)
+    [told] = [note for note in plan.notes if "was changed since, and that goes" in note]
+    assert re.fullmatch(
+        r"indicators Built indicator \[inBuiltUp01\] was changed since, and that goes: description: .*'Edited'.*, "
+        r"last saved \d{4}-\d\d-\d\d \d\d:\d\d by .*admin.*",
+        told,
+    ), told
     await call(session, "undo", YES, id=2, force=True)
     await call(session, "undo", YES, id=1)
     assert not any([await there(session, f"{kind}/{row['id']}") for kind, rows in FIRST.items() for row in rows])
@@ -179,3 +186,23 @@ async def test_what_an_edited_object_needs_stays_with_it(session: Session, tmp_p
     assert body["legendSets"] == [{"id": "lsBuiltUp01"}]
     assert await there(session, "dataElements/deBuiltUp01"), "its numerator names it"
     assert not await there(session, "dataElements/deBuiltUp02")
+
+
+async def test_what_our_own_undo_has_deleted_is_not_asked_back_by_the_next_one(
+    session: Session, tmp_path: Path
+) -> None:
+    """The second import took the first one's element out of a group; taken back in the wrong order the group stays as it can be."""
+    group = {"id": "dgBuiltUp01", "name": "Built", "shortName": "Built", "dataElements": [{"id": "deBuiltUp02"}]}
+    await imported(session, tmp_path, dataElements=[OTHER])
+    await imported(session, tmp_path, dataElementGroups=[{**group, "dataElements": [{"id": "deNumber001"}]}])
+    await imported(session, tmp_path, dataElementGroups=[group])
+    await imported(session, tmp_path, dataElementGroups=[{**group, "dataElements": [{"id": "deNumber002"}]}])
+    await call(session, "undo", YES, id=1)
+    assert not await there(session, "dataElements/deBuiltUp02")
+
+    undone = await call(session, "undo", YES, id=4)
+
+    assert not undone.failures
+    assert not undone.left
+    assert "comes back without what was taken back since: dataElementGroups Built [dgBuiltUp01]" in undone.note
+    assert not (await session.client.get_object("dataElementGroups/dgBuiltUp01"))["dataElements"]

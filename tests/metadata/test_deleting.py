@@ -204,7 +204,7 @@ async def test_l7_an_undo_of_nothing_is_refused_and_says_what_to_do(session: Ses
     with pytest.raises(Refused, match=r"nothing of entry 1 was taken back: .*name was changed again since") as refused:
         await do(session, "undo")
 
-    assert refused.value.hint == "dhis2 undo 1 --force  takes that back too"
+    assert refused.value.hint == "dhis2 undo 1 --force --dry-run  says who changed what, which --force takes back"
 
 
 @pytest.mark.parametrize("renumbers", [True, False])

@@ -159,4 +159,5 @@ async def test_without_a_terminal_the_choices_are_options(session: Session):
     Path("b.json").write_text(json.dumps({"dataElements": [{**NEW, "id": "deForeign01", "name": "Remark"}]}))
     with pytest.raises(UsageError) as caught:
         await call(session, "metadata merge-bundle", file=Path("b.json"))
-    assert "--on-conflict map, rename or skip settles all; --resolve deForeign01=map" in str(caught.value.hint)
+    told = "--on-conflict rename or skip settles all; --resolve deForeign01=map, =rename or =skip settles it"
+    assert str(caught.value.hint) == told, "it is a text there: to map all that clashes would change what it means"

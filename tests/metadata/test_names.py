@@ -177,3 +177,10 @@ async def test_u17_an_object_opens_in_the_app_that_shows_its_type(session: Sessi
     assert page_of("programNotificationTemplates", "x", "y") is None
     with pytest.raises(UsageError, match="the sandbox has no apps"):
         await run(session, find("metadata get"), {"type": "dataElements", "uid": "deNumber001", "web": True})
+
+
+async def test_a_name_with_words_of_its_kind_behind_it_is_told_by_its_name(session: Session) -> None:
+    await put(session, "organisationUnits", {"id": "ouShortNm01", "name": "Bo"})
+    with pytest.raises(NotFound) as missing:
+        await names.resolve(session, "organisationUnits", "Bo Health District")
+    assert missing.value.hint == "did you mean Bo?"

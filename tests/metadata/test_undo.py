@@ -11,7 +11,8 @@ from dhis2sh.changes.journal import Change, journal_of
 from dhis2sh.changes.plan import Part, Plan, PlanStep
 from dhis2sh.client.client import Client
 from dhis2sh.errors import NotFound, PartlyDone, Refused, ServerFault
-from dhis2sh.metadata import looked, undoing, write, writes
+from dhis2sh.metadata import edited, looked, write, writes
+from dhis2sh.metadata.not_taken_back import Notes
 from dhis2sh.sandbox.app import create_app
 from dhis2sh.session import Session
 from tests.metadata.calls import YES, call, planned
@@ -135,7 +136,7 @@ async def test_what_was_created_and_edited_since_stays_unless_forced(session: Se
 
 
 def test_undo2_what_was_edited_and_goes_with_its_owner_is_not_said_to_stay() -> None:
-    notes = undoing.Notes()
+    notes = Notes()
     notes.edited("prVariable1", "name", "programRuleVariables dob [prVariable1]")
     notes.edited("deElement01", "name", "dataElements A [deElement01]")
 
@@ -150,8 +151,8 @@ def test_undo2_what_was_edited_and_goes_with_its_owner_is_not_said_to_stay() -> 
 
 def test_undo2_the_value_type_of_a_variable_is_what_its_server_makes_of_it() -> None:
     """It was sent as AGE, and the attribute that it stands for is a date on this server: nobody has changed it."""
-    made = undoing._own("programRuleVariables", None, {"name": "dob", "valueType": "AGE"})
-    assert undoing._changed_since({"name": "dob", "valueType": "DATE"}, {**made, "created": "now"}) == []
+    made = edited.own("programRuleVariables", None, {"name": "dob", "valueType": "AGE"})
+    assert edited.changed_since({"name": "dob", "valueType": "DATE"}, {**made, "created": "now"}) == []
 
 
 async def test_undo1_a_single_new_object_keeps_its_translations(session: Session) -> None:
@@ -166,9 +167,13 @@ async def test_undo1_a_single_new_object_keeps_its_translations(session: Session
 
 
 async def test_what_was_created_and_filled_since_stays(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the server made of it was not read, as of very many: somebody has saved it again."""
-    monkeypatch.setattr(looked, "LOOKED_AT", 0)
-    monkeypatch.setattr(undoing, "SETTLED", dt.timedelta(0))
+    """What the server made of it could not be read: somebody has saved it again."""
+
+    async def unread(*_: object) -> dict[int, object]:
+        return {}
+
+    monkeypatch.setattr(looked, "made_of", unread)
+    monkeypatch.setattr(edited, "SETTLED", dt.timedelta(0))
     made = (await call(session, "metadata create", YES, **NEW)).uids[0]
     await session.client.patch(
         f"dataElementGroups/{made}", [{"op": "add", "path": "/dataElements", "value": [{"id": "deNumber001"}]}]
@@ -208,7 +213,7 @@ async def test_what_was_added_to_a_new_object_is_not_deleted_without_a_word(sess
     made = (await call(session, "metadata create", YES, **NEW)).uids[0]
     await call(session, "metadata update", YES, type="dataElementGroups", uid=made, set=["code=LATER"])
 
-    with pytest.raises(Refused, match="code was changed again since, it stays"):
+    with pytest.raises(Refused, match="code was changed again since by entry 2, it stays"):
         await call(session, "undo", YES, id=1)
     assert (await session.client.get_object(f"dataElementGroups/{made}"))["code"] == "LATER"
 
@@ -243,7 +248,7 @@ async def test_members_sharing_and_translations_of_a_new_object_are_later_work(
 def test_what_the_same_entry_created_afterwards_is_no_later_work() -> None:
     made = {"name": "Set", "options": []}
     current = {"name": "Set", "options": [{"id": "optionNew01"}, {"id": "optionOld01"}]}
-    assert undoing._without_new(current, made, {"optionNew01"})["options"] == [{"id": "optionOld01"}]
+    assert edited.without_new(current, made, {"optionNew01"})["options"] == [{"id": "optionOld01"}]
 
 
 def test_what_the_same_entry_changed_afterwards_is_no_later_work() -> None:
@@ -262,7 +267,7 @@ def test_what_the_same_entry_changed_afterwards_is_no_later_work() -> None:
         "done",
         None,
     )
-    assert undoing._as_left(created, [filled, created]) == {"name": "G", "users": [{"id": "user0000001"}]}
+    assert edited.as_left(created, [filled, created]) == {"name": "G", "users": [{"id": "user0000001"}]}
 
 
 @pytest.mark.parametrize("given", [{"group": "{}=r"}, {"user": "admin=rw"}, {"public": "rw"}])
@@ -332,12 +337,12 @@ def test_what_a_server_leaves_out_when_it_is_false_is_no_change_of_somebody_else
     """2.41 and 2.43 show no `external` of what was shared with nobody outside."""
     sent = {"public": "r-------", "external": False, "users": {}, "userGroups": {}}
     now = {"public": "r-------", "users": {}, "userGroups": {}, "owner": "admin"}
-    assert undoing._is_still("dataSets", "sharing", {"sharing": {**now, "owner": None}}, {"sharing": sent}, {})
-    assert undoing._is_still("dataSets", "mobile", {}, {"mobile": False}, {})
-    assert undoing._is_still("dataSets", "formName", {}, {"formName": ""}, {})
-    assert not undoing._is_still("dataSets", "mobile", {}, {"mobile": True}, {})
-    assert not undoing._is_still("dataSets", "sharing", {"sharing": now}, {"sharing": {**sent, "external": True}}, {})
-    assert not undoing._is_still("options", "sortOrder", {}, {"sortOrder": 0}, {})
+    assert edited.is_still("dataSets", "sharing", {"sharing": {**now, "owner": None}}, {"sharing": sent}, {})
+    assert edited.is_still("dataSets", "mobile", {}, {"mobile": False}, {})
+    assert edited.is_still("dataSets", "formName", {}, {"formName": ""}, {})
+    assert not edited.is_still("dataSets", "mobile", {}, {"mobile": True}, {})
+    assert not edited.is_still("dataSets", "sharing", {"sharing": now}, {"sharing": {**sent, "external": True}}, {})
+    assert not edited.is_still("options", "sortOrder", {}, {"sortOrder": 0}, {})
 
 
 async def test_what_a_server_counts_itself_is_no_change_of_somebody_else(country: Session) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import CheckFailed, UsageError
 from dhis2sh.pictures.dashboards import Board
 from dhis2sh.pictures.layers import SavedMap
 from dhis2sh.rows.rows import to_json
@@ -69,6 +69,13 @@ async def test_areas_have_the_colour_of_their_value(s: Session, tmp_path: Path):
         await drawn(s, uid, out=file)
         assert file.read_bytes().startswith(begins)
         assert not re.search(rb"(href|src)=.https?:|url\(|<script", file.read_bytes())
+        assert b"1 unit without a geometry not on the map" in file.read_bytes(), "the picture says it, wherever it goes"
+    await drawn(s, uid, out=tmp_path / "map.csv")
+    assert found.as_rows().columns == ("layer", "id", "name", "value", "class")
+    assert [(row["name"], row["value"]) for row in found.as_rows()] == [
+        ("North", 35), ("South", 1),
+    ], "South has a number and no geometry"  # fmt: skip
+    assert (tmp_path / "map.csv").read_text().startswith("layer,id,name,value,class\n")
     pytest.importorskip("vl_convert")
     await drawn(s, uid, out=tmp_path / "map.png")
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
@@ -130,7 +137,10 @@ async def board(s: Session, **more: Any) -> str:
 async def test_a_dashboard_is_one_page_that_loads_nothing(s: Session, tmp_path: Path):
     pytest.importorskip("vl_convert")
     file = tmp_path / "board.html"
-    found = await call(s, "analytics dashboard", dashboard=await board(s), out=file)
+    with pytest.raises(CheckFailed, match="1 of 4 items not drawn: A map") as caught:
+        await call(s, "analytics dashboard", dashboard=await board(s), out=file)
+    assert caught.value.hint == "--period 2025 gives one to all"
+    found = caught.value.findings
     assert isinstance(found, Board)
     page = file.read_text()
     assert not re.search(r"(href|src)=.https?:|url\(|@import|<script", page)

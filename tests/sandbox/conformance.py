@@ -181,9 +181,16 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def clear(groups: Mapping[str, list[str]], out: Path) -> None:
+    """Make a folder for a recording. What is there of these groups goes: one that breaks off must not count as the last one."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in (name for group in groups.values() for name in group):
+        (out / f"{name}.jsonl").unlink(missing_ok=True)
+
+
 def record_all(groups: Mapping[str, list[str]], version: str, out: Path) -> None:
     """Record every group, two at once, those that take longest first; says what went wrong."""
-    out.mkdir(parents=True, exist_ok=True)
+    clear(groups, out)
     with tempfile.TemporaryDirectory() as folder:
         database = Path(folder) / "loaded.db"
         load(database, version)

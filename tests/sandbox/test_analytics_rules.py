@@ -280,3 +280,25 @@ def test_filters_of_data_items(sandbox: Caller, text: str, code: str) -> None:
 def test_data_sets_are_data_items(sandbox: Caller) -> None:
     found = sandbox.ask("/api/dataItems?filter=dimensionItemType:eq:DATA_SET&fields=id&order=name:asc")["dataItems"]
     assert found == [{"id": "dsMonthly01"}, {"id": "dsWeekly001"}, {"id": "dsYearly001"}]
+
+
+def test_members_of_a_group_are_counted_below_each_unit(sandbox: Caller) -> None:
+    """Whoever else is asked for (analytics-own-elements: one below a clinic, one below its chiefdom)."""
+    indicator = {"id": "inOfGroup01", "name": "Per clinic", "indicatorType": {"id": "itPercent01"},
+                 "numerator": "#{deVisits001}", "denominator": "OUG{ougClinics1}"}  # fmt: skip
+    members = [{"id": f"ouClinic{letter}01"} for letter in "ABC"]
+    sandbox.store.put_objects({
+        "indicators": [indicator], "indicatorTypes": [{"id": "itPercent01", "name": "Number", "factor": 1}],
+        "organisationUnitGroups": [{"id": "ougClinics1", "name": "Clinics", "organisationUnits": members}],
+    })  # type: ignore[dict-item]  # fmt: skip
+
+    def below(*units: str) -> dict[str, str]:
+        asked = f"dimension=dx:inOfGroup01&{MONTH}&dimension=ou:{';'.join(units)}&includeNumDen=true"
+        return {row[2]: row[5] for row in rows(sandbox, asked)}
+
+    units = ["ouNation001", "ouNorth0001", "ouSouth0001", "ouClinicA01"]
+    alone = {unit: each for one in units for unit, each in below(one).items()}
+    assert below(*units) == alone
+    assert (alone["ouNation001"], alone["ouNorth0001"], alone["ouClinicA01"]) == ("3.0", "2.0", "1.0")
+    together = rows(sandbox, f"dimension=dx:inOfGroup01&{MONTH}&filter=ou:ouNorth0001;ouSouth0001&includeNumDen=true")
+    assert [row[4] for row in together] == ["3.0"]

@@ -114,3 +114,10 @@ def test_the_page_says_what_the_floors_say() -> None:
     told = {group: [float(figure) for figure in figures.split(" % | ")] for group, figures in rows}
     floors = tomllib.loads(FLOORS.read_text())["2.42"]
     assert told == {group: [found[level] for level in LEVELS] for group, found in floors.items() if group != FIRST}
+
+
+def test_a_recording_that_breaks_off_is_not_taken_for_the_one_before(tmp_path: Path):
+    for name in ("seen-maps", "data-csv-in"):
+        (tmp_path / f"{name}.jsonl").write_text("{}")
+    conformance.clear({"seen": ["seen-maps"]}, tmp_path)
+    assert [file.name for file in tmp_path.glob("*.jsonl")] == ["data-csv-in.jsonl"]

@@ -261,3 +261,82 @@ def test_rates_where_nothing_is_registered():
             assert api.get(asked.format("REPORTING_RATE")).status_code == status
             assert api.get(asked.format("EXPECTED_REPORTS")).status_code == 200
         store.close()
+
+
+def test_what_2_41_tells_of_a_user_and_of_its_settings():
+    """Recorded (read-users 5, system-info 2, 12 and 19, people-me 10)."""
+    for version, older in (("2.41", True), ("2.42", False)):
+        with serving(version) as api:
+            me = api.get("/api/me").json()
+            assert ("userCredentials" in me, "twoFactorType" in me) == (older, not older)
+            user = api.get(f"/api/users/{me['id']}?fields=twoFactorEnabled,userCredentials[username,twoFA]").json()
+            assert user == ({"twoFactorEnabled": False, "userCredentials": {"username": "admin", "twoFA": False}} if older else {})  # fmt: skip
+            assert "userCredentials" not in api.get(f"/api/users/{me['id']}?fields=:owner").json()
+            settings = api.get("/api/me/settings").json()
+            assert (settings["keyMessageSmsNotification"], "keyDbLocale" in settings) == (older, not older)
+            assert ("languageTag" in api.get("/api/locales/db").json()[0]) == (not older)
+            types = api.get("/api/jobConfigurations/jobTypes").json()["jobTypes"]
+            assert ("sortable" in next(one["jobParameters"][0] for one in types if one["jobParameters"])) == (not older)
+            changed = api.put("/api/me", json={"firstName": "Ada"}).json()
+            assert changed["name"] == ("Ada admin" if older else me["name"])
+            assert ("userCredentials" in changed) == older
+
+
+@pytest.mark.parametrize(
+    ("version", "there", "gone"),
+    [
+        ("2.41", "TEI_IMPORT", "SINGLE_EVENT_DATA_SYNC"),
+        ("2.42", "PUSH_ANALYSIS", "TEI_IMPORT"),
+        ("2.43", "TRACKER_TRIGRAM_INDEX_MAINTENANCE", "PUSH_ANALYSIS"),
+    ],
+)
+def test_tasks_by_the_job_types_of_a_version(version: str, there: str, gone: str):
+    """Recorded (maintenance 10, data-async 15)."""
+    with serving(version) as api:
+        assert api.get(f"/api/system/tasks/{there}").status_code == 200
+        assert api.get(f"/api/system/tasks/{gone}").status_code == 400
+
+
+def test_what_2_43_shows_of_an_end_of_a_relationship():
+    """Recorded (tracker-relationships 8): neither who stored an attribute nor the combo of an enrollment."""
+    kin = {"relationship": "reSibling01", "relationshipType": "rtSibling01",
+           "from": {"trackedEntity": {"trackedEntity": "tePerson001"}}, "to": {"trackedEntity": {"trackedEntity": "tePerson002"}}}  # fmt: skip
+    for version, stored, combo in (("2.41", True, False), ("2.43", False, False)):
+        with serving(version) as api:
+            body = {"trackedEntities": [person(1), person(2)], "relationships": [kin]}
+            assert api.post("/api/tracker?async=false", json=body).json()["status"] == "OK"
+            end = api.get("/api/tracker/relationships/reSibling01?fields=*").json()["from"]["trackedEntity"]
+            assert ("storedBy" in end["attributes"][0], "attributeOptionCombo" in end["enrollments"][0]) == (
+                stored,
+                combo,
+            )
+
+
+@pytest.mark.parametrize(("version", "metadata_path"), [("2.42", "/api/42/"), ("2.43", "/api/")])
+def test_the_number_of_a_version_in_pagers(version: str, metadata_path: str):
+    """Recorded (tracker-legacy 8): of the tracker it stays in every version."""
+    with serving(version) as api:
+        api.post("/api/tracker?async=false", json={"trackedEntities": [person(1), person(2)]})
+        events = api.get("/api/42/tracker/events?program=prChild0001&orgUnitMode=ALL&pageSize=1").json()
+        assert "sandbox/api/42/tracker/events?" in events["pager"]["nextPage"]
+        units = api.get("/api/42/organisationUnits?pageSize=1").json()
+        assert f"sandbox{metadata_path}organisationUnits?" in units["pager"]["nextPage"]
+
+
+@pytest.mark.parametrize(("version", "named"), [("2.42", True), ("2.43", False)])
+def test_a_role_that_somebody_has(version: str, named: bool):
+    with serving(version) as api:
+        role = api.get("/api/userRoles?fields=id").json()["userRoles"][0]["id"]
+        text = api.delete(f"/api/userRoles/{role}").text
+        assert "another object: User" in text and ("User (" in text) == named
+        domains = api.post("/api/fileResources?domain=NOPE").json()["message"]
+        assert ("PUSH_ANALYSIS" in domains) == named
+
+
+@pytest.mark.parametrize(("version", "found"), [("2.41", ["Visit"]), ("2.42", ["Birth", "Visit"])])
+def test_a_query_beside_a_filter(version: str, found: list[str]):
+    """Recorded (meta2-filters-nested 17): up to 2.41 the words of a name are all that counts."""
+    with serving(version) as api:
+        asked = "fields=name&order=name:asc&query=isit&filter=name:eq:Birth&rootJunction=OR"
+        rows = api.get(f"/api/programStages?{asked}").json()["programStages"]
+        assert [row["name"] for row in rows] == found

@@ -53,6 +53,11 @@ async def test_the_glass_is_broken_with_a_reason(nurse: Session):
     assert [step.detail for step in plan.steps] == ["temporary ownership for 3 hours: 'referred to us'"]
     await do(nurse, "data tracker override", **wanted)
     assert (await call(nurse, "data tracker get", uid="enPerson001")) is not None
+    got = await call(nurse, "data tracker get", uid=CHILD, program="Children")
+    assert CHILD in str(got.value if hasattr(got, "value") else got)
+    await do(nurse, "data tracker update", uid=CHILD, set=["Family name=Referred", "Sex=Female"], program="Children")
+    row = await nurse.client.tracker.get("trackedEntities", CHILD, fields="attributes", program="prChildren1")
+    assert "Referred" in str(row)
     again = await planned(nurse, "data tracker override", **wanted)
     assert (list(again.steps), again.notes) == ([], [f"you may see {CHILD} in 'Children' already"])
 

@@ -88,14 +88,16 @@ async def test_all_or_nothing(s: Session):
 
 
 async def test_what_the_server_refuses_is_told_by_row_with_names(s: Session):
-    """A unique value that another entity has: nobody here sees it, the server does, and says which row."""
+    """A unique value that another entity has: who only creates looks for nobody, the server does, and says which row."""
     sheet = write(
         "Facility,Given name,Card number,enrolledAt\nClinic A,Mia,A-1,2025-01-01\nClinic A,Ned,N-1,2025-01-01\n"
     )
-    plan = await planned(s, "data tracker push", file=sheet, program="Children")
+    new = {"file": sheet, "program": "Children", "strategy": "create"}
+    plan = await planned(s, "data tracker push", **new)
     assert any("the server will refuse row 2: E1064" in note and "'Card number'" in note for note in plan.notes)
+    assert any("--filter 'Card number:eq:A-1'" in note for note in plan.notes)
     with pytest.raises(PartlyDone, match=r"row 2: .*E1064"):
-        await do(s, "data tracker push", file=sheet, program="Children")
+        await do(s, "data tracker push", **new)
     found = await people(s)
     assert "Ned" in found
     assert "Mia" not in found
@@ -210,7 +212,7 @@ Clinic A,Ned,N-1,2025-01-01
 async def test_what_is_refused_here_and_by_the_server_goes_into_one_file_after_the_send(s: Session):
     """Rows of both kinds in one push, and a dry run leaves files alone."""
     Path("mend.csv").write_text("mine", "utf-8")
-    pushed = {"file": write(MIXED), "program": "Children", "rejected": Path("mend.csv")}
+    pushed = {"file": write(MIXED), "program": "Children", "rejected": Path("mend.csv"), "strategy": "create"}
     plan = await planned(s, "data tracker push", **pushed)
     assert Path("mend.csv").read_text("utf-8") == "mine"
     assert any("mend.csv when it has been sent" in note for note in plan.notes)

@@ -185,3 +185,10 @@ async def test_a_column_of_moments_has_one_format(s: Session):
     moments = [str(row["enrolledAt"]) for row in await rows(s, flat_=True)]
     assert {"2025-01-03T00:00:00.000", "2025-03-03T12:05:00.000"} <= set(moments)
     assert {len(moment) for moment in moments} == {23}
+
+
+async def test_no_row_of_a_count_counts_what_another_does(s: Session):
+    """Asked for VISITED, a server gives the active events with a day once more."""
+    rows = (await call(s, "data tracker count", program="Children", stage="Visit")).plain()
+    assert "VISITED" not in {row["status"] for row in rows}
+    assert sum(row["count"] for row in rows) == 2

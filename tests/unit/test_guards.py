@@ -68,6 +68,7 @@ def test_the_front_door_says_what_typer_says(capsys: pytest.CaptureFixture[str])
 
 TEXT = {
     *("dhis2sh", "dhis2sh.errors", "dhis2sh.surfaces", "dhis2sh.surfaces.cli", "dhis2sh.surfaces.cli.main"),
+    "dhis2sh.surfaces.standard_output",
     *("dhis2sh.verbs", "dhis2sh.verbs.manifest"),
     *("functools", "collections", "collections.abc", "itertools", "keyword", "operator", "reprlib", "types"),
     "gc",  # built in, and it makes every start quicker

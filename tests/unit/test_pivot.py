@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dhis2sh.errors import PipelineError
-from dhis2sh.rows.rows import Rows
+from dhis2sh.rows.rows import Provenance, Rows
 from dhis2sh.rows.stream import Stream
 from dhis2sh.verbs.piping import compile_tail
 
@@ -92,3 +92,26 @@ def test_a_head_is_told_what_pivot_reads():
     wants = compile_tail("pivot(ouName, [dx, peName], sum(value))").wants()
     assert set(wants.fields) == {"ouName", "dx", "peName", "value"}
     assert set(compile_tail("pivot(ouName, peName)").wants().fields) == {"ouName", "peName", "value"}
+
+
+NAMED = [{name: row[name] for name in ("ouName", "peName", "value")} for row in VALUES]
+TIMES = {"janvier 2025": "202501", "février 2025": "202502", "mars 2025": "202503"}
+
+
+async def test_rows_of_periods_stand_in_time_where_their_identifiers_are_known():
+    table = await piped("pivot(peName, ouName)")
+    assert [row["peName"] for row in table.items] == ["January 2025", "February 2025"]
+    assert [row["Bo"] for row in table.items] == [1, 2]
+    table = await piped("pivot([ouName, peName], dx)", [VALUES[2], *VALUES[:2]])
+    assert [(row["ouName"], row["a"]) for row in table.items] == [("Kono", 7.5), ("Bo", 1), ("Bo", 2)]
+
+
+async def test_names_of_periods_in_any_language_stand_in_time_where_the_answer_has_told_them():
+    items = [{"peName": name, "ouName": "Bo", "value": at} for at, name in enumerate(reversed(TIMES))]
+    rows = Rows(items, provenance=Provenance(times=TIMES))
+    down = await compile_tail("group(peName, ouName, n=sum(value)) | pivot(peName, ouName, n)").run(rows, {})
+    assert [row["peName"] for row in down.items] == list(TIMES)
+    across = await compile_tail("select(peName, ouName, value) | pivot(ouName, peName)").run(rows, {})
+    assert across.columns == ("ouName", *TIMES)
+    unknown = await piped("pivot(peName, ouName)", NAMED)
+    assert [row["peName"] for row in unknown.items] == ["February 2025", "January 2025"]

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.dhis2.ordering import parents_first
-from dhis2sh.dhis2.properties import COUNTED, GRAVE, SHARING
+from dhis2sh.dhis2.properties import COUNTED, SHARING
 from dhis2sh.dhis2.references import label
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles.diff import differs
+from dhis2sh.metadata.bundles.meaning import changed_meaning
 from dhis2sh.metadata.bundles.own import with_own
 from dhis2sh.metadata.bundles.report import Access, AccessApart, KeptObject, MembersApart, OwnKept, TypeCount
 from dhis2sh.metadata.bundles.walk import known
@@ -186,7 +187,7 @@ def _kept(plural: str, before: JsonObject, after: JsonObject) -> KeptObject | No
     differs = [name for name in after if name not in SHARING and after.get(name) != before.get(name)]
     if not differs:
         return None
-    grave = {name: (before.get(name), after.get(name)) for name in differs if name in GRAVE}
+    grave = changed_meaning(plural, before, after)
     return KeptObject(type=plural, id=str(before["id"]), name=label(before), differs=sorted(differs), grave=grave)
 
 

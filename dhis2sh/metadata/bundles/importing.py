@@ -25,6 +25,7 @@ from dhis2sh.metadata import other_side, writes
 from dhis2sh.metadata.bundles.bundle import Bundle
 from dhis2sh.metadata.bundles.checking import Findings, check, require_metadata, without
 from dhis2sh.metadata.bundles.compared import Settings, compared, names_of
+from dhis2sh.metadata.bundles.meaning import meaning_notes
 from dhis2sh.metadata.bundles.report import (
     Conflict,
     DanglingReference,
@@ -43,10 +44,6 @@ if TYPE_CHECKING:
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
-
-
-CHANGES_MEANING = frozenset({"categoryCombo", "valueType", "aggregationType", "periodType", "domainType", "optionSet"})
-"""Properties that say how data are split, read and added up."""
 
 
 RULES = "programRules"
@@ -133,14 +130,18 @@ class BundleImport(Objects):
         """Count by type; refused objects go to the file that was named."""
         summary.types, summary.report = _by_type(self.writes, set(summary.uids)), self.report
         if self._stopped and summary.uids:
-            summary.note = "a later request was refused, and nothing was sent behind it"
+            _say(summary, "a later request was refused, and nothing was sent behind it")
         if cut_off:
             return
         for row in summary.failures:
             row["message"] = refusals.named(str(row["message"]), self.names)
         if summary.failures and self.rejected is not None:
             await _save(self, self.rejected, {cast("str | None", row["uid"]) for row in summary.failures})
-            summary.note = f"refused objects: {self.rejected}"
+            _say(summary, f"refused objects: {self.rejected}")
+
+
+def _say(summary: WriteSummary, more: str) -> None:
+    summary.note = "; ".join([*([summary.note] if summary.note else []), more])
 
 
 async def plan(s: Session, bundle: Bundle, title: str, settings: Settings, report: ImportReport | None = None) -> Plan:
@@ -186,10 +187,11 @@ async def validated(
         notes: what is to be said of it.
     """
     planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
-    planned.notes = [*_meaning(changes), *notes]
+    meaning = meaning_notes(changes)
+    planned.notes = [*meaning, *notes]
     writer = BundleImport(
         "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,
-        origin=bundle.origin, names=names_of(bundle), types=await types_of(s.client),
+        origin=bundle.origin, names=names_of(bundle), types=await types_of(s.client), notes=meaning,
     )  # fmt: skip
     lost = _rules_without_program(writer, report)
     message = await _validated(s, writer, lost.keys())
@@ -215,20 +217,6 @@ def _unshared(bundle: Bundle) -> Bundle:
             name: value for name, value in body.items() if name not in SHARING
         }
     return rest
-
-
-def _meaning(changes: Sequence[Write]) -> list[str]:
-    """Updates after which data that are there are counted or read otherwise, a line for each property."""
-    found: dict[str, list[str]] = {}
-    for write in changes:
-        if write.action == "update":
-            for name in write.changed()[0] or {}:
-                if name in CHANGES_MEANING:
-                    found.setdefault(name, []).append(write.called)
-    return [
-        f"data that are there mean something else then: {name} changes of {listed(names, 5)}"
-        for name, names in found.items()
-    ]
 
 
 def _notes(findings: Findings, settings: Settings, report: ImportReport) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.dhis2.properties import NAMES as REFERENCE
@@ -44,6 +44,7 @@ class Clash:
     Parameters:
         type, uid, name: the object of the bundle.
         property: what is taken (`name`, `shortName`, `code`); `other` the UID of the object that has it.
+        also: what else is taken by other objects still, with their UIDs: it is no counterpart of any of them.
     """
 
     type: str
@@ -51,13 +52,17 @@ class Clash:
     name: str
     property: str
     other: str
+    also: tuple[tuple[str, str], ...] = ()
 
     def ways(self) -> tuple[Choice, ...]:
-        """What can be done about it: only names and codes can be written otherwise."""
-        return ("map", "rename", "skip") if self.property in NAMES else ("map", "skip")
+        """What can be done about it: only names and codes can be written otherwise, and what is two is none of them."""
+        return tuple(
+            way for way, can in (("map", not self.also), ("rename", self.property in NAMES), ("skip", True)) if can
+        )
 
     def __str__(self) -> str:
-        return f"{self.type} '{self.name}' [{self.uid}]: its {self.property} is that of [{self.other}] there"
+        taken = [f"its {name} is that of [{other}]" for name, other in ((self.property, self.other), *self.also)]
+        return f"{self.type} '{self.name}' [{self.uid}]: {', '.join(taken)} there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +234,10 @@ class _Fitting:
             if key == "name" and self.unique_names and not self._told_apart(plural):
                 continue
             other = known.get(place) if (place := self._place(plural, body, key)) else None
+            if other is not None and key != "uid" and (others := self._others(plural, body, other)):
+                if not any(self._clashes(plural, body)):  # else that says so
+                    self._mapped.doubts.append(Doubt(plural, uid, name, (other, *others)))
+                return
             if other is not None:
                 if other != uid:
                     self._mapped.matches.append(Match(plural, uid, name, other, key))
@@ -238,6 +247,20 @@ class _Fitting:
                 several = self._several.get((plural, *place), ())
         if several and ("uid", uid) not in known:
             self._mapped.doubts.append(Doubt(plural, uid, name, several))
+
+    def _others(self, plural: str, body: Row, other: str) -> list[str]:
+        """Yet other objects there that have a unique name or code of this one, or are found by another of its keys."""
+        taken, known = self._taken.get(plural, {}), self._there.get(plural, {})
+        mine = self._source.objects.get(plural, {})
+        held = {
+            name: taken.get((name, str(value)))
+            for name in unique_of(self._types.get(plural))
+            if name in NAMES and (value := body.get(name))
+        }
+        found = [uid for name, uid in held.items() if uid and mine.get(uid, body).get(name) == body.get(name)]
+        found += [uid for key in self._by if (place := self._place(plural, body, key)) and (uid := known.get(place))
+                  and key != "uid" and not (key == "name" and self.unique_names and not self._told_apart(plural))]  # fmt: skip
+        return [uid for uid in dict.fromkeys(found) if uid not in {other, str(body["id"])}]
 
     def _told_apart(self, plural: str) -> bool:
         """Is the name of an object its own, within its whole or among all of its type?"""
@@ -257,12 +280,16 @@ class _Fitting:
         if not clashes:
             return
         first = next((clash for clash in clashes if clash.property not in NAMES), clashes[0])
+        others = tuple((clash.property, clash.other) for clash in clashes if clash.other != first.other)
+        first = replace(first, also=others) if others else first
         match self._choose(first):
-            case "map":
+            case "map" if "map" in first.ways():
                 self._mapped.matches.append(Match(plural, first.uid, first.name, first.other, "choice"))
                 self._uids[first.uid] = first.other
-            case "skip":
+            case "skip":  # nothing refers to it, nor to what it was taken for
                 self._mapped.skipped.append(first)
+                self._mapped.matches = [match for match in self._mapped.matches if match.uid != first.uid]
+                self._uids.pop(first.uid, None)
             case "rename" if "rename" in first.ways():
                 self._changes[first.uid] = {clash.property: self._other(clash, body) for clash in clashes}
                 self._mapped.renamed.append(first)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,21 +11,28 @@ from typing import Annotated, Literal, cast
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client import schema
 from dhis2sh.dhis2.references import INSTANCE
-from dhis2sh.errors import UsageError
+from dhis2sh.errors import Refused, UsageError
+from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.bundle import Bundle, only, server_bundle
 from dhis2sh.metadata.bundles.gathering import plurals_of
-from dhis2sh.metadata.bundles.mapping import Choice, Clash, Mapped, fields_for, fit
-from dhis2sh.metadata.bundles.report import ImportReport, MappedObject
+from dhis2sh.metadata.bundles.mapping import Choice, Clash, Key, Mapped, Match, fields_for, fit
+from dhis2sh.metadata.bundles.meaning import of_another_meaning
+from dhis2sh.metadata.bundles.report import ImportReport, KeptObject, MappedObject
 from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
 from dhis2sh.metadata.parameters import Types
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Complete, Doc, Touches
+from dhis2sh.words import joined
 
 OWN = INSTANCE | {"jobConfigurations"}
 """Types that each server has its own of: a merge leaves them alone unless they are named."""
 SHOWN = 3
 """So many clashes are named in one error."""
+TRIED = 5_000
+"""Objects of a bundle up to which a hint tries what it proposes."""
+ORDERS: Sequence[list[Key]] = (["uid", "code", "name"], ["uid", "name", "code"], ["uid", "code"], ["uid", "name"])
+"""How counterparts may be found, what finds most first."""
 
 
 Map = Annotated[
@@ -100,7 +107,9 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     given = await given_of(s, chosen, options.map, known)
     told = told_of(chosen, options.resolve)
     asked = dict(told)
-    mapped = await settled(s, asked, options.on_conflict, partial(fit, chosen, there, known, options.by, given=given))
+    apart = {uid for uid, choice in told.items() if choice != "map"}
+    fitted = partial(fit, chosen, there, known, given=given, apart=apart)
+    mapped = await settled(s, asked, options.on_conflict, partial(fitted, options.by))
     require_conflicts(told, chosen, settled_by(mapped))
     if doubts := [doubt for doubt in mapped.doubts if doubt.uid in chosen.objects.get(doubt.type, {})]:
         more = f" (and {len(doubts) - SHOWN:,} more)" if len(doubts) > SHOWN else ""
@@ -108,10 +117,14 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
             f"{'; '.join(map(str, doubts[:SHOWN]))}{more}",
             hint=f"--map {doubts[0].uid}={doubts[0].others[0]} says which",
         )
+    title = f"merge {origin_of(found)}"
     if mapped.clashes:
-        raise _open(mapped.clashes)
-    plan = await importing.plan(s, mapped.bundle, f"merge {origin_of(found)}", options.settings())
-    cast("ImportReport", plan.report).mapped = [MappedObject.of(match) for match in mapped.matches]
+        raise _open(mapped.clashes, await _settling(s, fitted, options, title))
+    plan = await importing.plan(s, mapped.bundle, title, options.settings())
+    report = cast("ImportReport", plan.report)
+    report.mapped = [MappedObject.of(match) for match in mapped.matches]
+    if differing := _undecided(plan, mapped, asked):
+        plan.blocked = _another_meaning(differing)
     plan.notes = [*_mapping_notes(mapped), *plan.notes]
     if own:
         listed = ", ".join(f"{len(found.objects[plural]):,} {plural}" for plural in own)
@@ -119,14 +132,68 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     return plan
 
 
-def _open(clashes: Sequence[Clash]) -> UsageError:
+def _open(clashes: Sequence[Clash], all_: Sequence[str]) -> UsageError:
+    """What is in the way, and what settles it.
+
+    Parameters:
+        all_: options of which it was tried that nothing is left to decide.
+    """
     shown = "; ".join(str(clash) for clash in clashes[:SHOWN])
     more = f" (and {len(clashes) - SHOWN:,} more)" if len(clashes) > SHOWN else ""
     first = clashes[0]
-    by = f"--by uid --by {first.property} or " if first.property in {"code", "name"} else ""
-    return UsageError(
-        f"{shown}{more}",
-        hint=f"{by}--on-conflict map, rename or skip settles all; --resolve {first.uid}=map, =rename or =skip this one",
+    ways = [f"={way}" for way in first.ways()]
+    one = f"--resolve {first.uid}{joined(ways, 'or')} settles {'it' if len(clashes) == 1 else 'this one'}"
+    if "map" not in first.ways():
+        one += f"; --map {first.uid}=UID says which of them it is"
+    return UsageError(f"{shown}{more}", hint=f"{' or '.join(all_)} settles all; {one}" if all_ else one)
+
+
+async def _settling(s: Session, fitted: Callable[..., Mapped], options: MergeOptions, title: str) -> list[str]:
+    """The options that settle all that is in the way, each of them tried: the server would take what comes of it.
+
+    Parameters:
+        fitted: maps the bundle, given an order of keys.
+    """
+
+    async def settles(mapped: Mapped) -> bool:
+        if mapped.clashes or mapped.doubts or len(mapped.bundle) > TRIED:
+            return False
+        plan = await importing.plan(s, mapped.bundle, title, options.settings())
+        return plan.blocked is None and not _undecided(plan, mapped, {})
+
+    orders = [order for order in ORDERS if order != options.by]
+    by = [" ".join(f"--by {key}" for key in order) for order in orders if await settles(fitted(order))]
+    choices: tuple[Choice, ...] = ("map", "rename", "skip")
+    ways = [way for way in choices if await settles(fitted(options.by, choose=_always(way)))]
+    return [*by[:1], *([f"--on-conflict {joined(ways, 'or')}"] if ways else [])]
+
+
+def _always(way: Choice) -> Callable[[Clash], Choice]:
+    """The same choice for each clash."""
+    return lambda _: way
+
+
+def _undecided(plan: Plan, mapped: Mapped, told: Mapping[str, Choice]) -> list[tuple[Match, KeptObject]]:
+    """What was found by its code or name alone, means something else there, and nobody has said to be the same."""
+    kept = cast("ImportReport", plan.report).kept
+    found = of_another_meaning(mapped.matches, kept, writes.changes_of(plan))
+    return [(match, one) for match, one in found if told.get(match.uid) != "map"]
+
+
+def _another_meaning(differing: Sequence[tuple[Match, KeptObject]]) -> Refused:
+    """The refusal to take one thing for another: what is there, and how to say that it is the same, or is not."""
+    match, first = differing[0]
+    taken = (
+        f"it is what [{match.uid}] is to be"
+        if match.by == "choice"
+        else f"it has the {match.by} of [{match.uid}] and would take its place"
+    )
+    more = f" (and {len(differing) - 1:,} more)" if len(differing) > 1 else ""
+    each = " ".join(f"--resolve {one.uid}=map" for one, _ in differing[:SHOWN])
+    rest = f" and {len(differing) - SHOWN:,} more" if len(differing) > SHOWN else ""
+    return Refused(
+        f"{first.line()}; {taken}{more}; nothing was written",
+        hint=f"{each}{rest} where it is the same; --resolve {match.uid}=rename where it is another",
     )
 
 

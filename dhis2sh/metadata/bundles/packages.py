@@ -17,15 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from dhis2sh.client.schema import types_of
-from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, GRAVE, HOLD_EXPRESSIONS
+from dhis2sh.dhis2.properties import DEFAULT_NAME, DEFAULT_OBJECTS, HOLD_EXPRESSIONS
 from dhis2sh.dhis2.references import INSTANCE, label, references
 from dhis2sh.errors import Refused, UsageError
-from dhis2sh.metadata import other_side
+from dhis2sh.metadata import other_side, writes
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.adapting import Adapted, adapt
 from dhis2sh.metadata.bundles.bundle import Bundle, server_bundle
 from dhis2sh.metadata.bundles.checking import Dangling, check, require_metadata, without
 from dhis2sh.metadata.bundles.mapping import Choice, Mapped, fields_for, fit
+from dhis2sh.metadata.bundles.meaning import changed_meaning, of_another_meaning
 from dhis2sh.metadata.bundles.merging import Map, settled
 from dhis2sh.metadata.bundles.needing import needing, parts_of
 from dhis2sh.metadata.bundles.report import Decision, KeptObject, MappedObject, PackageReport
@@ -37,6 +38,7 @@ from dhis2sh.words import counted, listed
 
 if TYPE_CHECKING:
     from dhis2sh.changes.plan import Plan
+    from dhis2sh.metadata.write import Write
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
     from dhis2sh.types import JsonObject, JsonValue, Row
@@ -95,7 +97,7 @@ def looked_at(plan: Plan) -> PackageReport:
         if step.action == "update":
             before, after = step.before or {}, step.after or {}
             differs = sorted({*before, *after})
-            grave = {name: (before.get(name), after.get(name)) for name in differs if name in GRAVE}
+            grave = changed_meaning(step.type, before, after)
             told = KeptObject(type=step.type, id=str(step.uid), name=str(step.name), differs=differs, grave=grave)
             report.changed.append(told)
     report.notes = plan.notes
@@ -139,7 +141,7 @@ class _Install:
         plan = await importing.plan(self._s, bundle, f"install {self._report.name}", settings, self._report)
         cast("importing.BundleImport", plan.writer).report = self._report
         self._report.lost = other_side.notes_of(lost, self._types)
-        self._judge(mapped)
+        self._judge(mapped, writes.changes_of(plan))
         self._report.to_do += await still_to_do(self._s, plan, self._types)
         if self._report.decide:
             plan.blocked = self._refusal(plan.blocked)
@@ -364,7 +366,7 @@ class _Install:
 
     # What a person has to decide --------------------------------------------------------------------------------------
 
-    def _judge(self, mapped: Mapped) -> None:
+    def _judge(self, mapped: Mapped, changes: Sequence[Write]) -> None:
         """Conflicts of the server, and counterparts that mean something else, into decisions: one for each object."""
         told = {arrow.id for arrow in self._report.dangling} if not self._options.drop_dangling else set[str]()
         clashing = {mapped.uids.get(clash.uid, clash.uid) for clash in mapped.clashes}
@@ -374,13 +376,11 @@ class _Install:
                 continue  # its name, or its reference, is a decision of its own
             uid = sources.get(conflict.id or "", conflict.id)
             self._decide(f"the server refuses {conflict.line()}", conflict.code or "", [f"--resolve {uid}=skip"])
-        found = {match.to: match for match in mapped.matches if match.by in {"code", "name"}}
-        for kept in self._report.kept:
-            match = found.get(kept.id)
-            if match is not None and kept.grave and self._told.get(match.uid) != "map":
+        for match, kept in of_another_meaning(mapped.matches, self._report.kept, changes):
+            if self._told.get(match.uid) != "map":
                 self._decide(
                     f"{kept.line()}",
-                    f"it has the {match.by} of the package's [{match.uid}] and would take its place",
+                    f"it has the {'name' if match.by == 'choice' else match.by} of the package's [{match.uid}] and would take its place",
                     [f"--resolve {match.uid}=map", f"--resolve {match.uid}=rename"],
                 )
 

@@ -113,9 +113,10 @@ class KeptObject(BaseModel):
     def line(self) -> str:
         """In words, what is grave with its values."""
         told = [
-            f"{name}: {_said(here)} there, {_said(there)} in the bundle" for name, (here, there) in self.grave.items()
+            f"{name}: {said(here)} there, {said(there)} in the bundle" for name, (here, there) in self.grave.items()
         ]
-        more = [name for name in self.differs if name not in self.grave]
+        grave = {path.partition(".")[0] for path in self.grave}
+        more = [name for name in self.differs if name not in grave]
         return f"{self.type} '{self.name}' [{self.id}]: {'; '.join([*told, *([listed(more, 5)] if more else [])])}"
 
 
@@ -457,7 +458,7 @@ def _some(word: str, lines: Sequence[str]) -> list[str]:
     return [*shown, f"{word}: {more:,} more (-o json has them all)"] if more > 0 else shown
 
 
-def _said(value: JsonValue) -> str:
+def said(value: JsonValue) -> str:
     """A value in a line: a reference by its UID, a list by its size."""
     if isinstance(value, dict) and "id" in value:
         return str(value["id"])

@@ -123,12 +123,17 @@ def _let_go(found: Deletion, kind: str, row: JsonObject, going: Mapping[str, Col
     everything = {uid for some in going.values() for uid in some}
     ours = {name for plural, name in TAKEN_OUT_BEFORE.items() if plural in going}
     first = {name: _pruned(value, everything, name) if name in ours else value for name, value in row.items()}
-    after = {name: _pruned(value, everything, name) for name, value in first.items() if not _leads(value, everything)}
+    after = pruned(first, everything)
     if first != row:
         found.writes.insert(0, Write(kind, row, first))
     if after != first:
         detail = "a layer shows it no more" if first.get(LAYERS) != after.get(LAYERS) else None
         found.writes.append(Write(kind, first, after, detail=detail, by_server=True))
+
+
+def pruned(body: JsonObject, gone: Collection[str]) -> JsonObject:
+    """Properties of an object without references to some objects; a row goes with what it is about."""
+    return {name: _pruned(value, gone, name) for name, value in body.items() if not _leads(value, gone)}
 
 
 def _leads(value: JsonValue, gone: Collection[str]) -> bool:
@@ -226,4 +231,4 @@ async def _with_values(s: Session, objects: Mapping[str, Sequence[JsonObject]]) 
     return notes
 
 
-__all__ = ["Deletion", "deletion"]
+__all__ = ["Deletion", "deletion", "pruned"]

@@ -70,7 +70,7 @@ async def plan_members(s: Session, type: str, file: Source, property: str | None
 
     Parameters:
         type: of the objects.
-        file: two columns: `group` or the type (`data element group uid`), and `member` or its type.
+        file: two columns: `group` or the type (`data element group uid`), and `member` or its type, or the end of that (`unit`).
         property: the collection, where the type has several.
 
     Raises `UsageError` for other columns, a row that lacks one of them, a collection of join rows or of what belongs to one
@@ -157,7 +157,10 @@ def _columns(headers: Sequence[str], plural: str, target: str, where: str) -> tu
     for header in headers:
         text = plain(header).removesuffix("-uid").removesuffix("-id").removesuffix("-code").removesuffix("-name")
         for role, known in (("group", plural), ("member", target)):
-            if text in {role, nouns(known)[0].replace(" ", "-")} and role not in found:
+            noun = nouns(known)[0].replace(" ", "-")
+            if (
+                text in {role, noun} or noun.endswith(f"-{text}")
+            ) and role not in found:  # a unit is one of organisation
                 found[role] = header
     if len(found) < 2 or len(headers) != 2:
         raise UsageError(

@@ -73,7 +73,10 @@ async def map_(
     period: Periods = [],
     org_unit: Units = [],
     out: Annotated[
-        Path | None, Doc("Write it to this file: .svg, .png or .html."), Complete("files"), Touches("writes")
+        Path | None,
+        Doc("Write it to this file: .svg, .png or .html; its numbers as .csv."),
+        Complete("files"),
+        Touches("writes"),
     ] = None,
 ) -> SavedMap:
     """Draw a saved map from its definition, with the numbers of today: thematic, facility, boundary and event layers.

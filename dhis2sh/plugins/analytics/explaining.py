@@ -1,4 +1,4 @@
-"""`analytics explain`: the numbers behind an indicator."""
+"""`analytics explain`: the numbers behind an indicator, a program indicator, a data element or a rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from dhis2sh.verbs.declaration import Complete, Doc, Refers, verb
 async def explain(
     s: Session,
     indicator: Annotated[
-        str, Doc("An indicator, or a data element: UID, code or unique name."), Complete("uids:indicators,dataElements")
+        str,
+        Doc("An indicator, program indicator or data element: UID, code or unique name; a rate: 'SET.REPORTING_RATE'."),
+        Complete("uids:indicators,dataElements,programIndicators"),
     ],
     *,
     org_unit: Annotated[str, Doc("The organisation unit."), Refers("organisationUnits")],
@@ -26,8 +28,9 @@ async def explain(
 ) -> Explained:
     """Show the formula of an indicator with names and the numbers behind it, and say why one is missing.
 
-    A number is missing where nothing was entered, where it is not aggregated yet, where the unit was closed, where you may
-    not read it, or where a denominator is zero: which of them it is, is looked up.
+    A number is missing where nothing was entered, where the data are reported by longer periods, where it is not aggregated
+    yet, where the unit was closed, where you may not read it, or where a denominator is zero: which of them it is, is looked
+    up. A program indicator has its expression and filter with names, a rate the reports that came and were expected.
 
     API source: `GET /api/analytics?includeNumDen=true`, `GET /api/dataValueSets`.
     """

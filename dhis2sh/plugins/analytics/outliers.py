@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from dhis2sh.analytics.grids import Labels, typed
 from dhis2sh.analytics.pieces import with_advice
+from dhis2sh.analytics.reported import fixed, reported
 from dhis2sh.client.requests import Param
 from dhis2sh.dhis2.dates import day
 from dhis2sh.dhis2.written import period_items
@@ -13,6 +14,7 @@ from dhis2sh.errors import Refused, UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.session import Session
 from dhis2sh.types import Row
+from dhis2sh.verbs import periods
 from dhis2sh.verbs.declaration import Bounds, Doc, Refers, verb
 
 
@@ -77,4 +79,8 @@ async def outliers(
         s.person.warn(
             f"these are the first {limit:,} by {order_by or 'ABS_DEV'}: there may be more; a higher --threshold gives fewer"
         )
+    if found and not grid.rows:
+        about = await reported(s, [*data_set, *data_element])
+        if short := about.too_short(fixed(found)):
+            s.person.note(f"no value to look at: {periods.unlike(short, about.kinds)}")
     return Rows(typed(grid, labels), columns=labels.columns(grid))

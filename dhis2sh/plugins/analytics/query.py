@@ -11,6 +11,7 @@ from dhis2sh.client.requests import Param
 from dhis2sh.dhis2.dates import spelled
 from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import UsageError
+from dhis2sh.rows.rows import Provenance
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
 from dhis2sh.types import Row
@@ -78,7 +79,12 @@ async def query(
         "preAggregationMeasureCriteria": pre_aggregation_measure_criteria, "approvalLevel": approval_level,
         "userOrgUnit": ";".join(user_org_unit) or None, "relativePeriodDate": relative_period_date,
     }  # fmt: skip
+    times: dict[str, str] = {}
     found = pieces.batches(
-        s, asked, {name: value for name, value in params.items() if value is not None}, with_names=not no_names
+        s,
+        asked,
+        {name: value for name, value in params.items() if value is not None},
+        with_names=not no_names,
+        times=times,
     )
-    return Stream(geometries.beside(s, found) if geometry else found)
+    return Stream(geometries.beside(s, found) if geometry else found, provenance=Provenance(times=times))

@@ -53,7 +53,11 @@ async def push(
     strategy: Annotated[str, Doc("create-and-update, create, update or delete.")] = "create-and-update",
     atomic: Annotated[bool, Doc("All or nothing, in one request; else what can be written is.")] = False,
     repeated: Annotated[
-        bool, Doc("New rows that say the very same as another are others: send them too; else they are refused.")
+        bool,
+        Doc(
+            "Who says the very same as another row, or has names, unit and day of enrollment of somebody on the server, is "
+            "another one: send it too; else it is refused."
+        ),
     ] = False,
     no_undo: Annotated[bool, Doc("Do not read what is there before: faster, and cannot be taken back.")] = False,
     rejected: Annotated[
@@ -68,9 +72,10 @@ async def push(
     """Import entities, enrollments, events and relationships: each is checked first, then they are sent in parts.
 
     Programs, stages, attributes, data elements, units and options may be given by UID, code or name. A sheet has one row
-    for each entity, as `data tracker list --flat` writes it; an empty cell leaves alone what is there. What nobody gave a
-    UID gets one, always the same one for the same file, so that a push that was cut off is finished by the same line and
-    nothing is doubled. What is wrong is refused with a reason and goes into a file that can be mended and pushed again.
+    for each entity, as `data tracker list --flat` writes it; an empty cell leaves alone what is there. Who is there already
+    is found by a value that nobody has twice. What nobody gave a UID gets one, always the same one for the same row, in a
+    file that was mended or has grown too: nobody is made twice, and a push that was cut off is finished by the same line.
+    What is wrong is refused with a reason and goes into a file that can be mended and pushed again.
 
     API source: `POST /api/tracker`.
     """

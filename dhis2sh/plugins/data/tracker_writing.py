@@ -21,6 +21,11 @@ Sets = Annotated[
 Unit = Annotated[str | None, Doc("The organisation unit."), Refers("organisationUnits")]
 Uid = Annotated[str, Doc("The UID of an entity, an enrollment or an event.")]
 Uids = Annotated[list[str], Doc("UIDs.")]
+Through = Annotated[
+    str | None,
+    Doc("The program that an entity is looked at through: of a protected one, once the glass is broken."),
+    Refers("programs"),
+]
 Enrolled = Annotated[str | None, Doc("The day of the enrollment, such as 2025-06-30; today without it.")]
 Occurred = Annotated[str | None, Doc("The day of the incident (birth, infection), where the program wants it.")]
 
@@ -40,15 +45,19 @@ async def register(
     set: Sets = [],
     enrolled: Enrolled = None,
     occurred: Occurred = None,
+    repeated: Annotated[
+        bool, Doc("Also where somebody has the same names, unit and day of enrollment; else it is refused.")
+    ] = False,
 ) -> Plan:
     """Register a new entity and enroll it in a program.
 
-    Checked first: every value against its attribute, what must be given, what must be unique, the unit, the dates.
+    Checked first: every value against its attribute, what must be given, what must be unique, the unit, the dates, and that
+    nobody is there who looks the same. What the server generates, such as a number, is asked for.
 
     API source: `POST /api/tracker`.
     """
     found = await programs.read_program(s, program)
-    return await registering.register(s, found, org_unit, set, Dates(enrolled, occurred))
+    return await registering.register(s, found, org_unit, set, Dates(enrolled, occurred), repeated=repeated)
 
 
 @verb(
@@ -124,13 +133,14 @@ async def update(
     occurred: Annotated[str | None, Doc("The day of what an enrollment is about, or of an event.")] = None,
     scheduled: Annotated[str | None, Doc("The day that an event is scheduled for.")] = None,
     follow_up: Annotated[bool | None, Doc("Marked for follow-up.")] = None,
+    program: Through = None,
 ) -> Plan:
     """Change an entity, an enrollment or an event, whatever has that UID: nothing but what is named.
 
     API source: `POST /api/tracker`.
     """
     edit = Edit(set, status, org_unit, enrolled, occurred, scheduled, follow_up)
-    return await editing.update(s, uid, edit)
+    return await editing.update(s, uid, edit, program)
 
 
 @verb(
@@ -153,12 +163,12 @@ async def complete(s: Session, uids: Uids, *, reopen: Annotated[bool, Doc("Open 
     persons=True,
     examples=["dhis2 data tracker delete w9wDBv99aRt --dry-run"],
 )
-async def delete(s: Session, uids: Uids) -> Plan:
+async def delete(s: Session, uids: Uids, *, program: Through = None) -> Plan:
     """Delete entities, enrollments, events and relationships, with what hangs on them. This cannot be taken back.
 
     API source: `POST /api/tracker?importStrategy=DELETE`.
     """
-    return await editing.delete(s, uids)
+    return await editing.delete(s, uids, program)
 
 
 @verb(

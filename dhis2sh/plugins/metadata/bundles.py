@@ -158,7 +158,8 @@ async def diff_profiles(
     """
     async with s.beside(before) as left, s.beside(after) as right:
         plurals = await plurals_of(left, types)
-        first, second = await asyncio.gather(server_bundle(left.client, plurals), server_bundle(right.client, plurals))
+        clients = left.client, right.client  # where one cannot be opened, the other is not left waiting
+        first, second = await asyncio.gather(*(server_bundle(client, plurals) for client in clients))
         types_known = await schema.types_of(right.client)
     return _rows(s, first, second, types_known, sharing, check)
 

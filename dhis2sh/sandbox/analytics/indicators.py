@@ -5,6 +5,7 @@ API source: `DataHandler.getIndicatorValues`, `ExpressionService` (api-facts g.1
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
@@ -69,13 +70,17 @@ class IndicatorValues:
         multiplier = int(cast("float", kind.get("factor") or 1))
         days = {window.name: window.days for window in self.engine.windows()}
         found: dict[Cell, Fraction] = {}
-        data = [cells for item, cells in totals.items() if item.kind not in _EVERYWHERE]
+        data = [cells for item, cells in totals.items() if item.kind not in _FIXED]
+        unit_at = next(
+            (at for at, each in enumerate(self.engine.rest, 1) if each.kind == "ou" and not each.filter), None
+        )
         if not data:
             raise not_imitated("indicators that count with constants alone")
         for cell in dict.fromkeys(cell for cells in data for cell in cells):
             period_days = days.get(cell[0], 1)
-            top = _value(numerator, totals, cell, period_days)
-            bottom = _value(denominator, totals, cell, period_days)
+            unit = () if unit_at is None else (cell[unit_at],)
+            top = _value(numerator, totals, cell, unit, period_days)
+            bottom = _value(denominator, totals, cell, unit, period_days)
             if top is None or not bottom:
                 continue
             year = (365, period_days) if body.get("annualized") else (1, 1)
@@ -92,25 +97,23 @@ class IndicatorValues:
         """What every reference of the expressions comes to, by cell."""
         wanted = dict.fromkeys(item for node in nodes for item in items(node))
         reader = _References(self.engine, above)
-        return {item: reader.cells(item) for item in wanted if item.kind not in {"days", *_EVERYWHERE}} | {
-            item: reader.constant(item) for item in wanted if item.kind in _EVERYWHERE
+        return {item: reader.cells(item) for item in wanted if item.kind not in {"days", *_FIXED}} | {
+            item: reader.fixed(item) for item in wanted if item.kind in _FIXED
         }
 
 
-_EVERYWHERE = {"C", "OUG"}
-"""Kinds of references that have one value for all cells."""
+_FIXED = {"C", "OUG"}
+"""Kinds of references that no data are behind: the same for all periods."""
 
 
-def _value(node: Node, totals: dict[Item, dict[Cell, float]], cell: Cell, days: int) -> float | None:
+def _value(node: Node, totals: dict[Item, dict[Cell, float]], cell: Cell, unit: Cell, days: int) -> float | None:
     """An expression in one cell; what is missing counts as zero, as indicators have it."""
 
     def value_of(item: Item) -> Value:
         if item.kind == "days":
             return float(days)
-        cells = totals.get(item, {})
-        if item.kind in _EVERYWHERE:
-            return next(iter(cells.values()), 0.0)
-        return cells.get(cell, 0.0)
+        where = {"C": (), "OUG": unit}.get(item.kind, cell)
+        return totals.get(item, {}).get(where, 0.0)
 
     try:
         found = evaluate(node, value_of)
@@ -192,16 +195,20 @@ class _References:
         kind = ItemKind.PROGRAM_DATA_ELEMENT if item.kind == "D" else ItemKind.PROGRAM_ATTRIBUTE
         return program_values(self.engine, DataItem(kind, ".".join(item.parts), item.parts[1], program=item.parts[0]))
 
-    def constant(self, item: Item) -> dict[Cell, float]:
-        """A constant's value, or how many org units a group has within the units of the query: the same everywhere."""
+    def fixed(self, item: Item) -> dict[Cell, float]:
+        """A constant's value, or how many org units a group has at and below each unit of the query.
+
+        Where units are no axis (a filter, or none), those within all of them are counted, as one.
+        """
         if item.kind == "C":
             value = self.model.body("constants", item.parts[0]).get("value")
             return {(): float(cast("float", value or 0))}
-        return {(): self._group_size(item.parts[0])}
-
-    def _group_size(self, group: str) -> float:
-        rows = cast("list[JsonObject]", self.model.body("organisationUnitGroups", group).get("organisationUnits") or [])
+        rows = self.model.body("organisationUnitGroups", item.parts[0]).get("organisationUnits")
+        members = [str(row["id"]) for row in cast("list[JsonObject]", rows or [])]
         units = self.engine.query.find("ou")
         if units is None:
-            return float(len(rows))
-        return float(sum(self.model.within(str(row["id"]), units.items) for row in rows))
+            return {(): float(len(members))}
+        if units.filter:
+            return {(): float(sum(self.model.within(member, units.items) for member in members))}
+        counts = Counter(above for member in members for above in self.model.path(member))
+        return {(unit,): float(counts[unit]) for unit in units.items}

@@ -97,9 +97,14 @@ def base_of(request: Request) -> str:
     return f"{request.url.scheme}://{request.url.netloc}"
 
 
-def asked_path(request: Request) -> str:
-    """The path as the client wrote it, with the version that the middleware takes out of it."""
-    return str(request.scope.get("asked_path", request.url.path))
+def asked_path(request: Request, *, whole: bool = False) -> str:
+    """The path as the client wrote it, with the version that the middleware takes out of it where pagers keep it.
+
+    Parameters:
+        request: of the client.
+        whole: with the version in any case.
+    """
+    return str(request.scope.get("written_path" if whole else "asked_path", request.url.path))
 
 
 class _UidConvertor(Convertor[str]):

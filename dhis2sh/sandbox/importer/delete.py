@@ -60,6 +60,8 @@ The whole request then fails with the database's words.
 
 NAMELESS = {"dataElements.optionSet", "programs.trackedEntityType"}
 """References that forbid a deletion and are told by their type alone."""
+LESS_NAMED = {"categoryCombos.categories", "users.userRoles"}
+"""What is told by its type alone since 2.43."""
 
 VETOING_MEMBERSHIPS = {"categoryCombos.categories", "categoryOptionCombos.categoryOptions", "users.userRoles"}
 """Memberships that forbid the deletion of a member."""
@@ -213,7 +215,7 @@ class Deletion:
             if free or not (single or path in VETOING_MEMBERSHIPS):
                 continue
             holder = self._store.get(owner, found[0]) or {}
-            if path in NAMELESS or (path == "categoryCombos.categories" and not self._store.version.names_combos):
+            if path in NAMELESS or (path in LESS_NAMED and not self._store.version.names_holders):
                 return self._store.resources[owner].model
             return f"{self._store.resources[owner].model} ({holder.get('name')})"
         return None

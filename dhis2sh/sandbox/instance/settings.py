@@ -23,6 +23,13 @@ def defaults(minor: int) -> JsonObject:
     return {key: value for key, value in usual.items() if key not in gone} | cast("JsonObject", other.get("new") or {})
 
 
+def user_defaults(minor: int) -> JsonObject:
+    """Every setting of a user with its default; up to 2.41 messages were sent on by mail and phone unless somebody forbade it."""
+    usual = cast("JsonObject", fact("user_settings"))
+    notified: JsonObject = {key: minor <= 41 for key in usual if key.endswith("Notification")}
+    return {**usual, **notified}
+
+
 class Settings:
     """The settings of the system, or of one user.
 
@@ -34,7 +41,7 @@ class Settings:
     def __init__(self, store: Store, user: str = "") -> None:
         self.store = store
         self.user = user
-        self.known = cast("JsonObject", fact("user_settings")) if user else defaults(store.version.minor)
+        self.known = user_defaults(store.version.minor) if user else defaults(store.version.minor)
 
     def knows(self, key: str) -> bool:
         """Is there such a setting?"""
@@ -55,7 +62,7 @@ class Settings:
 
     def _without_default(self, key: str) -> bool:
         """Does this version know no default of it, which leaves it out of the list until it is set (recorded in 2.41)?"""
-        return not self.user and self.store.version.unset_settings and key in cast("list[str]", fact("unset_settings"))
+        return self.store.version.unset_settings and key in cast("list[str]", fact("unset_settings"))
 
     def get(self, key: str, locale: str = "") -> JsonValue:
         """One setting's value, in a language where it has been translated."""

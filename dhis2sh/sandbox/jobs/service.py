@@ -39,6 +39,23 @@ JOB_TYPES = (
     "VALIDATION_RESULTS_NOTIFICATION", "REMOVE_USED_OR_EXPIRED_RESERVED_VALUES", "SYSTEM_VERSION_UPDATE_CHECK",
 )  # fmt: skip
 """Every job type of 2.42, in the order in which the server lists them."""
+_OTHERWISE: dict[int, dict[str, tuple[str, ...]]] = {
+    41: {
+        "SINGLE_EVENT_DATA_SYNC": (), "TRACKED_ENTITY_DATA_SYNC": (), "SMS_INBOUND_PROCESSING": (),
+        "DATA_SYNC": ("DATA_SYNC", "TRACKER_PROGRAMS_DATA_SYNC", "EVENT_PROGRAMS_DATA_SYNC"),
+        "GML_IMPORT": ("EVENT_IMPORT", "ENROLLMENT_IMPORT", "TEI_IMPORT", "GML_IMPORT"),
+    },
+    43: {"PUSH_ANALYSIS": (), "TRACKER_SEARCH_OPTIMIZATION": ("TRACKER_TRIGRAM_INDEX_MAINTENANCE",)},
+}  # fmt: skip
+"""What stands in a version's list in place of some of them (recorded, maintenance 10)."""
+
+
+def job_types(minor: int) -> tuple[str, ...]:
+    """Every job type of 2.`minor`, in the order in which the server lists them."""
+    instead = _OTHERWISE.get(min(max(minor, 41), 43), {})
+    return tuple(name for usual in JOB_TYPES for name in instead.get(usual, (usual,)))
+
+
 SCHEDULER_STEP = 0.5
 """Seconds between two looks at what is due."""
 WAITING = {"RESOURCE_TABLE", "ANALYTICS_TABLE", "CONTINUOUS_ANALYTICS_TABLE", "DATAVALUE_IMPORT", "GML_IMPORT",
@@ -166,7 +183,7 @@ class JobService:
         """Start a job of its own and return its configuration.
 
         Parameters:
-            job_type: one of `JOB_TYPES`.
+            job_type: one of `job_types`.
             user: UID of who asks.
             parameters: `jobParameters`; the first notification carries them.
             work: what to do; by default what is registered for the type.

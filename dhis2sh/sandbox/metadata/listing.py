@@ -46,6 +46,8 @@ def matching(
     if store.version.lenient_parameters:
         query = _readable(query)
     conditions = _conditions(store, resource, query, renderer)
+    if store.version.query_alone and _words(resource, query):
+        conditions = []
     junction = any if choice(query, "rootJunction", "AND", ["AND", "OR"]) == "OR" and conditions else all
     orders = _orders(store, resource, query.getlist("order"))
     in_order = by_name and not orders

@@ -8,7 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh.sandbox.importer.bundle import CREATE, UPDATE, Bundle, Item
-from dhis2sh.sandbox.importer.hooks import Hook, ImportingArea
+from dhis2sh.sandbox.importer.hooks import Also, Hook, ImportingArea
 from dhis2sh.sandbox.importer.report import ErrorReport
 from dhis2sh.sandbox.java.moments import now
 from dhis2sh.sandbox.people.accounts import password_error, take_passwords
@@ -47,8 +47,6 @@ def check_user(bundle: Bundle, item: Item) -> None:
     """E4049, E4054, E4056: the username; E4005: the password; E4055: no role."""
     body = item.body
     _username(bundle, item)
-    if bundle.store.version.minor <= 41:
-        _surname(bundle, item)
     password = item.sent.get("password")
     complaint = password_error(password) if isinstance(password, str) and password else None
     if complaint:
@@ -81,13 +79,13 @@ def _username(bundle: Bundle, item: Item) -> None:
         bundle.unseen.append(f"a second user {username}")
 
 
-def _surname(bundle: Bundle, item: Item) -> None:
+def demand_surname(bundle: Bundle, item: Item) -> Also:
     """Up to 2.41 a surname is not demanded, and the database refuses: with the row, password and all. Raises `Refused`."""
     body = item.body
-    if body.get("surname") is not None:
-        return
-    if item.before is not None or len(bundle.items) > 1:
-        raise not_imitated("a user without a surname who is not created alone")
+    if body.get("surname") is not None or bundle.store.version.minor > 41:
+        return {}
+    if item.before is not None:
+        raise not_imitated("a surname that is taken away")
     moment = now().replace("T", " ")
     cells = [zlib.crc32(item.uid.encode()), item.uid, body.get("code"), moment, moment, None, body.get("firstName"),
              *[None] * 20, "{}", None, 1, 1, body.get("username"), item.sent.get("password"), None, "f", None, None, moment,
@@ -156,5 +154,9 @@ AREA = ImportingArea(
     tables=TABLES,
     writes={"users": take_passwords},
     deletes={"users": _forget},
-    hooks={"users": Hook(prepare=prepare_user, check=check_user, vetoes=(_last_superuser, _wrote, _creator))},
+    hooks={
+        "users": Hook(
+            prepare=prepare_user, check=check_user, also=demand_surname, vetoes=(_last_superuser, _wrote, _creator)
+        )
+    },
 )

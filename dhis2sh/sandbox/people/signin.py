@@ -179,7 +179,7 @@ class WithoutVersion:
         if scope["type"] == "http":
             path = cast("str", scope["path"])
             found = re.match(r"/api/(\d+)(?=/|$)", path)
-            scope["asked_path"] = path
+            scope["asked_path"] = scope["written_path"] = path
             newest = self._version.newest_path or self._version.minor
             if found and FIRST_VERSION <= int(found[1]) <= newest:
                 scope["path"] = path = "/api" + path[found.end() :]

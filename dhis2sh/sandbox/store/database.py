@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import orjson
 
-from dhis2sh.errors import Dhis2Error
+from dhis2sh.errors import Dhis2Error, NotWritten, is_damaged
 from dhis2sh.sandbox.store.areas import Area, Get
 from dhis2sh.sandbox.store.cache import TypeCache
 from dhis2sh.sandbox.store.fresh import fresh_metadata
@@ -86,8 +86,15 @@ class Store:
         if path is not None and not reading:
             _make_private(path)
         self._keep = self._connect()
+        try:
+            self._lay_out(areas, version)
+        except sqlite3.Error as error:
+            self.close()
+            raise _not_opened(self.path, error) from error
+
+    def _lay_out(self, areas: Sequence[Area], version: str | None) -> None:
         self._check_layout()
-        if reading:
+        if self._reading:
             return
         self._keep.executescript(_TABLES)
         for area in areas:
@@ -106,7 +113,7 @@ class Store:
             self.close()
             raise Dhis2Error(
                 f"the sandbox's file {self.path} was made by another version of dhis2sh",
-                hint="dhis2 sandbox reset --yes, then load or seed it again",
+                hint=f"move it away, then load or seed it again: mv {self.path} {self.path}.old",
             )
         if (
             found != LAYOUT and not self._reading
@@ -114,6 +121,7 @@ class Store:
             self._keep.execute(f"PRAGMA user_version = {LAYOUT}")
 
     def _connect(self) -> sqlite3.Connection:
+        connection = None
         try:
             connection = sqlite3.connect(self._name, uri=self._uri, check_same_thread=False, timeout=30)
             if not self._reading:
@@ -122,9 +130,9 @@ class Store:
             # A memory database is shared by its threads table by table: without this a reader meets a writer's lock.
             connection.execute("PRAGMA read_uncommitted=1")
         except sqlite3.Error as error:
-            raise Dhis2Error(
-                f"the sandbox's file {self.path} cannot be opened: {error}", hint="dhis2 sandbox reset  starts afresh"
-            ) from error
+            if connection is not None:
+                connection.close()
+            raise _not_opened(self.path, error) from error
         self._connections.append(connection)
         return connection
 
@@ -338,6 +346,18 @@ class Store:
     def counts(self) -> dict[str, int]:
         """How many objects of each type there are."""
         return dict(self.connection.execute("SELECT type, count(*) FROM object GROUP BY type ORDER BY type"))
+
+
+def _not_opened(path: Path | None, error: sqlite3.Error) -> Dhis2Error:
+    """Why a sandbox cannot be opened. Only a file that is broken for certain is to be moved away; what is in it stays there."""
+    if is_damaged(error):
+        return Dhis2Error(
+            f"the sandbox's file {path} is damaged: {error}",
+            hint=f"move it away, then load or seed it again: mv {path} {path}.broken",
+        )
+    return NotWritten.of(
+        f"the sandbox's file {path}", error, elsewhere="see that no other program holds it, and that you may write it"
+    )
 
 
 def _make_private(path: Path) -> None:

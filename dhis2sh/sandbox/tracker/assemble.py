@@ -103,7 +103,7 @@ class Assembler:
         for row in rows:
             key = cast("str", row["uid"])
             item: JsonObject = {"enrollment": key, **from_row(row, COLUMNS["enrollment"])}
-            if self._tracker.store.version.enrollment_combos:
+            if self._tracker.store.version.enrollment_combos and not self._end_only:
                 item["attributeOptionCombo"] = DEFAULT_OPTION_COMBO
             item["events"] = [inner[cast("str", one["uid"])] for one in events.get(key, [])]
             item["relationships"] = cast("JsonValue", links.get(key, []))
@@ -213,7 +213,8 @@ class Assembler:
             found["code"] = attribute["code"]
         if attribute.get("name"):
             found["displayName"] = attribute["name"]
-        found |= from_row(row, ("createdAt", "updatedAt", "storedBy"))
+        newer_end = self._end_only and self._tracker.store.version.minor > 42
+        found |= from_row(row, ("createdAt", "updatedAt", *(() if newer_end else ("storedBy",))))
         return {**found, "valueType": attribute.get("valueType"), "value": row["value"]}
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dhis2sh import paths
-from dhis2sh.errors import Dhis2Error, MissingExtra, UsageError
+from dhis2sh.errors import MissingExtra, NotWritten, UsageError
 from dhis2sh.show.charts import vega
 from dhis2sh.show.layout import STYLE
+from dhis2sh.show.noted import with_notes
 from dhis2sh.words import safe
 
 if TYPE_CHECKING:
@@ -76,9 +77,10 @@ def save(chart: Chart, path: Path) -> None:
     """Write a chart to a file, by its ending. Raises `UsageError`, `MissingExtra`, `Dhis2Error`."""
     match ending_of(path):
         case ".svg":
-            write(path, svg(vega.spec(chart)))
+            write(path, with_notes(svg(vega.spec(chart)), chart.notes))
         case ".png":
-            write(path, png(vega.spec(chart)))
+            drawn = vega.spec(chart)
+            write(path, png_of_svg(with_notes(svg(drawn), chart.notes)) if chart.notes else png(drawn))
         case _:
             write(path, page(chart.title, inline(chart)))
 
@@ -91,7 +93,7 @@ def write(path: Path, content: str | bytes) -> None:
         with paths.replacing(path.expanduser()) as temporary:
             temporary.write_bytes(data)
     except OSError as error:
-        raise Dhis2Error(f"{path} cannot be written: {error.strerror}", hint="choose another file") from error
+        raise NotWritten.of(path, error, elsewhere="choose another file") from error
 
 
 def altair_chart(chart: Chart) -> object:

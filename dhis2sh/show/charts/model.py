@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +12,7 @@ from dhis2sh.rows.registry import drawn, page
 from dhis2sh.show.numbers import Numbers
 
 if TYPE_CHECKING:
-    from dhis2sh.types import JsonObject
+    from dhis2sh.types import JsonObject, JsonValue
 
 type Kind = Literal[
     "column", "stacked-column", "bar", "stacked-bar", "line", "area", "stacked-area", "pie", "radar", "gauge", "scatter",
@@ -144,14 +145,21 @@ class Chart:
         }  # fmt: skip
 
     def numbers_behind(self) -> Numbers:
-        """A line for each category, a column for each series, trends and lines at one value too."""
+        """A line for each category, a column for each series, trends and lines at one value too; a single number stands alone."""
         series = (*self.series, *self.trends)
         flat = [(level.label or "level", level.value) for level in self.levels]
         headers = [self.label or "category", *(one.name for one in series), *(name for name, _ in flat)]
-        lines = [
-            [name, *(one.values[at] for one in series), *(value for _, value in flat)]
+        lines: list[list[JsonValue]] = [
+            [
+                name,
+                *(one.values[at] for one in self.series),
+                *(as_shown(one.values[at], None) for one in self.trends),
+                *(value for _, value in flat),
+            ]
             for at, name in enumerate(self.categories)
         ]
+        if not any(self.categories):
+            return Numbers(headers[1:], [line[1:] for line in lines])
         return Numbers(headers, lines)
 
     def __repr__(self) -> str:
@@ -163,6 +171,13 @@ class Chart:
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+def as_shown(value: float | str | None, decimals: int | None) -> float | str | None:
+    """A number with no more decimals than `figure` writes; a text stays."""
+    if isinstance(value, float) and math.isfinite(value) and not (decimals is None and 0 < abs(value) < SMALL):
+        return round(value, 2 if decimals is None else decimals)
+    return value
 
 
 def figure(value: Value, grouping: str = " ", decimals: int | None = None) -> str:

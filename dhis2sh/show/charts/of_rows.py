@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from dhis2sh.dhis2.periods import Period
 from dhis2sh.errors import UsageError
 from dhis2sh.rows.cells import cell
+from dhis2sh.rows.in_time import starts
 from dhis2sh.show.charts.model import Axis, Chart, Series, Value
+from dhis2sh.words import counted
 
 if TYPE_CHECKING:
     from dhis2sh.show.charts.model import Kind
@@ -24,7 +25,16 @@ MOST = 500
 """Categories that one picture has room for."""
 
 
-def chart_of(rows: Sequence[Row], x: str, y: str, kind: Kind, by: str = "", *, title: str = "") -> Chart:
+def chart_of(
+    rows: Sequence[Row],
+    x: str,
+    y: str,
+    kind: Kind,
+    by: str = "",
+    *,
+    title: str = "",
+    times: Mapping[str, str] | None = None,
+) -> Chart:
     """The chart of some rows.
 
     Parameters:
@@ -32,14 +42,19 @@ def chart_of(rows: Sequence[Row], x: str, y: str, kind: Kind, by: str = "", *, t
         y: the column with the values.
         by: the column whose every value is a series.
         title: above it.
+        times: periods by their names, as of `Provenance`.
 
-    Raises `UsageError` for a value that is no number, for two values at one place, and for what no picture has room for.
+    Raises `UsageError` for a value that is no number, for two values at one place, for what no picture has room for, and for a line
+    over the names of periods whose order nobody knows.
     """
-    rows = _in_time(rows, x)
+    rows = _in_time(rows, x, kind, times or {})
     if kind in {"scatter", "bubble"}:
         names = [cell(next((row[name] for name in NAMES if row.get(name)), "")) for row in rows]
         places = Series(x, tuple(number(row.get(x), x) for row in rows))
-        return Chart(kind, tuple(names), (places, Series(y, tuple(number(row.get(y), y) for row in rows))), title=title)
+        ups = Series(y, tuple(number(row.get(y), y) for row in rows))
+        lost = sum(1 for pair in zip(places.values, ups.values, strict=True) if None in pair)
+        notes = (f"{lost:,} of {counted(len(rows), 'row')} without both numbers: not drawn",) if lost else ()
+        return Chart(kind, tuple(names), (places, ups), title=title, notes=notes)
     if by:
         categories, series = _by(rows, x, y, by)
     else:
@@ -50,9 +65,11 @@ def chart_of(rows: Sequence[Row], x: str, y: str, kind: Kind, by: str = "", *, t
             f"{len(categories):,} {x} are more than a picture has room for", hint="| sort(-value) | head(30)"
         )
     told = _periods_in_words(rows, x)
+    blank = sum(1 for row in rows if number(row.get(y), y) is None)
+    notes = (f"{blank:,} of {counted(len(rows), 'row')} without a number {y}: not drawn",) if blank else ()
     return Chart(
         kind, tuple(told.get(place, place) for place in categories), tuple(series), title=title,
-        axis=Axis(_axis(y) if by else ""), label=_axis(x),
+        axis=Axis(_axis(y) if by else ""), label=_axis(x), notes=notes,
     )  # fmt: skip
 
 
@@ -68,14 +85,23 @@ def _periods_in_words(rows: Sequence[Row], x: str) -> dict[str, str]:
     return found if all(found.values()) and len(set(found.values())) == len(found) else {}
 
 
-def _in_time(rows: Sequence[Row], x: str) -> Sequence[Row]:
+def _in_time(rows: Sequence[Row], x: str, kind: Kind, times: Mapping[str, str]) -> Sequence[Row]:
     """Rows in the order of their periods, where `x` has periods or the names of some: answers have them in any order."""
     column = x.removesuffix("Name")
-    try:
-        starts = [Period.parse(str(row[column])).start for row in rows]
-    except (KeyError, UsageError):
-        return rows
-    return [row for _, row in sorted(zip(starts, rows, strict=True), key=lambda pair: pair[0])]
+    for name in (column, x):
+        begins = starts([row.get(name) for row in rows], times)
+        if begins is not None:
+            return [row for _, row in sorted(zip(begins, rows, strict=True), key=lambda pair: pair[0])]
+    if column == "pe" and kind in RUNNING and len({row.get(x) for row in rows}) > 1:
+        raise UsageError(
+            f"the order of time is not known: {x} has names alone ({cell(rows[0].get(x))}, ...)",
+            hint=f"keep pe beside them: | group(pe, {x}, n=sum(value)) | chart(pe, n, kind='{kind}')",
+        )
+    return rows
+
+
+RUNNING = {"line", "area", "stacked-area"}
+"""Charts that lead the eye from one place to the next."""
 
 
 def _once_each(rows: Sequence[Row], x: str, y: str, kind: Kind) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from dhis2sh.show.charts.model import Chart, shade_of
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 RINGS = 4
+SMALLEST, ROOM = 0.01, 36.0
+"""The least share that is told beside its part, and the pixels from one to the next."""
 GAUGE_ENDS = (0.0, 100.0)
 """The ends of a gauge of which the definition says none: DHIS2's own."""
 
@@ -32,9 +35,11 @@ def pie(chart: Chart, ink: str, width: int, height: int) -> JsonObject:
     total = sum(value for _, value, _ in parts)
     if not parts:
         return _words("no data", height // 2, height)
+    radius = height / 2 - 20
+    told = _told_shares([value / total for _, value, _ in parts], radius + 18)
     rows: list[JsonValue] = [
-        {"k": at, "v": value, "t": f"{value / total:.1%}" if value / total >= 0.02 else "", "name": safe(name)}
-        for name, value, at in parts
+        {"k": at, "v": value, "t": text, "name": safe(name)}
+        for (name, value, at), text in zip(parts, told, strict=True)
     ]
     names = json.dumps({str(at): f"{safe(name)}: {chart.number(value)}" for name, value, at in parts})
     colours: JsonObject = {
@@ -42,7 +47,6 @@ def pie(chart: Chart, ink: str, width: int, height: int) -> JsonObject:
         "scale": {"domain": [at for _, _, at in parts], "range": [chart.colour(at) for _, _, at in parts]},
         "legend": {"labelExpr": f"{names}[datum.label]", "orient": "right", "columns": 1} if chart.legend else None,
     }  # fmt: skip
-    radius = height / 2 - 20
     shared: JsonObject = {"theta": {"field": "v", "type": "quantitative", "stack": True},
                           "order": {"field": "k", "type": "quantitative"}}  # fmt: skip
     return {
@@ -53,6 +57,21 @@ def pie(chart: Chart, ink: str, width: int, height: int) -> JsonObject:
              "encoding": {"text": {"field": "t"}, "detail": {"field": "k"}}},
         ],
     }  # fmt: skip
+
+
+def _told_shares(shares: Sequence[float], radius: float) -> list[str]:
+    """The share beside each part, in order around the pie; nothing where it would lie on that of the part before, or of the first."""
+    found: list[str] = []
+    start, first, last = 0.0, None, None
+    for share in shares:
+        middle = 2 * math.pi * radius * (start + share / 2)
+        start += share
+        round_off = 2 * math.pi * radius - middle + first if first is not None else math.inf
+        free = last is None or (middle - last >= ROOM and round_off >= ROOM)
+        found.append(f"{share:.1%}" if share >= SMALLEST and free else "")
+        if found[-1]:
+            first, last = (middle if first is None else first), middle
+    return found
 
 
 def radar(chart: Chart, ink: str, width: int, height: int) -> JsonObject:

@@ -39,12 +39,13 @@ def spec(chart: Chart, *, ink: str = INK, width: int = WIDTH, height: int = HEIG
     special = _DRAWN.get(chart.kind)
     drawn = special(chart, ink, width, height) if special else cartesian(chart, ink, width, height, fit=fit)
     texts: JsonObject = {"labelColor": ink, "titleColor": ink}
+    across = max(1, min(4, width // 150))
     config: JsonObject = {
         "font": FONT, "view": {"stroke": None}, "text": {"color": ink, "fontSize": 11},
         "axis": {**texts, "gridColor": ink, "gridOpacity": 0.15, "domainColor": ink, "tickColor": ink, "labelLimit": 180,
                  "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal"},
-        "legend": {**texts, "labelLimit": 260, "labelFontSize": 11, "symbolType": "square", "title": None,
-                   "orient": "bottom", "columns": 4},
+        "legend": {**texts, "labelLimit": 260 if not fit else min(260, width // across - 30), "labelFontSize": 11,
+                   "symbolType": "square", "title": None, "orient": "bottom", "columns": across},
         "title": {"color": ink, "subtitleColor": ink, "anchor": "start", "fontSize": 15, "subtitleFontSize": 12,
                   "fontWeight": "bold", "offset": 12},
         "locale": {"number": {"decimal": ".", "thousands": chart.grouping, "grouping": [3], "currency": ["", ""]}},
@@ -90,7 +91,7 @@ def _side(chart: Chart, second: bool, ink: str, width: int) -> JsonObject | None
     for at, one in numbered:
         marks.setdefault(_mark(chart, one), []).append((at, one))
     layers = [_marks(chart, mark, found, second, width) for mark, found in marks.items()]
-    layers += [_trend(chart, one, at) for at, one in enumerate(chart.trends) if one.second == second]
+    layers += [layer for at, one in enumerate(chart.trends) if one.second == second for layer in _trend(chart, one, at)]
     if chart.numbers:
         layers += [_texts(chart, found, second, ink, mark) for mark, found in marks.items()]
     if not second:
@@ -240,18 +241,20 @@ def _texts(chart: Chart, found: Sequence[tuple[int, Series]], second: bool, ink:
     }
 
 
-def _trend(chart: Chart, one: Series, at: int) -> JsonObject:
+def _trend(chart: Chart, one: Series, at: int) -> list[JsonObject]:
+    """A dashed line in the colour of its series, on a light one: columns of that colour would hide it."""
     rows: list[JsonValue] = [{"c": place, "v": value} for place, value in enumerate(one.values)]
     category, number = ("y", "x") if chart.kind in ACROSS else ("x", "y")
-    return {
-        "data": {"values": rows},
-        "mark": {"type": "line", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": chart.colour(at), "opacity": 0.9},
-        "encoding": {
-            category: _categories(chart, "line"),
-            number: {**_numbers(chart, "line", one.second), "stack": None},
-            "order": {"field": "c", "type": "quantitative"},
-        },
+    encoding: JsonObject = {
+        category: _categories(chart, "line"),
+        number: {**_numbers(chart, "line", one.second), "stack": None},
+        "order": {"field": "c", "type": "quantitative"},
     }
+    marks: list[JsonObject] = [
+        {"type": "line", "strokeWidth": 4, "color": PAPER, "opacity": 0.8},
+        {"type": "line", "strokeDash": [5, 4], "strokeWidth": 1.5, "color": chart.colour(at)},
+    ]
+    return [{"data": {"values": rows}, "mark": mark, "encoding": encoding} for mark in marks]
 
 
 def _level(chart: Chart, level: Level, ink: str) -> list[JsonValue]:
@@ -307,10 +310,28 @@ def _scatter(chart: Chart, ink: str, width: int, height: int) -> JsonObject:
     for level in chart.levels:
         layers += _level(chart, level, ink)
     if chart.numbers or len(rows) <= 15:
-        named: JsonObject = {"mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 10},
+        free: list[JsonValue] = [*_apart(rows, width, height)]
+        named: JsonObject = {"data": {"values": free}, "mark": {"type": "text", "align": "left", "dx": 7, "fontSize": 10},
                              "encoding": {**{k: v for k, v in encoding.items() if k in "xy"}, "text": {"field": "name"}}}  # fmt: skip
         layers.append(named)
     return {"width": width, "height": height, "data": {"values": rows}, "layer": layers}
+
+
+def _apart(rows: Sequence[JsonObject], width: int, height: int) -> list[JsonObject]:
+    """The points whose names lie on no other name; the rest have theirs in the picture's titles."""
+    ends = [(min(found), max(found)) for found in ([cast("float", row[axis]) for row in rows] for axis in ("x", "y"))]
+    taken: list[tuple[float, float, float]] = []
+    found: list[JsonObject] = []
+    for row in rows:
+        x, y = (
+            (cast("float", row[axis]) - least) / ((most - least) or 1) * size
+            for axis, (least, most), size in zip(("x", "y"), ends, (width, height), strict=True)
+        )
+        wide = 6 * len(str(row["name"])) + 8
+        if all(abs(y - other_y) > 12 or x + wide < left or x > right for left, right, other_y in taken):
+            taken.append((x, x + wide, y))
+            found.append(row)
+    return found
 
 
 _ROUND: frozenset[Kind] = frozenset({"pie", "radar", "gauge", "number"})

@@ -8,12 +8,13 @@ import sys
 
 from dhis2sh import __version__
 from dhis2sh.errors import Dhis2Error
+from dhis2sh.surfaces import standard_output
 
 
 def main() -> None:
     """The command's entry point. Nothing of what is imported is ever garbage: nobody looks for any until a verb begins."""
     gc.disable()
-    sys.exit(run(sys.argv[1:]))
+    standard_output.carry_out(lambda: run(sys.argv[1:]))
 
 
 def run(words: list[str]) -> int:
@@ -37,7 +38,9 @@ def run(words: list[str]) -> int:
     try:
         print(text, flush=True)
     except BrokenPipeError:  # `dhis2 --help | head` has seen enough
-        sys.stderr.close()
+        return 0
+    except standard_output.Lost as lost:
+        return lost.told.exit_code
     return 0
 
 

@@ -9,17 +9,17 @@ import signal
 import sys
 import threading
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, cast
 
 from dhis2sh import index
 from dhis2sh.changes.plan import Plan
 from dhis2sh.client.tracing import Tracer
-from dhis2sh.errors import CheckFailed, Dhis2Error, Interrupted, PartlyDone
+from dhis2sh.errors import CheckFailed, Dhis2Error, Interrupted, PartlyDone, of_full_disk
 from dhis2sh.rows.rows import objects_of
 from dhis2sh.rows.stream import Stream
 from dhis2sh.session import Session
-from dhis2sh.surfaces import commands, output
+from dhis2sh.surfaces import commands, output, standard_output
 from dhis2sh.surfaces.attempts import attempted_line
 from dhis2sh.surfaces.terminal import Terminal, interactive, pick_missing, report
 from dhis2sh.verbs import grammar
@@ -46,8 +46,9 @@ def _run(words: list[str], *, debug: bool) -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         return report(Interrupted("interrupted"))
     except BrokenPipeError:
-        sys.stderr.close()
         return 0
+    except standard_output.Lost as lost:  # `standard_output.carry_out` says it
+        return lost.told.exit_code
     except Dhis2Error as error:
         if debug:
             raise
@@ -55,7 +56,7 @@ def _run(words: list[str], *, debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        fault = Dhis2Error(
+        fault = of_full_disk(error) or Dhis2Error(
             f"{type(error).__name__}: {error}", hint="this is a fault of dhis2sh: try --debug and report it"
         )
         return report(fault)
@@ -75,7 +76,12 @@ def _invoke(words: list[str]) -> int:
         gc.freeze()
         gc.enable()
     with commands.of_profile(invocation.options.profile):
-        return asyncio.run(_carry_out(invocation))
+        try:
+            return asyncio.run(_carry_out(invocation))
+        except standard_output.Lost as lost:
+            if invocation.verb.effect != "read":  # the same again would write it twice
+                lost.told.hint = "make room on the disk; what was done is done: dhis2 journal list"
+            raise
 
 
 def _read_stdin(invocation: Invocation) -> None:
@@ -131,12 +137,14 @@ async def _carry_out(invocation: Invocation) -> int:
         if isinstance(result, Stream):
             return await _pour(cast("Stream[object]", result), options, person)
     except PartlyDone as partly:
-        output.write(partly.summary, options)  # what was written is data; the error that follows is talk
-        partly.message = partly.brief
+        with suppress(standard_output.Lost):  # that a part was refused is said all the same
+            output.write(partly.summary, options)  # what was written is data; the error that follows is talk
+            partly.message = partly.brief
         raise
     except CheckFailed as failed:
         if failed.findings is not None:
-            output.write(failed.findings, options)  # a build says what it failed for, and `--out` has it
+            with suppress(standard_output.Lost):  # what failed is said all the same
+                output.write(failed.findings, options)  # a build says what it failed for, and `--out` has it
         raise
     finally:
         if life is not None:

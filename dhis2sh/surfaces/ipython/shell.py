@@ -22,6 +22,7 @@ from traitlets.config import Config
 
 from dhis2sh import __version__, paths
 from dhis2sh.errors import ConfigError, Dhis2Error, Interrupted
+from dhis2sh.surfaces import standard_output
 from dhis2sh.surfaces.ipython import colours, lines, pager
 from dhis2sh.surfaces.ipython.magics import Runner, load
 from dhis2sh.surfaces.terminal import drawn, report
@@ -271,32 +272,25 @@ def run_startup(shell: Any) -> list[Path]:
     return ran
 
 
-def _print(text: str) -> None:
-    """Print a result."""
-    try:
-        sys.stdout.write(f"{text}\n" if text else "")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _unheard()
-
-
-def _unheard() -> int:
-    """A reader that has gone away (`| head`) is no failure; the exit code."""
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115  (Python flushes it once more)
-    return 0
-
-
 def _run_line(shell: Dhis2Shell, line: str) -> int:
     """Run one line as the prompt would, print only its result; returns the exit code."""
+    try:
+        code = _outcome(shell, line)
+        sys.stdout.flush()  # a line whose output is lost is the last one of a file
+    except BrokenPipeError:  # a reader that has gone away (`| head`) is no failure
+        return 0
+    except standard_output.Lost as lost:  # `standard_output.carry_out` says it
+        return lost.told.exit_code
+    return code
+
+
+def _outcome(shell: Dhis2Shell, line: str) -> int:
     runner = cast("Runner", shell.runner)
     if line.lstrip().lstrip("%").split(" ")[0].split("(")[0] in shell.magics_manager.magics["line"]:
-        try:
-            result = runner.line(line.strip().lstrip("%").removeprefix("dhis2 "), whole=True)
-        except BrokenPipeError:
-            return _unheard()
-        if result is not None:
-            text = drawn(result, width=None if sys.stdout.isatty() else 0)
-            _print(text)
+        result = runner.line(line.strip().lstrip("%").removeprefix("dhis2 "), whole=True)
+        if result is not None and (text := drawn(result, width=None if sys.stdout.isatty() else 0)):
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
         if runner.failed:
             return runner.last_error.exit_code if runner.last_error else 130
         return 0
@@ -305,11 +299,17 @@ def _run_line(shell: Dhis2Shell, line: str) -> int:
     if outcome.success:
         return 0
     error = outcome.error_in_exec
+    if isinstance(error, (BrokenPipeError, standard_output.Lost)):
+        raise error
     return int(error.exit_code) if isinstance(error, Dhis2Error) else 1
 
 
 def main(words: list[str] | None = None) -> None:
     """The command's entry point."""
+    standard_output.carry_out(lambda: _main(words))
+
+
+def _main(words: list[str] | None) -> int:
     given = _arguments(sys.argv[1:] if words is None else words)
     try:
         shell = make_shell("sandbox" if given.sandbox else given.profile)
@@ -318,20 +318,21 @@ def main(words: list[str] | None = None) -> None:
             f"error: {error.filename}: {error.strerror}\n  try: set DHIS2SH_HOME to a folder that can be written",
             file=sys.stderr,
         )
-        sys.exit(1)
+        return 1
     except Dhis2Error as error:
-        sys.exit(report(error))
+        return report(error)
     gc.freeze()
     gc.enable()  # `dhis2sh.surfaces.ipython.start` has switched it off
     if given.line is not None:
-        sys.exit(_run_line(shell, given.line))
+        return _run_line(shell, given.line)
     if given.file is not None:
-        sys.exit(_run_file(shell, given.file))
+        return _run_file(shell, given.file)
     if not sys.stdin.isatty():
-        sys.exit(max((_run_line(shell, line) for line in sys.stdin if line.strip()), default=0))
+        return max((_run_line(shell, line) for line in sys.stdin if line.strip()), default=0)
     run_startup(shell)
     _after_the_first_prompt(shell)
     shell.mainloop()
+    return 0
 
 
 def _after_the_first_prompt(shell: Dhis2Shell) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dhis2sh import __version__
 from dhis2sh.errors import Dhis2Error, UsageError
+from dhis2sh.surfaces import standard_output
 from dhis2sh.surfaces.mcp.answers import Answers
 from dhis2sh.surfaces.mcp.folders import Folders
 from dhis2sh.surfaces.mcp.tools import Tools, listing
@@ -23,6 +24,10 @@ __all__ = ["Answers", "Tools", "listing", "main"]
 
 def main(words: list[str] | None = None) -> None:
     """The command's entry point."""
+    standard_output.carry_out(lambda: _main(words))
+
+
+def _main(words: list[str] | None) -> int:
     parser = argparse.ArgumentParser(prog="dhis2-mcp", description="DHIS2 verbs as MCP tools.")
     parser.add_argument(
         "--http", type=int, metavar="PORT", help="serve HTTP on 127.0.0.1; the token is DHIS2_MCP_TOKEN"
@@ -56,7 +61,7 @@ def main(words: list[str] | None = None) -> None:
             from dhis2sh.surfaces.mcp import stdio  # start-up: one of the two carries the messages
 
             asyncio.run(stdio.serve(answers))
-            return
+            return 0
         token = os.environ.get("DHIS2_MCP_TOKEN")
         if not token:
             raise UsageError("--http wants a bearer token", hint="set DHIS2_MCP_TOKEN to a long random text")
@@ -64,8 +69,9 @@ def main(words: list[str] | None = None) -> None:
 
         http.serve(answers, given.http, token)
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
     except Dhis2Error as error:
         from dhis2sh.surfaces.terminal import report  # start-up: an agent wants an answer at once
 
-        sys.exit(report(error))
+        return report(error)
+    return 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, cast
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from dhis2sh.rows.rows import PageNote
     from dhis2sh.rows.stream import Stream
     from dhis2sh.types import JsonObject, JsonValue, Row
+    from dhis2sh.verbs.declaration import Verb
 
 MOST_ROWS = 200
-ROOM = 32_000
-"""Bytes of JSON that one result may have; rows beyond it are left for the next call, a single record is refused."""
+ROOM, PAGE_ROOM = 32_000, 12_000
+"""Bytes of JSON that one record may have, which is refused beyond it, and all rows of one answer: the rest is for the next call."""
 PLAN_ROOM, REPORT_ROOM = 3_400, 800
 """Bytes for the steps of a plan that are shown at once, and for what they come to: with all around them 1,500 tokens."""
 MOST_COUNTS, MOST_NOTES, MOST_UIDS, MOST_FAILURES = 12, 5, 50, 20
@@ -32,8 +33,32 @@ WIDEST = 200
 """Bytes of what one step changes, of a title, of a note."""
 
 
-async def of_stream(stream: Stream[object], skip: int) -> JsonObject:
-    """The first rows of a stream behind those that are skipped; where there are more, nobody has counted them."""
+NARROWING: Mapping[str, str] = {
+    "fields": "fewer", "types": "fewer", "objects": "fewer", "dimensions": "fewer items", "data_set": "fewer", "data_element": "fewer",
+    "filter": "one that leaves less", "period": "a shorter one", "org_unit": "fewer or smaller ones", "level": "a higher one",
+    "limit": "a smaller one", "top": "a smaller one", "summary": "true",
+}  # fmt: skip
+"""What makes an answer smaller: by parameter, how it is given."""
+
+
+def narrower(verb: Verb) -> str:
+    """How a verb is asked for less: by those of its own parameters that make its answer smaller, or out into a file."""
+    taken = [param for param in verb.params if param.for_agents]
+    ways = [
+        f"{param.name}: {NARROWING[param.name]}"
+        for param in taken
+        if param.name in NARROWING and (param.option or param.name == "dimensions")
+    ]
+    ways += [f"{param.name}: a file in the export folder" for param in taken if param.file == "writes"]
+    return "; ".join(ways) or "a person has all of it at a prompt"
+
+
+async def of_stream(stream: Stream[object], skip: int, less: str) -> JsonObject:
+    """The first rows of a stream behind those that are skipped; where there are more, nobody has counted them.
+
+    Parameters:
+        less: how less is asked for, for the error where not one row has room.
+    """
     taken: list[Row] = []
     passed = 0
     async with aclosing(stream.plain_batches()) as batches:
@@ -42,47 +67,47 @@ async def of_stream(stream: Stream[object], skip: int) -> JsonObject:
             passed += len(batch)
             if len(taken) > MOST_ROWS:
                 break
-    fitting = _fitting(taken[:MOST_ROWS])
+    fitting = _fitting(taken[:MOST_ROWS], less)
     more = len(taken) > len(fitting)
     return {"result": [*fitting], "truncated": more, "total": None if more else passed}
 
 
-def of_verb(result: object, skip: int = 0) -> JsonObject:
+def of_verb(result: object, skip: int = 0, less: str = "a filter") -> JsonObject:
     """What a reading verb gave: rows with how many there are in all, or a record.
+
+    Parameters:
+        less: how less is asked for, for the error.
 
     Raises `UsageError` for a record that is too large to be read.
     """
     if isinstance(result, Rows):
-        return _of_rows(cast("Rows[Any]", result), skip)
+        return _of_rows(cast("Rows[Any]", result), skip, less)
     value = commands.carried_in(to_json(result)) if commands.worded(result) else to_json(result)
     size = len(_text(value).encode())
     if size > ROOM:
-        raise UsageError(
-            f"the result has {size:,} bytes, too much for one answer",
-            hint="fewer fields, types or objects, a filter, or out with an export folder",
-        )
+        raise UsageError(f"the result has {size:,} bytes, too much for one answer", hint=less)
     return {"result": value}
 
 
-def _of_rows(rows: Rows[Any], skip: int) -> JsonObject:
+def _of_rows(rows: Rows[Any], skip: int, less: str) -> JsonObject:
     plain = rows.plain()
-    fitting = _fitting(plain[skip : skip + MOST_ROWS])
+    fitting = _fitting(plain[skip : skip + MOST_ROWS], less)
     page: PageNote | None = rows.page
     total = page.total if page is not None else len(plain)  # None: nobody has counted, so nobody says that it is all
     more = total is None or total > len(plain) or skip + len(fitting) < len(plain)
     return {"result": [*fitting], "truncated": more, "total": total}
 
 
-def _fitting(rows: Sequence[Row]) -> list[Row]:
-    """The first rows that fit into the room. Raises `UsageError` where not even one does."""
-    room = ROOM
+def _fitting(rows: Sequence[Row], less: str) -> list[Row]:
+    """The first rows that fit into the room; one alone may be larger. Raises `UsageError` where not even that fits."""
+    room = PAGE_ROOM
     fitting: list[Row] = []
     for row in rows:
         size = len(_text(row).encode())
-        if size > room and not fitting:
-            raise UsageError(f"one row has {size:,} bytes, too much for one answer", hint="ask for fewer fields")
+        if size > ROOM and not fitting:
+            raise UsageError(f"one row has {size:,} bytes, too much for one answer", hint=less)
         room -= size
-        if room < 0:
+        if room < 0 and fitting:
             break
         fitting.append(row)
     return fitting
@@ -193,7 +218,7 @@ def of_partly(error: PartlyDone) -> JsonObject:
 def of_findings(findings: object) -> JsonValue:
     """What a check has found, as far as it fits; None where there is nothing to show."""
     if isinstance(findings, Rows):
-        return [*_fitting(list(itertools.islice(cast("Rows[Any]", findings).plain(), MOST_ROWS)))]
+        return [*_fitting(list(itertools.islice(cast("Rows[Any]", findings).plain(), MOST_ROWS)), "a filter")]
     value = to_json(findings)
     return value if len(_text(value)) <= ROOM else None
 

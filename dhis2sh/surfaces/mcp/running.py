@@ -150,8 +150,8 @@ class Runner:
             result = await run(session, call.verb, call.arguments)
             commands.keep(result)
             if isinstance(result, Stream):
-                return await results.of_stream(cast("Stream[object]", result), skip)
-            return results.of_verb(result, skip)
+                return await results.of_stream(cast("Stream[object]", result), skip, results.narrower(call.verb))
+            return results.of_verb(result, skip, results.narrower(call.verb))
         if said.plan_id is None:
             return await self._planned(session, call, dry_run=said.dry_run)
         if said.skip is not None:

@@ -78,3 +78,17 @@ def test_recorded_tables_are_read(version: str):
         }
         seen += 1
     assert seen
+
+
+def test_rows_stand_in_the_order_of_their_members_and_periods_are_known_by_name():
+    grid = Grid.of({
+        "headers": [{"name": "dx", "meta": True}, {"name": "pe", "meta": True}, {"name": "value", "valueType": "NUMBER"}],
+        "rows": [["b", "202502", "4"], ["a", "202501", "1"], ["b", "202501", "3"], ["a", "202502", "2"], ["z", "202501", "5"]],
+        "metaData": {
+            "items": {"202501": {"name": "janvier"}, "202502": {"name": "février"}, "2025": {"name": "x"}, "2024": {"name": "x"}},
+            "dimensions": {"dx": ["b", "a"], "pe": ["202501", "202502", "2025", "2024"]},
+        },
+    })  # fmt: skip
+    assert [row["value"] for row in grid.in_order().records()] == [3, 4, 1, 2, 5]
+    assert [cells[2] for cells in grid.rows] == ["4", "1", "3", "2", "5"]
+    assert grid.meta_data.periods_by_name() == {"janvier": "202501", "février": "202502"}, "of two that share one none"

@@ -14,7 +14,7 @@ from dhis2sh.sandbox.http.bodies import parse_object, with_body
 from dhis2sh.sandbox.http.routing import Route
 from dhis2sh.sandbox.java.moments import now, text_of
 from dhis2sh.sandbox.java.schedule import BUILT_IN_JOBS, CRON_GRACE, next_run
-from dhis2sh.sandbox.jobs.service import JOB_TYPES, Progress, Stage
+from dhis2sh.sandbox.jobs.service import Progress, Stage, job_types
 from dhis2sh.sandbox.refused import Refused, not_found
 from dhis2sh.sandbox.routes.server import Server
 
@@ -27,14 +27,15 @@ _FALSE = ("persisted", "attribute", "simple", "collection", "ordered", "owner", 
 _KLASS = "org.hisp.dhis.scheduling.JobConfiguration"
 
 
-def _descriptor(name: str, row: JsonObject) -> JsonObject:
-    """One job parameter as the server describes it."""
+def _descriptor(name: str, row: JsonObject, minor: int) -> JsonObject:
+    """One job parameter as the server describes it; since 2.42 with whether it can be sorted by."""
     collection = "itemKlass" in row
     found: JsonObject = {**dict.fromkeys(_FALSE, False), **row, "name": name, "collection": collection}
     if collection:
         found["collectionName"] = name
+    sortable: JsonObject = {"sortable": False} if minor >= 42 else {}
     return {**found, "translatable": False, "gistPreferences": {"included": "AUTO", "transformation": "AUTO"},
-            "sortable": False, "propertyTransformer": False}  # fmt: skip
+            **sortable, "propertyTransformer": False}  # fmt: skip
 
 
 class Api:
@@ -49,8 +50,9 @@ class Api:
         name = request.path_params.get("type")
         if name is None:
             return None
-        if name.upper() not in JOB_TYPES:
-            raise Refused(400, f"Value '{name}' is not valid for path parameter jobType. Valid values are: [{', '.join(JOB_TYPES)}]")  # fmt: skip
+        known = job_types(self.server.store.version.minor)
+        if name.upper() not in known:
+            raise Refused(400, f"Value '{name}' is not valid for path parameter jobType. Valid values are: [{', '.join(known)}]")  # fmt: skip
         return cast("str", name.upper())
 
     def tasks(self, request: Request) -> Response:
@@ -91,18 +93,20 @@ class Api:
 
     def job_types(self, request: Request) -> Response:
         """`GET /api/jobConfigurations/jobTypes`."""
-        known = cast("dict[str, JsonObject]", fact_of("job_types", self.server.store.version.minor))
+        minor = self.server.store.version.minor
+        known = cast("dict[str, JsonObject]", fact_of("job_types", minor))
         rows: list[JsonValue] = [
             {"name": row["name"], "jobType": job_type, "schedulingType": row["schedulingType"],
-             "jobParameters": list(_parameters(row).values())}
+             "jobParameters": list(_parameters(row, minor).values())}
             for job_type, row in known.items()
         ]  # fmt: skip
         return answer({"jobTypes": rows})
 
     def job_types_extended(self, request: Request) -> Response:
         """`GET /api/jobConfigurations/jobTypesExtended`."""
-        known = cast("dict[str, JsonObject]", fact_of("job_types", self.server.store.version.minor))
-        return answer({job_type: _parameters(row) for job_type, row in known.items()})
+        minor = self.server.store.version.minor
+        known = cast("dict[str, JsonObject]", fact_of("job_types", minor))
+        return answer({job_type: _parameters(row, minor) for job_type, row in known.items()})
 
     def due(self, request: Request) -> Response:
         """`GET /api/jobConfigurations/due?seconds=`: what runs within that time."""
@@ -318,9 +322,9 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
-def _parameters(row: JsonObject) -> JsonObject:
+def _parameters(row: JsonObject, minor: int) -> JsonObject:
     named = cast("dict[str, JsonObject]", row["parameters"])
-    return {name: _descriptor(name, one) for name, one in named.items()}
+    return {name: _descriptor(name, one, minor) for name, one in named.items()}
 
 
 def _errors(config: JsonObject, failures: list[JsonObject]) -> JsonObject:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from dhis2sh.types import JsonObject, JsonValue
 
 _EPOCH = "1970-01-01T00:00:00.000"
+_NEWER_LOCALE = "es_419"
+"""Spanish of Latin America, which the server speaks since 2.42."""
 _LOGIN_CONFIG = {
     "applicationTitle": "applicationTitle", "applicationDescription": "keyApplicationIntro",
     "applicationNotification": "keyApplicationNotification", "applicationLeftSideFooter": "keyApplicationFooter",
@@ -188,10 +190,13 @@ class Api:
         """`GET /api/locales/ui`, `/api/locales/db` and `/api/locales/dbLocales`."""
         kind = "ui" if request.url.path.endswith("/ui") else "db"
         rows = cast("dict[str, list[list[str]]]", fact("locales"))[kind]
-        return answer([
-            {"locale": row[0], "languageTag": row[3] if len(row) > 3 else row[0].replace("_", "-"), "name": row[1], "displayName": row[2]}
-            for row in rows
-        ])  # fmt: skip
+        older = self.server.store.version.minor <= 41
+        found: list[JsonValue] = []
+        for row in rows:
+            tag: JsonObject = {"languageTag": row[3] if len(row) > 3 else row[0].replace("_", "-")}
+            if not (older and row[0] == _NEWER_LOCALE):
+                found.append({"locale": row[0], **({} if older else tag), "name": row[1], "displayName": row[2]})
+        return answer(found)
 
     def period_types(self, request: Request) -> Response:
         """`GET /api/periodTypes`."""

@@ -30,6 +30,8 @@ SHOWN = (
     "attributeValues",
 )  # fmt: skip
 """What `/api/me` shows of the user object; `sharing` is not among it."""
+OLDER = ("userCredentials",)
+"""What it shows besides up to 2.41; a later version has no such property."""
 ANSWERED = (
     "id", "created", "lastUpdated", "lastLogin", "invitation", "attributeValues", "selfRegistered", "name", "favorite",
     "displayName", "externalAuth", "disabled", "passwordLastUpdated", "emailVerified", "username", "lastUpdatedBy", "access",
@@ -49,7 +51,7 @@ class Api:
         """`GET /api/me`."""
         store, rights = self.server.store, self.server.rights(request)
         asked = request.query_params.get("fields")
-        tree = parse_fields(asked or ",".join(SHOWN))
+        tree = parse_fields(asked or ",".join((*SHOWN, *OLDER)))
         shown = self.server.renderer(request).show(store.resources["users"], rights.user, tree)
         shown.pop("sharing", None)
         tokens = store.connection.execute("SELECT uid FROM api_token WHERE user = ?", (rights.uid,))
@@ -63,9 +65,10 @@ class Api:
             "programs": cast("list[JsonValue]", readable["programs"]),
             "dataSets": cast("list[JsonValue]", readable["dataSets"]),
             "patTokens": [{"id": row[0]} for row in tokens],
-            "emailVerified": bool(rights.user.get("emailVerified")),
-            "twoFactorType": rights.user.get("twoFactorType") or "NOT_ENABLED",
         }
+        if store.version.minor >= 42:
+            extra |= {"emailVerified": bool(rights.user.get("emailVerified")),
+                      "twoFactorType": rights.user.get("twoFactorType") or "NOT_ENABLED"}  # fmt: skip
         everything = not asked or "all" in tree.presets
         wanted = {
             name: select(value, tree.children[name]) if name in tree.children and not tree.children[name].bare else value
@@ -114,17 +117,21 @@ class Api:
         changed["name"] = f"{changed.get('firstName')} {changed.get('surname')}"
         changed |= {"lastUpdated": now(), "lastUpdatedBy": {"id": user["id"]}}
         self.server.store.put_objects({"users": [changed]})
-        tree = parse_fields(",".join((*ANSWERED, *free)))
-        # The name is that of before: the database makes it anew when the answer is already written.
-        shown = self.server.renderer(request).show(
-            self.server.store.resources["users"], {**changed, "name": user.get("name")}, tree
-        )
-        shown["displayName"] = user.get("name")
+        tree = parse_fields(",".join((*ANSWERED, *free, *OLDER, "twoFactorEnabled")))
         version = self.server.store.version
-        shown["sharing"] = {"owner": version.itself, "userGroups": {}, "users": {}}
-        shown["sharing"] |= {"external": False} if version.external else {}
+        # Since 2.42 the name is that of before: the database makes it anew when the answer is already written.
+        name = user.get("name") if version.minor >= 42 else changed["name"]
+        shown = self.server.renderer(request).show(
+            self.server.store.resources["users"], {**changed, "name": name}, tree
+        )
+        shown["displayName"] = name
+        sharing: JsonObject = {"owner": version.itself, "userGroups": {}, "users": {}}
+        sharing |= {"external": False} if version.external else {}
+        shown["sharing"] = sharing
+        if isinstance(credentials := shown.get("userCredentials"), dict):
+            shown["userCredentials"] = {**credentials, "sharing": sharing}
         by = cast("JsonObject", shown["lastUpdatedBy"])
-        shown["lastUpdatedBy"] = {**by, "name": user.get("name"), "displayName": user.get("name")}
+        shown["lastUpdatedBy"] = {**by, "name": name, "displayName": name}
         return answer(shown)
 
     def change_password(self, request: Request, raw: bytes) -> Response:

@@ -161,7 +161,7 @@ class Api:
     def reply(self, request: Request, raw: bytes) -> Response:
         """`POST /api/messageConversations/{uid}`: the body is the text, whatever it is."""
         if not raw:
-            raise Refused(400, _NO_REPLY)
+            raise Refused(400, _NO_REPLY, older=_NO_REPLY.replace("jakarta.", "javax."))
         body, sender, moment = self._find(request), self.server.rights(request).uid, now()
         internal = boolean(request.query_params, "internal")
         if internal and not self.server.rights(request).superuser:

@@ -90,7 +90,7 @@ class Api:
             rows = cast("list[JsonObject]", reader.objects(kind, reader.page(kind, whole=True).rows))
             text = _CSV[kind](rows, header=request.query_params.get("skipHeader") != "true")
             return _packed(text.encode(), suffix, name, "csv", f"{csv_type};charset=UTF-8")
-        body = reader.list_(kind, base_of(request) + asked_path(request))
+        body = reader.list_(kind, base_of(request) + asked_path(request, whole=True))
         if suffix.endswith(("gz", "zip")):
             return _packed(json.dumps(body, ensure_ascii=False).encode(), suffix, name, "json", "application/json")
         return answer(body)
