@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -268,7 +269,7 @@ class _Applying:
         if referring:
             made.blocked = UsageError(
                 f"{listed(dict.fromkeys(referring), SHOWN)} refer in their files to what is in no file and would be deleted",
-                hint="dhis2 instance pull writes the missing files; or take the references out",
+                hint=f"dhis2 instance pull {shlex.quote(str(self._folder.root))}  writes the missing files; or take the references out",
             )
         return made
 

@@ -183,7 +183,7 @@ def _what_then(entry: Recording, plan: Plan, summary: WriteSummary) -> str:
         return f"dhis2 journal show {entry.id}"  # what was there already is not taken back
     if plan.undoes is not None:  # to undo the undo would bring back what was just taken back
         return plan.rest or ("dhis2 explain" if summary.failures else f"dhis2 journal show {entry.id}")
-    return f"dhis2 journal show {entry.id}; dhis2 undo {entry.id}"
+    return f"dhis2 journal show {entry.id}  names what was refused; undo {entry.id} takes back what was written"
 
 
 def _whole(summary: WriteSummary, unchanged: int, hint: str) -> WriteSummary:

@@ -64,7 +64,7 @@ async def carry_out(s: Session, plan: Plan, writer: Writer, entry: Recording) ->
         raise PartlyDone(
             cut_off,
             summary=summary,
-            hint=f"{writer.again} finishes the rest; dhis2 journal show says how far it came",
+            hint=f"{writer.again}{'  ' if writer.again.startswith('dhis2 ') else ' '}finishes the rest; the journal has how far it came",
         ) from error
     if sending.refused is not None and not (entry.counts()["done"] or entry.counts()["sent"]):
         raise sending.refused  # nothing at all was taken back: in the server's own words

@@ -172,7 +172,7 @@ def remedy(signed: SignIn, profile: str) -> str:
     if profile == "environment":
         return "set DHIS2_PAT, or DHIS2_USERNAME and DHIS2_PASSWORD, to what the server accepts"
     if isinstance(real, PersonalAccessToken):
-        return f"make a new token with: dhis2 profile bootstrap {name}  (or set DHIS2_PAT, then: dhis2 profile login {name})"
+        return f"dhis2 profile bootstrap {name}  makes a new token; one that you have already goes into DHIS2_PAT before profile login"
     return f"dhis2 profile login {name}"
 
 

@@ -65,7 +65,8 @@ class Loopback:
             return await asyncio.wait_for(self._code, timeout)
         except TimeoutError as error:
             raise TimedOut(
-                f"nobody signed in within {timeout:g} s", hint="dhis2 profile login NAME --timeout 600, or --no-browser"
+                f"nobody signed in within {timeout:g} s",
+                hint="dhis2 profile login NAME --timeout 600  waits longer; --no-browser prints the address",
             ) from error
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -238,7 +238,8 @@ class Values:
         if cut_off:
             return
         summary.failures = self.refused.failures()
-        told = [f"{counted(self._zeros, 'zero')} that the server does not keep"] if self._zeros else []
+        told = [summary.note] if summary.note else []  # what was noticed while it was read
+        told += [f"{counted(self._zeros, 'zero')} that the server does not keep"] if self._zeros else []
         told += [
             f"{counted(count, 'part')} got no answer ({text}); looked at afterwards: all of it is there"
             for text, count in self._lost.items()
@@ -247,8 +248,7 @@ class Values:
             told.append("ignored is what the server holds already as it was sent")
         if self.refused.count:
             told.append(f"{self.refused.count:,} refused rows: {where}")
-        if told:
-            summary.note = "; ".join(told)
+        summary.note = "; ".join(told) or None
 
 
 async def _told_of(s: Session, uid: str) -> WebMessage | None:

@@ -121,7 +121,7 @@ async def read(
     if without and not (invited or passwords):
         raise UsageError(
             f"no password for {listed(without)}",
-            hint="--passwords FILE makes them up; dhis2 user invite lets people choose",
+            hint="--passwords FILE makes them up; who is invited chooses one",
         )
     same = left_out(USERS, ((one, one) for one in sorted(taken)), "taken")
     verb = "username is" if len(taken) == 1 else "usernames are"

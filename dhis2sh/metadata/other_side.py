@@ -194,8 +194,8 @@ async def check(
     )
     command = way(resource, prop, types, this, comes or goes, "add" if comes else "remove")
     if is_unmapped(prop):
-        raise UsageError(told, hint=f"leave it out; dhis2 metadata describe {resource.plural}")
-    raise UsageError(told, hint=command if before else f"leave it out; then {command}")
+        raise UsageError(told, hint=f"dhis2 metadata describe {resource.plural}  shows what it takes; leave it out")
+    raise UsageError(told, hint=command if before else f"{command}  once it is there; leave it out here")
 
 
 async def _there(

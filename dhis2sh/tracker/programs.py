@@ -195,7 +195,7 @@ def no_access(what: str, name: str) -> Forbidden:
     """The error for a program, stage or type whose data this user may not write."""
     return Forbidden(
         f"you may not enter data of the {what} '{name}'",
-        hint="its owner shares it: dhis2 metadata share programs UID; dhis2 system whoami  shows who you are",
+        hint="dhis2 system whoami  shows who you are; whoever owns it may share its data with you or a group of yours",
     )
 
 

@@ -185,11 +185,10 @@ async def find(
 def not_found(uid: str, kinds: Sequence[Kind] = KINDS) -> NotFound:
     """The error for a UID that the server does not know, or does not show: a 2.42 does not tell the one from the other."""
     told = " or ".join(_SINGULAR[kind] for kind in kinds)
-    whom = uid if "trackedEntities" in kinds else "UID"
     return NotFound(
         f"there is no {told} {uid} that you may see: it is not there, was deleted, or another unit owns it",
-        hint=f"of a protected program: dhis2 data tracker override {whom} --program PROGRAM --reason WHY, and from then on with "
-        f"--program PROGRAM; or whoever may gives it to a unit of yours: dhis2 data tracker transfer {whom}",
+        hint="dhis2 data tracker override --help  says how to see one of a protected program; of any other whoever owns it "
+        "transfers it to a unit of yours",
     )
 
 
@@ -197,8 +196,8 @@ def refused_access(uid: str) -> Forbidden:
     """The error for an object that a unit owns which this user does not work for (`OWNERSHIP_ACCESS_DENIED`)."""
     return Forbidden(
         f"{uid} is owned by an organisation unit that you do not capture or search for, in that program",
-        hint="have it transferred: dhis2 data tracker transfer UID --program PROGRAM --to UNIT; or break the glass with a "
-        "reason: dhis2 data tracker override UID --program PROGRAM --reason WHY",
+        hint="dhis2 data tracker override --help  says how to break the glass, with a reason; or whoever owns it transfers it "
+        "to a unit of yours",
     )
 
 

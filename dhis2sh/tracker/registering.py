@@ -291,8 +291,8 @@ async def add_event(s: Session, new: NewEvent) -> Plan:
     if program.combo is not None and new.combo is None:
         raise UsageError(
             f"events of '{program.name}' have an attribute option combination",
-            hint=f"--attribute-option-combo NAME; dhis2 metadata get categoryCombos {program.combo} "
-            "--fields categoryOptionCombos[id,name]",
+            hint=f"dhis2 metadata get categoryCombos {program.combo} --fields 'categoryOptionCombos[id,name]'  has them for "
+            "--attribute-option-combo",
         )
     where = await unit_name(s, unit)
     assigned(program.units, unit, program.name, f"'{where}'")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.errors import NotFound, PartlyDone, UsageError
 from dhis2sh.rows import sheets
 from dhis2sh.rows.rows import Rows
 from dhis2sh.rows.sheets import Where
@@ -58,6 +58,14 @@ async def test_hidden_rows_and_columns_are_read_and_said_in_the_plan_and_behind_
     summary = await do(s, "data aggregate push", file=book)
     assert READ in (summary.note or "")
     assert await february(s) == {**before, "Clinic A": "1", "Clinic B": "2", "Clinic C": "3"}
+
+
+async def test_they_are_said_beside_rows_that_were_refused_too(s: Session):
+    book = workbook([*LONG, ["Stock", "202502", "Nowhere", 4, ""]], [3, 4], "E:E")
+    with pytest.raises(PartlyDone) as partly:
+        await do(s, "data aggregate push", file=book)
+    note = partly.value.summary.note or ""
+    assert note.startswith(f"{READ}; 1 refused rows: ")
 
 
 async def test_they_are_left_out_where_that_is_asked_for(s: Session):

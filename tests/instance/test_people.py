@@ -153,7 +153,7 @@ async def test_without_passwords_nobody_is_made_who_cannot_sign_in(s: Session):
     taken = ("admin", "Ad", "Min", "", "Superuser", "Clinic A")
     with pytest.raises(UsageError, match=r"^no password for anna$") as told:
         await planned(s, "user import", file=sheet(ANNA, taken))
-    assert told.value.hint == "--passwords FILE makes them up; dhis2 user invite lets people choose"
+    assert told.value.hint == "--passwords FILE makes them up; who is invited chooses one"
     assert list((await planned(s, "user import", file=sheet(taken))).steps) == [], "nobody is new: none is wanted"
     with pytest.raises(NeedsSecret, match="carl needs a password"):
         await planned(s, "user create", username="carl", first_name="C", surname="D", role=["Superuser"])

@@ -113,7 +113,7 @@ async def test_of_several_requests_the_plan_says_so_a_refused_one_stops_the_rest
     moody.moods = ["answer", "refuse"]
     with pytest.raises(PartlyDone, match="a later request was refused, and nothing was sent behind it") as caught:
         await call(session, "metadata import", YES, file=path)
-    assert caught.value.hint == "dhis2 journal show 1; dhis2 undo 1"
+    assert caught.value.hint == "dhis2 journal show 1  names what was refused; undo 1 takes back what was written"
     (entry,) = of("moody").entries()
     assert (entry.outcome, entry.states) == ("partly", {"done": 2, "refused": 2, "planned": 2})
     there = {row["id"] for row in (await session.client.get("dataElements", {"fields": "id"}))["dataElements"]}

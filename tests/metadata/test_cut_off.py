@@ -96,7 +96,7 @@ def test_a_server_that_is_killed(
     said = capsys.readouterr().err
     assert "dataElementGroups: 2,000 created" in said
     assert "then it was cut off: " in said
-    assert "try: the same line with --skip-existing finishes the rest; dhis2 -p srv journal show" in said
+    assert "try: the same line with --skip-existing finishes the rest; the journal has how far it came" in said
     assert "2,000 of 4,500 done, 2,000 sent without an answer, 500 not sent; dhis2 -p srv journal show 1" in said
     assert cli.run(["journal", "show", "-p", "srv", "-o", "json"]) == 0
     states = [row["state"] for row in json.loads(capsys.readouterr().out)]

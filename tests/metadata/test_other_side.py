@@ -28,7 +28,7 @@ async def test_a_new_object_is_put_into_no_group_silently(country: Session) -> N
         await planned(country, "metadata create", type="dataElements", set=[*given, f"dataElementGroups={group}"])
     assert "kept by the data element groups" in refused.value.message
     assert refused.value.hint == (
-        f"leave it out; then dhis2 metadata data-element-groups add {group} New --property dataElements"
+        f"dhis2 metadata data-element-groups add {group} New --property dataElements  once it is there; leave it out here"
     )
 
 

@@ -76,7 +76,7 @@ async def test_an_undo_that_was_cut_off_is_the_next_to_be_taken_back(
     with pytest.raises(PartlyDone) as partly:
         await call(session, "undo", YES)
 
-    assert partly.value.hint == f"dhis2 undo {renamed.id} finishes the rest; dhis2 journal show says how far it came"
+    assert partly.value.hint == f"dhis2 undo {renamed.id}  finishes the rest; the journal has how far it came"
     undone = journal_of(session).entries()[0]
     assert str(partly.value).endswith(f"dhis2 journal show {undone.id}"), "to undo the undo is not meant"
     assert ", 1 sent without an answer, 1 not sent; dhis2 journal show" in partly.value.message

@@ -208,7 +208,7 @@ async def test_a_write_that_ends_half_way_is_an_error_with_what_was_written(sand
     assert told["refused"][0]["message"].startswith("written all the same, without what is at fault: ")
     assert sorted(told["uids"]) == ["deNumber008", "deNumber009"]
     assert json.loads(done["content"][0]["text"].splitlines()[-1]) == told
-    assert told["next"] == "dhis2 -p sandbox journal show 1; dhis2 -p sandbox undo 1"
+    assert told["next"] == "dhis2 -p sandbox journal show 1  names what was refused; undo 1 takes back what was written"
 
 
 def test_hints_1_who_looks_whether_a_server_answers_looks_at_the_one_that_did_not() -> None:

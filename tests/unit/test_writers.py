@@ -136,7 +136,7 @@ async def test_what_no_answer_came_for_is_looked_back_at_and_the_rest_is_not_sen
     with pytest.raises(PartlyDone, match="15 created; then it was cut off") as partly:
         await applied(session, Values(range(40), server, size=10, silent_from=10))
 
-    assert partly.value.hint == "the same line with --resume finishes the rest; dhis2 journal show says how far it came"
+    assert partly.value.hint == "the same line with --resume finishes the rest; the journal has how far it came"
     assert partly.value.summary.note == "cut off"
     [entry] = journal_of(session).entries()
     assert entry.outcome == "partly"

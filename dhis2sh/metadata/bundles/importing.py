@@ -314,7 +314,7 @@ def _refusal(report: ImportReport, message: WebMessage, writer: BundleImport, se
         f"{first.line()}{more}; nothing was written",
         code=first.code,
         envelope={**answer, refusals.NAMES: cast("JsonValue", names)},  # no server knows those that it does not have
-        hint="; ".join([*ways, "dhis2 explain"]),
+        hint=f"dhis2 explain  says it in words; {'; '.join(ways)}",
     )
 
 

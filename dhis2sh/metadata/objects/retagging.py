@@ -21,7 +21,10 @@ async def tags_of(s: Session, resource: Resource, texts: Sequence[str]) -> JsonO
     for path, value in values.pairs(texts):
         prop = values.property_of(resource, path)
         if not (values.refers_to_objects(prop) or prop.constants):
-            raise UsageError(f"{prop.name} is neither a reference nor an enum", hint="dhis2 metadata update, or patch")
+            raise UsageError(
+                f"{prop.name} is neither a reference nor an enum",
+                hint=f"dhis2 metadata patch {resource.plural} --help  sets any property of many objects",
+            )
         reader.put(found, path, value)
     reader.check()
     await other_side.refuse(s, resource, found)

@@ -151,7 +151,7 @@ async def diff(
         raise CheckFailed(
             f"{len(rows)} facts of {version} have changed: {shown}",
             findings=Rows(rows, columns=DriftRow.model_fields),
-            hint="dhis2 dev codegen diff shows them; then fetch and build",
+            hint="dhis2 dev codegen diff  shows them; fetch and build then",
         )
     return Rows(rows, columns=DriftRow.model_fields)
 

@@ -285,19 +285,19 @@ def fix_of(finding: ComboFinding, *, merges: bool) -> str:
         case "missing":
             return f"dhis2 metadata category-combos regenerate {named}"
         case "superfluous" if finding.values:
-            return f"see what holds it: dhis2 metadata usage {finding.uids[0]}; its values are in no form"
+            return f"dhis2 metadata usage {finding.uids[0]}  says what holds it; its values are in no form"
         case "superfluous":
             return f"dhis2 metadata category-option-combos delete {' '.join(finding.uids)}"
         case "several defaults" if finding.name == COMBOS:
             others = ",".join(finding.uids[1:])
             return (
                 f"dhis2 metadata retag dataElements --filter 'categoryCombo.id:in:[{others}]' "
-                f"--set categoryCombo={finding.uids[0]}, then delete the others"
+                f"--set categoryCombo={finding.uids[0]}  and delete the others then"
             )
         case "several defaults" if finding.name == OPTIONS and merges:
             return f"POST categoryOptions/merge: {', '.join(finding.uids[1:])} into {finding.uids[0]}"
         case "several defaults":
-            return f"keep {finding.uids[0]}: dhis2 metadata usage {finding.uids[1]}, then delete what is not used"
+            return f"dhis2 metadata usage {finding.uids[1]}  says what uses it; keep {finding.uids[0]}, and delete what nothing uses"
         case "no default":
             return f"import the default of a fresh server: its UID is {DEFAULT_OBJECTS.get(finding.name)}"
         case "shared option":

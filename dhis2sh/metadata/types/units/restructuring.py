@@ -189,7 +189,7 @@ def check_split(source: Holding, targets: Sequence[Holding], primary: Holding) -
     if len(targets) < 2:
         raise UsageError(
             f"a split wants two targets at the least, there is only {targets[0].label}",
-            hint="dhis2 metadata organisation-units create makes one; merge moves everything to one",
+            hint=f"dhis2 metadata organisation-units merge {source.uid} --into {targets[0].uid}  moves everything to one",
         )
     if primary not in targets:
         raise UsageError(
