@@ -11,8 +11,8 @@ _HEADERS = {
         elementdedonnees elementdedonnee elementsdedonnees donnee donnees indicateur
         elementodedados elementosdedados dado dados elementodedatos elementosdedatos dato datos indicador""",
     "period": """
-        period periodid periodcode pe month quarter week date reportingperiod reportingmonth reportingdate
-        periode mois trimestre semaine periodederapportage periodederapport moisderapport moisderapportage moisdurapport datedurapport
+        period periodid periodcode pe month quarter week date reportingperiod reportingmonth
+        periode mois trimestre semaine periodederapportage periodederapport moisderapport moisderapportage moisdurapport
         periodo mes semana fecha mesdereporte periododereporte mesdereferencia periododereferencia""",
     "year": "year annee an ano anio",
     "orgUnit": """

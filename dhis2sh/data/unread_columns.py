@@ -29,6 +29,8 @@ async def check(rows: Sequence[Row], sheet: Sheet, given: Row, ask: Columns | No
     Parameters:
         rows: the first of the sheet; given: what the caller says of all rows; ask: what the server knows of columns.
     """
+    if ask is not None and "categoryOptionCombo" in given and "categoryOptionCombo" not in sheet.columns.values():
+        await _check_no_categories(rows, sheet, ask)
     said = [name for name in _THINGS if name in given and name not in sheet.columns.values() and name != sheet.spread]
     if not said or "year" in sheet.columns.values():
         return
@@ -41,6 +43,15 @@ async def check(rows: Sequence[Row], sheet: Sheet, given: Row, ask: Columns | No
             f"the column '{header}' holds {_THINGS[name]} of its own ('{_first(rows, header)}'), and {OPTIONS[name]} says one"
             " of all rows",
             hint=f"call the column '{header}' '{CALLED[name]}' and leave {OPTIONS[name]} out, or take the column out",
+        )
+
+
+async def _check_no_categories(rows: Sequence[Row], sheet: Sheet, ask: Columns) -> None:
+    """Raise `UsageError` for a column of options or combinations where the combination of all rows is given."""
+    for header in await ask.categories(rows, [header for header in sheet.unread if not says_where(header)]):
+        raise UsageError(
+            f"the column '{header}' is a category, and {OPTIONS['categoryOptionCombo']} says one combination of all rows",
+            hint=f"leave {OPTIONS['categoryOptionCombo']} out, or take the column out",
         )
 
 

@@ -158,6 +158,8 @@ class Workbook:
     def merged(self, sheet: str) -> list[tuple[str, str]]:
         """The ranges of merged cells of a sheet, each by its first and last cell."""
         found: list[tuple[str, str]] = []
+        if not self._has(self._sheets[sheet], b"mergeCell"):  # few have, and to parse one twice takes its time
+            return found
 
         def start(tag: str, attributes: Mapping[str, str]) -> None:
             if tag == "mergeCell":
@@ -167,6 +169,19 @@ class Workbook:
         for _ in self._parsed(self._sheets[sheet], start):
             pass
         return found
+
+    def _has(self, part: str, text: bytes) -> bool:
+        """Does a text stand in a part? Raises `UsageError` for what is broken."""
+        try:
+            with closing(self._open(part)) as file:
+                before = b""
+                while piece := file.read(_CHUNK):
+                    if text in before + piece:
+                        return True
+                    before = piece[-len(text) :]
+        except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, NotImplementedError) as error:
+            raise self._broken(f"{part}: {error}") from None
+        return False
 
     def _broken(self, why: str) -> UsageError:
         return UsageError(f"{self._path} cannot be read: {why}", hint="save it as XLSX again, or as CSV")

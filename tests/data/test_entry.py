@@ -110,6 +110,21 @@ async def test_what_is_entered_is_sent_registered_and_taken_back(s: Session, tmp
     assert not again.complete
 
 
+async def test_zeros_that_the_server_does_not_keep_are_no_failures(s: Session):
+    """A form is full of zeros: over a value one deletes it, in an empty cell it is nothing, and the form is registered."""
+    form = await form_of(s)
+    before = dict(form.values)
+    other = next(key for key in ((VISITS, MALE), (VISITS, FEMALE)) if key in before)
+    summary = await apply(s, form, entered(form, {other: "0", (STOCK, DEFAULT): "0"}, True))
+    assert (summary.deleted, summary.updated, summary.failures) == (1, 1, [])
+    now = await form_of(s)
+    assert now.complete
+    assert other not in now.values
+    assert now.values[STOCK, DEFAULT] == "0"
+    await do(s, "undo")
+    assert (await form_of(s)).values == before
+
+
 async def test_comments_stay_with_their_values(s: Session):
     row = {
         "dataElement": STOCK,

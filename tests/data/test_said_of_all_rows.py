@@ -64,6 +64,20 @@ async def test_columns_of_units_and_elements_that_are_not_understood_are_asked_a
     assert caught.value.hint == "call the column 'Klinik' 'Facility' and 'What' 'Data element'"
 
 
+async def test_a_column_of_combinations_or_options_beside_the_option_is_asked_about(s: Session):
+    """Every row went into the combination that the option says."""
+    header = s.sandbox_store().objects("categories")
+    category = next(str(body["name"]) for body in header.values() if body["name"] != "default")
+    sheet = write(
+        f"Facility,Period,Data element,{category},Value\nClinic A,202503,Visits,Male,1\nClinic A,202503,Visits,Female,2\n"
+    )
+    assert f"'{category}'" in await refused(s, sheet, category_option_combo="Male")
+    sheet = write(
+        "Facility,Period,Data element,Who,Value\nClinic A,202503,Visits,Male,1\nClinic A,202503,Visits,Female,2\n"
+    )
+    assert "'Who'" in await refused(s, sheet, category_option_combo="Male")
+
+
 async def test_columns_that_contradict_nothing_are_noted_as_before(s: Session):
     """The day of writing, a count of four digits, what a year looks like."""
     sheet = write("Facility,Entered on,Beds,Stock no,Data element,Value\nClinic A,2025-03-04,2025,x1,Stock,1\n")

@@ -16,7 +16,7 @@ from dhis2sh.client.sending import attempt, send
 from dhis2sh.data.cells import KEY, cell_of
 from dhis2sh.data.completeness import registrations
 from dhis2sh.data.entry.reading import DEFAULT, beside
-from dhis2sh.data.reading import cells_now
+from dhis2sh.data.reading import cells_now, elements_without_zeros
 from dhis2sh.data.registering import NAME as COMPLETE
 from dhis2sh.data.registering import SENT, sent, told_of
 from dhis2sh.data.sending import holds, refusals
@@ -131,12 +131,23 @@ class Sending:
             done = [*part.numbers] if is_there != self.opening else []
             return PartDone(done, deleted=len(done)) if self.opening else PartDone(done, created=len(done))
         now = await cells_now(s, self.rows, DEFAULT)
+        without = await elements_without_zeros(s, self.rows)
         done = [
-            at for at in part.numbers if holds(now.get(cell_of(self.rows[at], DEFAULT)), self.rows[at], deleting=False)
-        ]
-        deleted = sum(1 for at in done if self.rows[at].get("deleted"))
-        created = sum(1 for at in done if self.before.get(cell_of(self.rows[at], DEFAULT)) is None)
-        return PartDone(done, created=created, updated=len(done) - created - deleted, deleted=deleted)
+            at for at in part.numbers
+            if holds(now.get(cell_of(self.rows[at], DEFAULT)), self.rows[at], deleting=False, without_zeros=without)
+        ]  # fmt: skip
+        told = PartDone(done)
+        for at in done:
+            cell = cell_of(self.rows[at], DEFAULT)
+            was_there = self.before.get(cell) is not None
+            if cell not in now:  # taken away, or a zero that the server does not keep
+                told.deleted += was_there or bool(self.rows[at].get("deleted"))
+                told.ignored += not was_there and not self.rows[at].get("deleted")
+            elif was_there:
+                told.updated += 1
+            else:
+                told.created += 1
+        return told
 
     async def finish(self, s: Session, summary: WriteSummary, *, cut_off: bool) -> None:
         """The draft goes when everything of it is on the server."""
@@ -217,12 +228,13 @@ async def entered_back(s: Session, journal: Journal, entry: Entry, *, force: boo
     steps: list[PlanStep] = []
     before: dict[str, str | None] = {}
     stays = already = 0
+    without = await elements_without_zeros(s, [_with(change, change.after) for change in values])
     for change in values:
         cell, left, back = str(change.uid), _with(change, change.after), _with(change, change.before)
         if holds(now.get(cell), back, deleting=False):
             already += 1
             continue
-        if not force and not holds(now.get(cell), left, deleting=False):
+        if not force and not holds(now.get(cell), left, deleting=False, without_zeros=without):
             stays += 1
             continue
         held = str(now[cell].get("value", "")) if cell in now else None
