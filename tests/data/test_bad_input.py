@@ -216,7 +216,7 @@ async def test_of_two_units_of_one_name_the_district_says_which(s: Session):
     )
     assert [step.detail for step in plan.steps] == ["4", "5"]
     assert any("2 rows (first: row 4): 'Clinic A' is ambiguous" in note for note in plan.notes)
-    with pytest.raises(PartlyDone, match="2 created  2 refused rows"):
+    with pytest.raises(PartlyDone, match=r"2 created .*2 refused rows"):
         await do(s, "data aggregate push", file=write(f"District,Facility,202502\n{rows}"), data_element="Stock")
     stream = await call(
         s, "data aggregate get", data_element=["Stock"], period=["202502"], org_unit=["Nation"], children=True

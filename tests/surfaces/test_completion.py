@@ -139,7 +139,14 @@ def test_what_a_verb_refuses_is_not_offered() -> None:
 
     for line in ("viz Immun", "explain BCG", "query ou=Bo", "query gender=Bo"):
         suggest(f"analytics {line}", DOMAINS, of_type)
-    assert asked == ["visualizations", "eventVisualizations", "indicators", "dataElements", "organisationUnits"]
+    assert asked == [
+        "visualizations",
+        "eventVisualizations",
+        "indicators",
+        "dataElements",
+        "programIndicators",
+        "organisationUnits",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -56,10 +56,15 @@ def unnamed(value: object) -> object:
 async def over_mcp(case: Case) -> object:
     export = Path("agents")
     export.mkdir(exist_ok=True)
-    answer = await mcp.Tools(persons=True, folders=Folders([Path.cwd()], export)).run(
-        case.verb, case.arguments, "sandbox", "read"
-    )
-    return unnamed(answer["result"])
+    tools = mcp.Tools(persons=True, folders=Folders([Path.cwd()], export))
+    answer = await tools.run(case.verb, case.arguments, "sandbox", "read")
+    found = answer["result"]
+    while answer.get("truncated"):  # as an agent does, that wants all of it
+        answer = await tools.run(case.verb, case.arguments, "sandbox", "read", skip=len(found))
+        if not answer["result"]:
+            break
+        found += answer["result"]
+    return unnamed(found)
 
 
 async def in_python(case: Case) -> object:
