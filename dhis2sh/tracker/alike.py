@@ -60,13 +60,13 @@ class Alike:
         self._read: set[tuple[str, str, str]] = set()
         self._found: dict[tuple[str, str, str, tuple[str, ...]], list[str]] = {}
         self.unknown: dict[str, str] = {}
-        """Programs of which the server does not say who is enrolled, and why."""
+        """Programs whose entities this user may not read, and why."""
 
     async def meet(self, program: Program, wanted: Iterable[tuple[str, str]]) -> None:
-        """Read who is enrolled in a program at some units on some days.
+        """Read who is enrolled in a program at some units on some days. Raises `Refused` where the server does not say it.
 
         Parameters:
-            wanted: unit by UID, and day.
+            wanted: unit by UID, and day as ISO 8601 writes it.
         """
         new = sorted({(unit, day) for unit, day in wanted} - {key[1:] for key in self._read if key[0] == program.uid})
         if not new or not naming(program) or program.uid in self.unknown:
@@ -75,9 +75,12 @@ class Alike:
         try:
             for units in chunked(list(dict.fromkeys(unit for unit, _ in new)), _UNITS):
                 await self._at(program, units, min(days), max(days))
-        except (Refused, Forbidden) as error:  # who may enter data and search for nobody enters data all the same
+        except Forbidden as error:  # who may enter data and search for nobody enters data all the same
             self.unknown[program.uid] = error.message
             return
+        except Refused as error:
+            told = f"whether somebody looks the same is not known: {error.message}"
+            raise Refused(told, hint="--repeated  sends all the same", code=error.code) from error
         self._read |= {(program.uid, unit, day) for unit, day in new}
 
     async def _at(self, program: Program, units: list[str], first: str, last: str) -> None:

@@ -21,7 +21,7 @@ from dhis2sh.tracker.asking import Query, escaped
 from dhis2sh.tracker.payloads import next_uid, rename
 from dhis2sh.tracker.programs import named
 from dhis2sh.tracker.reading import inner
-from dhis2sh.tracker.values import text_of, written_day
+from dhis2sh.tracker.values import day_in, text_of, written_day
 from dhis2sh.words import counted, folded, listed
 
 if TYPE_CHECKING:
@@ -418,12 +418,16 @@ class Recognising:
                 continue
             for one in inner(person.entry.body, "enrollments")[:1]:
                 units = self._known.units(text_of(one.get("orgUnit") or person.entry.body.get("orgUnit")))
-                day = written_day(text_of(one.get("enrolledAt")))[:10]
-                if len(units) == 1 and day:
+                day = day_in(text_of(one.get("enrolledAt")))
+                if len(units) == 1 and day is not None:
                     open_.append((person, units[0], day))
                     wanted.setdefault(person.program.uid, []).append((units[0], day))
         for uid, pairs in wanted.items():
-            await self._alike.meet(self._known.programs[uid], pairs)
+            try:
+                await self._alike.meet(self._known.programs[uid], pairs)
+            except Refused as error:  # who cannot be looked for is not sent without a word
+                for person in (one for one, _, _ in open_ if one.program is not None and one.program.uid == uid):
+                    person.entry.problems.append(f"{error.message}; --repeated sends all the same")
         for person, unit, day in open_:
             program = self._known.programs[person.program.uid] if person.program is not None else None
             others = self._alike.of(program, unit, day, person.values) if program is not None else []

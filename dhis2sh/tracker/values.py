@@ -88,6 +88,14 @@ def written_day(text: str) -> str:
     return days[0].isoformat() if len(days) == 1 else text
 
 
+def day_in(text: str) -> str | None:
+    """The day that a date says, as ISO 8601 writes it; None for what is no date, or one that can be read in two ways."""
+    try:
+        return dt.date.fromisoformat(written_day(text)[:10]).isoformat()
+    except ValueError:
+        return None
+
+
 def _option(item: Item, text: str) -> str:
     """The code of an option that is given by code or name; of several, each."""
     options = item.options or {}

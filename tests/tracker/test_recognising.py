@@ -8,6 +8,7 @@ import pytest
 
 from dhis2sh.errors import PartlyDone, Refused
 from dhis2sh.session import Session
+from dhis2sh.tracker.alike import Alike
 from tests.metadata.calls import call, do, planned
 from tests.tracker.sheets import SHEET, exported, people, save, write
 
@@ -54,6 +55,28 @@ async def test_a_changed_cell_of_who_it_is_makes_no_second_one_without_a_word(s:
     assert len(await exported(s)) == 5
     await push(s, text, repeated=True)
     assert len(await exported(s)) == 6, "who says that another one is meant gets another one"
+
+
+@pytest.mark.parametrize("day", ["05/06/2026", "octobre 2026", "2026-13-45", "n/a", "3/10/26", "46300"])
+async def test_a_day_that_cannot_be_read_makes_nobody_else_twice(s: Session, day: str):
+    """A row that is refused itself does not keep the others from being looked for."""
+    await push(s, SHEET)
+    text = f"{SHEET.replace('Eli,Estvale,Male', 'Eli,Estvale,Female')}Clinic B,Fay,Fonvik,Female,{day},,,,,,\n"
+    with pytest.raises(PartlyDone, match="same names, unit and day of enrollment as"):
+        await push(s, text)
+    assert sorted(await people(s)) == ["Ada", "Bo", "Cy", "Dora", "Eli"]
+
+
+async def test_who_cannot_be_looked_for_is_not_sent_without_a_word(s: Session, monkeypatch: pytest.MonkeyPatch):
+    async def refused(*_: object) -> None:
+        raise Refused("the server is too busy to look", code="E1003")
+
+    monkeypatch.setattr(Alike, "_at", refused)
+    with pytest.raises(Refused, match="whether somebody looks the same is not known: the server is too busy to look"):
+        await push(s, SHEET)
+    assert sorted(await people(s)) == ["Ada", "Bo", "Cy"]
+    await push(s, SHEET, repeated=True)
+    assert len(await people(s)) == 5
 
 
 async def test_what_a_sheet_does_not_say_of_who_looks_the_same(s: Session):
