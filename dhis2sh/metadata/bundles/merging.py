@@ -19,7 +19,7 @@ from dhis2sh.metadata.bundles.gathering import plurals_of
 from dhis2sh.metadata.bundles.mapping import Choice, Clash, Key, Mapped, Match, fields_for, fit
 from dhis2sh.metadata.bundles.meaning import of_another_meaning
 from dhis2sh.metadata.bundles.report import ImportReport, KeptObject, MappedObject
-from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
+from dhis2sh.metadata.bundles.told import given_of, require_conflicts, require_one_answer, settled_by, told_of
 from dhis2sh.metadata.parameters import Types
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Complete, Doc, Touches
@@ -110,6 +110,7 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     apart = {uid for uid, choice in told.items() if choice != "map"}
     fitted = partial(fit, chosen, there, known, given=given, apart=apart)
     mapped = await settled(s, asked, options.on_conflict, partial(fitted, options.by))
+    require_one_answer(told, mapped)
     require_conflicts(told, chosen, settled_by(mapped))
     if doubts := [doubt for doubt in mapped.doubts if doubt.uid in chosen.objects.get(doubt.type, {})]:
         more = f" (and {len(doubts) - SHOWN:,} more)" if len(doubts) > SHOWN else ""
@@ -143,7 +144,7 @@ def _open(clashes: Sequence[Clash], all_: Sequence[str]) -> UsageError:
     first = clashes[0]
     ways = [f"={way}" for way in first.ways()]
     one = f"--resolve {first.uid}{joined(ways, 'or')} settles {'it' if len(clashes) == 1 else 'this one'}"
-    if "map" not in first.ways():
+    if first.also and not first.given:
         one += f"; --map {first.uid}=UID says which of them it is"
     return UsageError(f"{shown}{more}", hint=f"{' or '.join(all_)} settles all; {one}" if all_ else one)
 

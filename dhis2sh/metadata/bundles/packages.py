@@ -31,7 +31,7 @@ from dhis2sh.metadata.bundles.merging import Map, settled
 from dhis2sh.metadata.bundles.needing import needing, parts_of
 from dhis2sh.metadata.bundles.report import Decision, KeptObject, MappedObject, PackageReport
 from dhis2sh.metadata.bundles.still_to_do import still_to_do
-from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
+from dhis2sh.metadata.bundles.told import given_of, require_conflicts, require_one_answer, settled_by, told_of
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.verbs.declaration import Doc
 from dhis2sh.words import counted, listed
@@ -288,6 +288,7 @@ class _Install:
         )  # fmt: skip
         told = dict(self._told)
         mapped = await settled(self._s, self._told, self._options.on_conflict, fitted)
+        require_one_answer(told, mapped)
         self._require_conflicts(told, mapped, fitted)
         self._report.mapped = [MappedObject.of(match) for match in mapped.matches]
         self._report.skipped += [str(clash) for clash in mapped.skipped if clash.property != "counterpart"]

@@ -13,7 +13,7 @@ from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.metadata.bundles.mapping import Choice, Mapped
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.verbs import names
-from dhis2sh.words import listed, nouns
+from dhis2sh.words import joined, listed, nouns
 
 if TYPE_CHECKING:
     from dhis2sh.metadata.bundles.bundle import Bundle
@@ -143,6 +143,17 @@ def require_conflicts(told: Mapping[str, Choice], bundle: Bundle, settled: Mappi
             raise UsageError(
                 f"--resolve {uid}={choice}: nothing there is in the way of {called.get(uid, uid)}",
                 hint=f"leave --resolve {uid}={choice} out",
+            )
+
+
+def require_one_answer(told: Mapping[str, Choice], mapped: Mapped) -> None:
+    """Raise `UsageError` where `--map` and `--resolve OBJECT=map` lead one object to two."""
+    for clash in mapped.clashes:
+        if clash.given and told.get(clash.uid) == "map":
+            raise UsageError(
+                f"{clash}: --map {clash.uid}={clash.given} and --resolve {clash.uid}=map say two objects",
+                hint=f"--resolve {joined([f'{clash.uid}={way}' for way in clash.ways()], 'or')} beside that --map; "
+                f"or --map {clash.uid}={clash.other} alone",
             )
 
 
