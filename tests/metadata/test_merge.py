@@ -71,11 +71,17 @@ async def test_sharing_comes_only_where_it_is_asked_for(staging: Store, session:
 
 async def test_objects_can_be_mapped_by_hand(staging: Store, session: Session):
     pairs = ["Polio=OPV doses given", "deForeign02=DE_1", "Remark=Remark"]
-    plan = to_json(await call(session, "metadata merge", DRY, source="staging", types=["dataElements"], map=pairs))
+    objects = ["deForeign01", "deForeign02", "deForeign03"]
+    plan = to_json(await call(session, "metadata merge", DRY, source="staging", objects=objects, map=pairs))
     assert {(row["id"], row["to"], row["by"]) for row in plan["report"]["mapped"]} == {
         ("deForeign01", "deText00001", "given"), ("deForeign02", "deNumber001", "given"), ("deForeign03", "deNumber002", "given"),
     }  # fmt: skip
     for pair, error, says in [
+        (
+            "Polio=OPV doses given",
+            UsageError,
+            "would be one object there: 'OPV doses given'",
+        ),  # staging has that one too
         ("Polio", UsageError, "say FROM=TO"),
         ("Nonsense=DE_1", UsageError, "'Nonsense' is not in staging"),
         ("Polio=Nonsense", NotFound, "none of the dataElements has the UID, code or name"),

@@ -183,7 +183,7 @@ async def validated(
         notes: what is to be said of it.
     """
     planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
-    meaning = meaning_notes(changes)
+    meaning = meaning_notes(changes, settings.found)
     planned.notes = [*meaning, *notes]
     writer = BundleImport(
         "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from dhis2sh.metadata.bundles.checking import require_types
 from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
 from dhis2sh.metadata.bundles.mapping import renamed
 from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, origin_of, plan_merge
+from dhis2sh.metadata.bundles.onto_one import require_apart
 from dhis2sh.metadata.bundles.told import given_of
 from dhis2sh.metadata.parameters import BundleFile, With
 from dhis2sh.session import Session
@@ -41,10 +43,13 @@ async def import_(s: Session, file: BundleFile, *, options: ImportOptions) -> Pl
         wanted = await plurals_of(s, options.types)
         require_types(bundle, wanted)
         bundle = only(bundle, wanted)
+    settings = options.settings()
     if options.map:
         given = await given_of(s, bundle, options.map, await schema.types_of(s.client))
+        require_apart(bundle, given)
         bundle = renamed(bundle, given)
-    return await importing.plan(s, bundle, f"import {origin_of(bundle)}", options.settings())
+        settings = replace(settings, found={*given.values()})
+    return await importing.plan(s, bundle, f"import {origin_of(bundle)}", settings)
 
 
 @verb(
