@@ -15,6 +15,7 @@ from dhis2sh.errors import Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.bundle import Bundle, only, server_bundle
+from dhis2sh.metadata.bundles.checking import Source
 from dhis2sh.metadata.bundles.gathering import plurals_of
 from dhis2sh.metadata.bundles.mapping import Choice, Clash, Key, Mapped, Match, fields_for, fit
 from dhis2sh.metadata.bundles.meaning import of_another_meaning
@@ -98,8 +99,12 @@ def origin_of(bundle: Bundle) -> str:
     return f"{bundle.origin} ({said})" if said else bundle.origin
 
 
-async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
-    """The plan of a merge: objects under the UIDs that they have there. Raises `UsageError` for names that are taken."""
+async def plan_merge(s: Session, found: Bundle, options: MergeOptions, source: Source = "file") -> Plan:
+    """The plan of a merge: objects under the UIDs that they have there. Raises `UsageError` for names that are taken.
+
+    Parameters:
+        source: where the bundle is from, for what is said of what it lacks.
+    """
     known = await schema.types_of(s.client)
     own = [plural for plural in found.objects if plural in OWN and not options.types]
     wanted_types = await plurals_of(s, options.types) if options.types else found.objects.keys() - OWN
@@ -132,7 +137,7 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     if mapped.clashes:
         raise _open(mapped.clashes, await _settling(s, chosen, there, fitted, options, title))
     found_there = {match.to for match in mapped.matches if match.by in {"code", "given", "choice"}}
-    settings = replace(options.settings(), found=found_there)
+    settings = replace(options.settings(), found=found_there, source=source)
     plan = await importing.plan(s, mapped.bundle, title, settings)
     report = cast("ImportReport", plan.report)
     report.mapped = [MappedObject.of(match) for match in mapped.matches]

@@ -12,7 +12,7 @@ from dhis2sh.errors import UsageError
 from dhis2sh.files import check_beside
 from dhis2sh.metadata.bundles import exported, importing
 from dhis2sh.metadata.bundles.bundle import only, read_bundle, server_bundle
-from dhis2sh.metadata.bundles.checking import require_types
+from dhis2sh.metadata.bundles.checking import bringing, require_types
 from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
 from dhis2sh.metadata.bundles.mapping import renamed
 from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, origin_of, plan_merge
@@ -89,10 +89,12 @@ async def merge(
         else:
             found = await server_bundle(other.client, await plurals_of(other, options.types))
             left_out = await exported.of_objects(other.client, found, await schema.types_of(other.client))
+        for item in left_out.left_out:
+            item.add = item.add and bringing(item.type, "objects" if objects else "types")
         for note in left_out.notes():
             s.person.note(f"{source}: {note}")
         found.origin = source
-    return await plan_merge(s, found, options)
+    return await plan_merge(s, found, options, "objects" if objects else "types")
 
 
 @verb(
