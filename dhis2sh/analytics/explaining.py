@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.analytics.entered import built, since
 from dhis2sh.analytics.items import DATA, RATES, operand, with_rates
 from dhis2sh.analytics.naming import units_of
 from dhis2sh.analytics.pieces import with_advice
-from dhis2sh.analytics.planning import NEVER
 from dhis2sh.analytics.reported import reported
 from dhis2sh.client import reading
 from dhis2sh.dhis2.belonging import belongs, parts
@@ -149,8 +149,7 @@ async def explain(s: Session, what: str, unit: str, period: str) -> Explained:
     time = await periods.one(s, period)
     units = await units_of(s, [unit])
     info = await s.client.get_object("system/info")
-    built = str(info.get("lastAnalyticsTableSuccess") or NEVER)
-    place = _Place(unit, units.get(unit), time, None if built.startswith(NEVER) else built)
+    place = _Place(unit, units.get(unit), time, built(info))
     told = Explained(
         id=f"{found.uid}.{part}" if part else found.uid,
         name=found.name,
@@ -459,7 +458,7 @@ async def _missing(s: Session, item: Item, place: _Place, within: Sequence[str] 
     }  # fmt: skip
     try:
         entered = await _some(s, query, item, place.period)
-        since = (
+        later = (
             await _some(s, {**query, "last_updated": place.built[:10]}, item, place.period)
             if entered and place.built
             else []
@@ -471,8 +470,7 @@ async def _missing(s: Session, item: Item, place: _Place, within: Sequence[str] 
     count = f"{counted(len(entered), 'value')}{' or more' if len(entered) >= MOST_VALUES else ''}"
     if all(str(row.get("value")) in {"0", "0.0"} for row in entered) and not rows[0].get("zeroIsSignificant"):
         return f"only zeros were entered ({count}), which analytics do not keep"
-    newer = [row for row in since if place.built and str(row.get("lastUpdated") or "") > place.built]
-    if newer or place.built is None:
+    if place.built is None or any(since(row, place.built) for row in later):
         when = f"on {place.built}" if place.built else "at a time that the server does not say"
         return f"{count} entered, not aggregated yet: the analytics tables were built {when}"
     return f"{count} entered, but analytics leave them out (aggregation {rows[0].get('aggregationType')}, approval, or a type that is no number)"

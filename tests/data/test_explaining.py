@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dhis2sh.analytics.entered import since
 from dhis2sh.analytics.explaining import Explained
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.sandbox.analytics import build
@@ -56,6 +57,12 @@ async def test_what_is_entered_and_not_aggregated_yet(s: Session):
     )
     found = await explained(s, "Temperature", period="202505")
     assert "1 value entered, not aggregated yet" in str(found.why)
+
+
+@pytest.mark.parametrize(("at", "newer"), [("2026-11-30T13:44:07.000+0000", True), ("2026-11-30T13:44:06.900", False)])
+def test_a_value_of_the_second_in_which_the_tables_were_built_may_be_newer(at: str, newer: bool):
+    assert since({"lastUpdated": at}, "2026-11-30T13:44:07.313") is newer
+    assert since({"lastUpdated": at}, None)
 
 
 async def test_a_closed_unit_is_said(s: Session):
