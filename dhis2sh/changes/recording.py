@@ -21,6 +21,7 @@ from dhis2sh.dhis2.persons import TRACKER
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import AccessError, Dhis2Error, NotFound, Refused, ServerFault
 from dhis2sh.session import Written
+from dhis2sh.words import on_profile
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Outcome, State
@@ -56,11 +57,12 @@ class Recording(ABC):
     Parameters:
         journal: where to write, or None.
         plan: what is being carried out.
-        url: the server's address.
+        url: the server's address; profile: whose journal it is, by name.
     """
 
-    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
+    def __init__(self, journal: Journal | None, plan: Plan, url: str = "", profile: str = "") -> None:
         self.journal = journal
+        self.profile = profile
         self._plan = plan
         self._became = dict[int, str]()
         self.id = journal.begin(plan, url, undoes=plan.undoes) if journal is not None else None
@@ -128,13 +130,18 @@ class Recording(ABC):
         counts = self.counts()
         return counts["done"] == sum(counts.values()) > 0
 
+    @property
+    def shown_by(self) -> str:
+        """The command that shows it, on the profile whose journal has it, whichever one is active."""
+        return on_profile(f"dhis2 journal show {self.id}", self.profile)
+
     def how_far(self) -> str:
         """In words how far a write came that was interrupted."""
         counts = self.counts()
         more = [f"{counts[state]:,} {word}" for state, word in LEFT.items() if counts[state]]
-        where = f"; dhis2 journal show {self.id}" if self.id is not None else ""
+        where = f"; {self.shown_by}" if self.id is not None else ""
         if where and self._plan.undoes is None:  # to undo the undo would bring back what was just taken back
-            where += f", dhis2 undo {self.id}"
+            where += f"; {on_profile(f'dhis2 undo {self.id}', self.profile)}"
         return f"{', '.join([f'{counts["done"]:,} of {sum(counts.values()):,} done', *more])}{where}"
 
     def _failed(self, error: BaseException) -> None:
@@ -157,8 +164,8 @@ class Recording(ABC):
 class ByObject(Recording):
     """The entry of a write that is kept object by object, before and after."""
 
-    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
-        super().__init__(journal, plan, url)
+    def __init__(self, journal: Journal | None, plan: Plan, url: str = "", profile: str = "") -> None:
+        super().__init__(journal, plan, url, profile)
         self._steps = list(plan.steps)
         self._states: dict[int, State] = dict.fromkeys(range(len(plan.steps)), "planned")
 
@@ -235,8 +242,8 @@ class ByObject(Recording):
 class ByPart(Recording):
     """The entry of a bulk write: of its rows those that were refused are kept one by one; of a small one all that were answered."""
 
-    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
-        super().__init__(journal, plan, url)
+    def __init__(self, journal: Journal | None, plan: Plan, url: str = "", profile: str = "") -> None:
+        super().__init__(journal, plan, url, profile)
         self._parts: dict[int, SentPart] = {}
 
     @override
@@ -317,7 +324,7 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
     target = None if plan.local else plan.target or session.profile
     journal = of(target.name) if target is not None and plan.journal and plan.steps else None
     kind = ByPart if plan.writer is not None and plan.writer.bulk else ByObject
-    entry = kind(journal, plan, target.url if target is not None else "")
+    entry = kind(journal, plan, *((target.url, target.name) if target is not None else ()))
     if journal is not None and (gone := journal.kept_small()):
         session.person.warn(
             f"the journal has become large: its {gone:,} oldest writes are forgotten, and cannot be undone"
