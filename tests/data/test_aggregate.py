@@ -212,6 +212,43 @@ def test_refused_rows_are_told_once(nation_home: Path, capsys: pytest.CaptureFix
     assert "1 refused: row 3: there is no data element" in err
 
 
+@pytest.mark.parametrize(
+    ("rows", "code", "why"),
+    [
+        (
+            "Stock,202501,Clinic A,5\nNowhere,202501,Clinic A,6\n",
+            PartlyDone.exit_code,
+            "1 of 2 rows would be refused: 1 row (first: row 3): there is no data element",
+        ),
+        ("Stock,202501,Clinic A,5\n", 0, ""),
+        ("Nowhere,202501,Clinic A,6\n", Refused.exit_code, "none of the 1 rows can be sent"),
+    ],
+)
+def test_a_dry_run_of_which_rows_would_be_refused_ends_as_the_push_would(
+    nation_home: Path, capsys: pytest.CaptureFixture[str], rows: str, code: int, why: str
+):
+    write(f"dataElement,period,orgUnit,value\n{rows}", "some.csv")
+    line = ["-p", "sandbox", "data", "aggregate", "push", "some.csv"]
+    assert cli.run([*line, "--dry-run"]) == code
+    assert why in capsys.readouterr().err
+    assert cli.run([*line, "-y"]) == code
+
+
+@pytest.mark.parametrize(
+    ("good", "code"), [("Stock,202501,Clinic A,5\n", PartlyDone.exit_code), ("", Refused.exit_code)]
+)
+def test_so_does_one_of_which_the_server_refuses_rows(
+    nation_home: Path, capsys: pytest.CaptureFixture[str], good: str, code: int, monkeypatch: pytest.MonkeyPatch
+):
+    """What is found out by the server alone: here the row's number comes from its conflicts."""
+    with monkeypatch.context() as sure:
+        sure.setattr("dhis2sh.data.loading.refusals", lambda *_: {len(good and "x"): "it is locked"})
+        write(f"dataElement,period,orgUnit,value\n{good}Stock,202501,Clinic B,6\n", "some.csv")
+        assert cli.run(["-p", "sandbox", "data", "aggregate", "push", "some.csv", "--dry-run"]) == code
+    err = capsys.readouterr().err
+    assert "would be refused: the server will refuse row" in err and "it is locked" in err
+
+
 async def test_an_empty_file_is_no_success(s: Session):
     with pytest.raises(NotFound, match="there is no value"):
         await do(s, "data aggregate push", file=write("dataElement,period,orgUnit,value\n"))
