@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -245,6 +246,8 @@ class ByPart(Recording):
     def __init__(self, journal: Journal | None, plan: Plan, url: str = "", profile: str = "") -> None:
         super().__init__(journal, plan, url, profile)
         self._parts: dict[int, SentPart] = {}
+        self._none = Counter[int]()
+        """Rows of parts, by their first, that have changed nothing: they are no changes."""
 
     @override
     def sent(self, numbers: Sequence[int], *, digest: str | None = None) -> None:
@@ -276,7 +279,16 @@ class ByPart(Recording):
 
     @override
     def untouched(self, numbers: Sequence[int]) -> None:
-        """Of a bulk write nothing is expected but its own rows."""
+        part = self._part_of(numbers[0])
+        self._none[part.first] += len(numbers)
+        self._keep(part)
+        if self.journal is not None and self.id is not None:
+            self.journal.count(self.id, self._rows)
+
+    @property
+    def _rows(self) -> int:
+        """How many rows are changes."""
+        return len(self._plan.steps) - self._none.total()
 
     def _part_of(self, number: int) -> SentPart:
         return next(part for part in self._parts.values() if part.first <= number < part.first + part.count)
@@ -284,11 +296,14 @@ class ByPart(Recording):
     def _keep(self, part: SentPart) -> None:
         self._parts[part.first] = part
         if self.journal is not None and self.id is not None:
-            self.journal.keep_part(self.id, part)
+            self.journal.keep_part(self.id, replace(part, count=part.count - self._none[part.first]))
 
     @override
     def finish(self, summary: WriteSummary) -> None:
-        self._end("done" if self.counts()["done"] == len(self._plan.steps) else self._less())
+        if not self._rows:
+            self._end("unchanged", summary.note)
+            return
+        self._end("done" if self.counts()["done"] == self._rows else self._less())
 
     @override
     def fail(self, error: BaseException) -> None:
@@ -306,7 +321,7 @@ class ByPart(Recording):
     def counts(self) -> dict[State, int]:
         parts = self._parts.values()
         sent, done, refused = (
-            sum(part.count for part in parts),
+            sum(part.count for part in parts) - self._none.total(),
             sum(part.done for part in parts),
             sum(part.refused for part in parts),
         )
@@ -314,7 +329,7 @@ class ByPart(Recording):
             "done": done,
             "refused": refused,
             "sent": sent - done - refused,
-            "planned": len(self._plan.steps) - sent,
+            "planned": self._rows - sent,
         }
 
 

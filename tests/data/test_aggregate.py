@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.changes.journal import journal_of
 from dhis2sh.data import jobs, sending
 from dhis2sh.errors import NotFound, PartlyDone, PipelineError, Refused, ServerFault, UsageError
 from dhis2sh.rows.rows import Rows
@@ -496,11 +497,32 @@ async def test_a_zero_that_the_server_does_not_keep_is_said_and_is_no_cut(s: Ses
     assert await values(s, period=["202506"]) == {("Visits", "Female", "Clinic C", "202506"): "4"}
 
 
+async def test_the_journal_counts_what_was_done_without_zeros_that_were_not_kept(s: Session):
+    """One of the zeros deletes a value, which is a change; the other one changes nothing."""
+    sheet = write(
+        "dataElement,period,orgUnit,categoryOptionCombo,value\n"
+        "Visits,202506,Clinic C,Male,0\nVisits,202506,Clinic C,Female,4\nVisits,202501,Clinic A,Female,0\n"
+    )
+    before = await values(s)
+    summary = await do(s, "data aggregate push", file=sheet)
+    assert (summary.created, summary.deleted, summary.note) == (1, 1, "1 zero that the server does not keep")
+    (entry, *_) = journal_of(s).entries()
+    assert (entry.states, entry.outcome) == ({"done": 2}, "done")
+    shown = (await call(s, "journal show")).plain()
+    assert "Male" not in str(shown) and "Female" in str(shown)
+    await do(s, "undo")
+    assert await values(s) == before
+
+
 async def test_one_value_that_is_such_a_zero(s: Session):
     summary = await do(
         s, "data aggregate set", element="Visits", period="202506", org_unit="Clinic C", value="0", combo="Male"
     )
     assert summary.note == "1 zero that the server does not keep"
+    (entry, *_) = journal_of(s).entries()
+    assert (entry.states, entry.outcome, entry.wrote) == ({}, "unchanged", False)
+    with pytest.raises(Refused, match="wrote nothing .*1 zero that the server does not keep"):
+        await do(s, "undo")
 
 
 async def test_a_zero_over_a_value_deletes_it_and_undo_brings_it_back(s: Session):
