@@ -50,14 +50,17 @@ async def main() -> None:
         print("created", done["created"], "refused", done.get("failures", []))
         print("dangling in the copy:", (await export("sandbox:copy", "again.json", "org-units")).get("dangling", []))
 
-        # What the copy lacks is exactly the rest. Answers are capped at 200 rows and say so: ask for some types at a time.
+        # What the copy lacks is exactly the rest. An answer is one page and says whether more follow: ask for some types at
+        # a time, and read on behind the rows that have come.
         await call("read", "sandbox", "metadata export", {"out": "all.json"})
         missing: set[str] = set()
         for some in batched(exported("all.json"), 10, strict=False):
             two = {"before": "sandbox", "after": "sandbox:copy", "types": [*some]}
-            answer = await call("read", "sandbox", "metadata diff-profiles", two)
-            assert not answer["truncated"]
-            missing |= {row["id"] for row in answer["result"] if row["change"] == "removed"}
+            seen, more = 0, True
+            while more:
+                answer = await call("read", "sandbox", "metadata diff-profiles", two, skip=seen)
+                missing |= {row["id"] for row in answer["result"] if row["change"] == "removed"}
+                seen, more = seen + len(answer["result"]), answer["truncated"]
         print(len(missing), "objects are missing: exactly the rest:", missing == uids("all.json") - uids("whole.json"))
 
 
