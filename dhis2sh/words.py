@@ -24,6 +24,13 @@ _NO_ACCENT = str.maketrans(
     }
 )
 """Letters that Unicode does not take apart into a letter and its mark; a soft hyphen is not seen."""
+REST_OF_COMMAND = r"(?:(?!  )[^;\n])*?"
+"""A command ends at the line's end, a semicolon or the two blanks before what it is good for."""
+_COMMAND = (  # compiled when something is printed: a first prompt prints no command
+    r"(?<![\w./\\-])dhis2(?=\s+[a-z][a-z0-9-]*(?![\w.]))"
+    r"(?!\s+(?:profile(?!\s+(?:verify|show)(?!\s[\w<]))|sandbox|shell|mcp)\b)"  # of this machine, whatever the profile
+    rf"(?!{REST_OF_COMMAND}\s(?:-p|--profile)[\s=])(?!{REST_OF_COMMAND}\s--help\b)"
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -163,3 +170,8 @@ def nouns(plural: str) -> tuple[str, str]:
 def counted_objects(number: int, plural: str) -> str:
     """A number of objects of a type: `1 data element`, `3 categories`."""
     return counted(number, *nouns(plural))
+
+
+def on_profile(text: str, name: str) -> str:
+    """A text whose commands act on a profile: those that name one, and those of this machine, stay as they are."""
+    return re.sub(_COMMAND, lambda _: f"dhis2 -p {name}", text)

@@ -6,16 +6,17 @@ Missing counts as zero in an indicator, and one whose denominator is zero has no
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
 from pydantic import BaseModel
 
+from dhis2sh.analytics.entered import built, since
 from dhis2sh.analytics.items import DATA, RATES, operand, with_rates
 from dhis2sh.analytics.naming import units_of
 from dhis2sh.analytics.pieces import with_advice
-from dhis2sh.analytics.planning import NEVER
 from dhis2sh.analytics.reported import reported
 from dhis2sh.client import reading
 from dhis2sh.dhis2.belonging import belongs, parts
@@ -37,6 +38,11 @@ MOST_VALUES = 1_000
 """Data values that are looked at to find out why a number is missing."""
 ALONE = "analytics cannot be asked for it alone"
 """Why a number is not known that may be there."""
+NONE_THERE = "analytics have none for this unit and period"
+DEEPEST = 4
+"""Indicators within indicators whose reasons are followed."""
+_WITH_REASONS = ("N", "I", "R")
+"""Kinds of references that have numbers behind them."""
 _TYPES: dict[str, tuple[str, ...]] = {
     "#": ("dataElements", "categoryOptionCombos", "categoryOptionCombos"), "N": ("indicators",), "C": ("constants",),
     "I": ("programIndicators",), "D": ("programs", "dataElements"), "A": ("programs", "trackedEntityAttributes"),
@@ -143,8 +149,7 @@ async def explain(s: Session, what: str, unit: str, period: str) -> Explained:
     time = await periods.one(s, period)
     units = await units_of(s, [unit])
     info = await s.client.get_object("system/info")
-    built = str(info.get("lastAnalyticsTableSuccess") or NEVER)
-    place = _Place(unit, units.get(unit), time, None if built.startswith(NEVER) else built)
+    place = _Place(unit, units.get(unit), time, built(info))
     told = Explained(
         id=f"{found.uid}.{part}" if part else found.uid,
         name=found.name,
@@ -178,8 +183,12 @@ async def _found(s: Session, what: str) -> tuple[names.Found, str]:
         raise await with_rates(s, error, [what]) from error
 
 
-async def _indicator(s: Session, told: Explained, place: _Place) -> None:
-    """The formula of an indicator, its sides and the numbers behind it. Raises `UsageError` for one that is not well-formed."""
+async def _indicator(s: Session, told: Explained, place: _Place, within: Sequence[str] = ()) -> None:
+    """The formula of an indicator, its sides and the numbers behind it. Raises `UsageError` for one that is not well-formed.
+
+    Parameters:
+        within: the indicators whose formulas it is in.
+    """
     body = await s.client.get_object(
         f"indicators/{told.id}", {"fields": "id,displayName,numerator,denominator,indicatorType[factor],annualized"}
     )
@@ -204,7 +213,7 @@ async def _indicator(s: Session, told: Explained, place: _Place) -> None:
     if body.get("annualized"):
         told.formula += " x 365 / days of the period"
     _answered(told, await _ask(s, [told.id], place, {"includeNumDen": True}))
-    told.numbers = await _numbers(s, place, wanted, called)
+    told.numbers = await _numbers(s, place, wanted, called, [*within, told.id])
     if told.value is None:
         known = {item: number.value for item, number in zip(wanted, told.numbers, strict=True) if number.why != ALONE}
         told.why = _why(told, place, _come_to(sides["denominator"], known), bottom)
@@ -224,7 +233,7 @@ async def _rate(s: Session, told: Explained, place: _Place, rate: str) -> None:
     values, refused = await _values(s, place, list(dict.fromkeys([*parts, told.id])))
     told.numbers = [
         Number(id=name, name=counts[name], side=cast("Literal['numerator', 'denominator']", side), value=values.get(name),
-               why=None if name in values else refused.get(name, "analytics have none for this unit and period"))
+               why=None if name in values else refused.get(name, NONE_THERE))
         for name, side in parts.items()
     ]  # fmt: skip
     told.value = values.get(told.id)
@@ -297,19 +306,30 @@ def _answered(told: Explained, grid: Grid) -> None:
 
 
 def _why(told: Explained, place: _Place, bottom: float | None, words: str) -> str:
-    """Why an indicator has no value."""
+    """Why an indicator has no value. Only what is known to be 0 is called so: what is missing says its own reason."""
     if place.closed is not None:
         return place.closed
-    missing = [number.name for number in told.numbers if number.value is None and number.why != ALONE]
-    unknown = [number.name for number in told.numbers if number.why == ALONE]
+    missing = [number for number in told.numbers if number.value is None and number.why != ALONE]
+    below = [number for number in told.numbers if number.side != "numerator"]
+    lacking = [number for number in missing if number.side != "numerator"]
+    if bottom == 0 and not lacking:
+        return f"the denominator ({words}) is 0"
     if bottom == 0:
-        cause = f": there is no {joined(missing)}" if missing else ""
-        return f"the denominator ({words}) is 0{cause}"
+        without = "" if len(lacking) == len(below) else f" without {joined([number.name for number in lacking])}"
+        return f"the denominator ({words}) has no value{without}: {_reasons(lacking)}"
     if missing:
-        return f"there is no {joined(missing)}"
-    if unknown:
+        return f"there is no {joined([number.name for number in missing])}: {_reasons(missing)}"
+    if unknown := [number.name for number in told.numbers if number.why == ALONE]:
         return f"the server gives none, and does not say what {joined(unknown)} comes to"
     return "the server gives none, and every number behind it is there"
+
+
+def _reasons(missing: Sequence[Number]) -> str:
+    """Why numbers are missing: each reason once, with those that it is of where there are several."""
+    names: dict[str, list[str]] = {}
+    for number in missing:
+        names.setdefault(str(number.why), []).append(number.name)
+    return "; ".join(why if len(names) == 1 else f"{joined(of)}: {why}" for why, of in names.items())
 
 
 def _come_to(text: str, known: dict[Item, float | int | None]) -> float | None:
@@ -338,8 +358,13 @@ async def _numbers(
     place: _Place,
     wanted: dict[Item, Literal["numerator", "denominator", "both", "value"]],
     called: dict[Item, str] | None = None,
+    within: Sequence[str] = (),
 ) -> list[Number]:
-    """What each reference comes to, with the reason where it is nothing."""
+    """What each reference comes to, with the reason where it is nothing.
+
+    Parameters:
+        within: the indicators whose formulas they are in.
+    """
     called = called or await _called(s, wanted)
     asked = {item: dx for item in wanted if (dx := _asked_as(item)) is not None}
     values, refused = await _values(s, place, list(asked.values()))
@@ -358,7 +383,9 @@ async def _numbers(
         else:
             number.value = values.get(asked[item])
             if number.value is None:
-                number.why = refused.get(asked[item]) or await _missing(s, item, place)
+                number.why = refused.get(asked[item]) or await _missing(s, item, place, within)
+        if number.value is None and number.why is None:
+            number.why = "the server does not say what it is"
         found.append(number)
     return found
 
@@ -399,12 +426,18 @@ async def _values(s: Session, place: _Place, data: list[str]) -> tuple[dict[str,
     return values, refused
 
 
-async def _missing(s: Session, item: Item, place: _Place) -> str:
-    """Why a number is missing, as far as it can be found out."""
+async def _missing(s: Session, item: Item, place: _Place, within: Sequence[str] = ()) -> str:
+    """Why a number is missing, as far as it can be found out.
+
+    Parameters:
+        within: the indicators whose formulas it is in, the outermost first.
+    """
     if place.closed is not None:
         return place.closed
+    if item.kind in _WITH_REASONS and len(within) < DEEPEST and item.parts[0] not in within:
+        return await _inner(s, item, place, within) or NONE_THERE
     if item.kind != "#":
-        return "analytics have none for this unit and period"
+        return NONE_THERE
     element = item.parts[0]
     rows = (
         await reading.by_uid(
@@ -425,23 +458,39 @@ async def _missing(s: Session, item: Item, place: _Place) -> str:
     }  # fmt: skip
     try:
         entered = await _some(s, query, item, place.period)
-        since = (
+        later = (
             await _some(s, {**query, "last_updated": place.built[:10]}, item, place.period)
             if entered and place.built
             else []
         )
     except Dhis2Error as error:
-        return f"and what was entered cannot be read: {error}"
+        return f"analytics have none, and what was entered cannot be read: {error}"
     if not entered:
         return "no data were entered for it"
     count = f"{counted(len(entered), 'value')}{' or more' if len(entered) >= MOST_VALUES else ''}"
     if all(str(row.get("value")) in {"0", "0.0"} for row in entered) and not rows[0].get("zeroIsSignificant"):
         return f"only zeros were entered ({count}), which analytics do not keep"
-    newer = [row for row in since if place.built and str(row.get("lastUpdated") or "") > place.built]
-    if newer or place.built is None:
+    if place.built is None or any(since(row, place.built) for row in later):
         when = f"on {place.built}" if place.built else "at a time that the server does not say"
         return f"{count} entered, not aggregated yet: the analytics tables were built {when}"
     return f"{count} entered, but analytics leave them out (aggregation {rows[0].get('aggregationType')}, approval, or a type that is no number)"
+
+
+async def _inner(s: Session, item: Item, place: _Place, within: Sequence[str]) -> str | None:
+    """Why an indicator, a program indicator or a rate has no value that a formula has in it; None where nobody knows."""
+    uid, rate = item.parts[0], ".".join(item.parts[1:])
+    told = Explained(id=f"{uid}.{rate}" if rate else uid, name=uid, period=place.period.iso, org_unit=place.unit)
+    try:
+        match item.kind:
+            case "N":
+                await _indicator(s, told, place, within)
+            case "I":
+                await _program_indicator(s, told, place)
+            case _:
+                await _rate(s, told, place, rate)
+    except Dhis2Error as error:
+        return f"analytics have none, and why cannot be told: {error}"
+    return told.why
 
 
 async def _some(s: Session, query: DataValueQuery, item: Item, period: Period) -> list[Row]:

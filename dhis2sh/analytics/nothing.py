@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from dhis2sh.analytics import entered
 from dhis2sh.analytics.items import Question
 from dhis2sh.analytics.reported import Reported, fixed, reported
 from dhis2sh.client import reading
@@ -54,7 +55,10 @@ async def _why(s: Session, question: Question, *, held: bool) -> str | None:
     times = fixed(asked)
     if (short := about.too_short(times)) and len(short) == len(times):
         return periods.unlike(short, about.kinds)
-    return await _other_times(s, question, about)
+    units = question.dimensions.get("ou") or question.filters.get("ou") or []
+    if (told := await entered.newer(s, about, units, times)) is not None:
+        return told
+    return await _other_times(s, question, about, units)
 
 
 def _how(question: Question) -> str:
@@ -82,14 +86,15 @@ async def _called(s: Session, uids: Sequence[str]) -> str:
     return joined(f"'{names.get(uid, uid)}'" for uid in uids)
 
 
-async def _other_times(s: Session, question: Question, about: Reported) -> str | None:
+async def _other_times(s: Session, question: Question, about: Reported, units: Sequence[str]) -> str | None:
     """For which time these data have numbers in these units; None where nobody knows."""
     long = about.longest()
-    years = await _with_numbers(
-        s, question, [period.iso for period in long.at(_today()).previous(_BACK).range(long.at(_today()))]
-    )
+    looked_at = list(long.at(_today()).previous(_BACK).range(long.at(_today())))
+    years = await _with_numbers(s, question, [period.iso for period in looked_at])
     if years is None:
         return None
+    if not years and (told := await entered.newer(s, about, units, looked_at)) is not None:
+        return told
     if not years:
         none = "in these units there is nothing in this year and the ten before it"
         if about.indicators:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from dhis2sh.analytics import items as written
 from dhis2sh.analytics import made_of
+from dhis2sh.analytics.entered import NEVER
 from dhis2sh.analytics.items import GROUPS, Question
 from dhis2sh.analytics.made_of import MadeOf
 from dhis2sh.analytics.pieces import Piece, ask, length_of
@@ -44,8 +45,6 @@ LIMIT = "keyAnalyticsMaxLimit"
 """The server's setting of rows in one answer."""
 APPLIED = ("keyIgnoreAnalyticsApprovalYearThreshold", "keyAcceptanceRequiredForApproval")
 """Settings that decide over numbers when they are asked, and not when the tables are built."""
-NEVER = "1970-01-01"
-"""What a server says that has not built its tables by a job: nobody knows how old they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class Reported:
 
     Parameters:
         kinds: the period types of their data sets, the shortest first; none where they are of no set.
+        elements: the UIDs of the data elements of data sets, those of formulas and groups with them.
         of_programs: data elements, by name, that only programs collect; indicators: by name.
         program_indicators: by name.
         spread: some are averages, which have numbers for shorter periods too.
@@ -40,6 +41,7 @@ class Reported:
     """
 
     kinds: list[PeriodType] = field(default_factory=list[PeriodType])
+    elements: list[str] = field(default_factory=list[str])
     of_programs: list[str] = field(default_factory=list[str])
     indicators: list[str] = field(default_factory=list[str])
     program_indicators: list[str] = field(default_factory=list[str])
@@ -121,6 +123,7 @@ def _learn(found: Reported, kinds: set[str], plural: str, row: Row, *, alone: bo
             found.other = True
             found.of_programs += [name] if alone else []
         case "dataElements":
+            found.elements.append(str(row["id"]))
             found.spread = found.spread or row.get("aggregationType") in _SPREAD
             links = cast("list[JsonObject]", row.get("dataSetElements") or [])
             sets = [cast("JsonObject", link.get("dataSet") or {}) for link in links]

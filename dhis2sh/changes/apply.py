@@ -180,10 +180,10 @@ def _what_then(entry: Recording, plan: Plan, summary: WriteSummary) -> str:
     if entry.id is None:
         return "dhis2 explain"
     if plan.writer is not None and plan.writer.bulk and not (summary.created or summary.updated or summary.deleted):
-        return f"dhis2 journal show {entry.id}"  # what was there already is not taken back
+        return entry.shown_by  # what was there already is not taken back
     if plan.undoes is not None:  # to undo the undo would bring back what was just taken back
-        return plan.rest or ("dhis2 explain" if summary.failures else f"dhis2 journal show {entry.id}")
-    return f"dhis2 journal show {entry.id}  names what was refused; undo {entry.id} takes back what was written"
+        return plan.rest or ("dhis2 explain" if summary.failures else entry.shown_by)
+    return f"{entry.shown_by}  names what was refused, and what undo takes back"
 
 
 def _whole(summary: WriteSummary, unchanged: int, hint: str) -> WriteSummary:

@@ -298,6 +298,11 @@ class Journal:
                 (entry, part.first, part.count, part.digest, part.done, part.refused, part.reason),
             )
 
+    def count(self, entry: int, rows: int) -> None:
+        """Say how many rows of a bulk write are changes."""
+        with self._writing() as connection:
+            connection.execute("UPDATE entry SET bulk = ? WHERE id = ?", (rows, entry))
+
     def rename(self, entry: int, number: int, uid: str) -> None:
         """Write down the UID that an object really has."""
         with self._writing() as connection:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +22,7 @@ from dhis2sh.dhis2.persons import TRACKER
 from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import AccessError, Dhis2Error, NotFound, Refused, ServerFault
 from dhis2sh.session import Written
+from dhis2sh.words import on_profile
 
 if TYPE_CHECKING:
     from dhis2sh.changes.journal import Outcome, State
@@ -56,11 +58,12 @@ class Recording(ABC):
     Parameters:
         journal: where to write, or None.
         plan: what is being carried out.
-        url: the server's address.
+        url: the server's address; profile: whose journal it is, by name.
     """
 
-    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
+    def __init__(self, journal: Journal | None, plan: Plan, url: str = "", profile: str = "") -> None:
         self.journal = journal
+        self.profile = profile
         self._plan = plan
         self._became = dict[int, str]()
         self.id = journal.begin(plan, url, undoes=plan.undoes) if journal is not None else None
@@ -128,13 +131,18 @@ class Recording(ABC):
         counts = self.counts()
         return counts["done"] == sum(counts.values()) > 0
 
+    @property
+    def shown_by(self) -> str:
+        """The command that shows it, on the profile whose journal has it, whichever one is active."""
+        return on_profile(f"dhis2 journal show {self.id}", self.profile)
+
     def how_far(self) -> str:
         """In words how far a write came that was interrupted."""
         counts = self.counts()
         more = [f"{counts[state]:,} {word}" for state, word in LEFT.items() if counts[state]]
-        where = f"; dhis2 journal show {self.id}" if self.id is not None else ""
+        where = f"; {self.shown_by}" if self.id is not None else ""
         if where and self._plan.undoes is None:  # to undo the undo would bring back what was just taken back
-            where += f", dhis2 undo {self.id}"
+            where += f"; {on_profile(f'dhis2 undo {self.id}', self.profile)}"
         return f"{', '.join([f'{counts["done"]:,} of {sum(counts.values()):,} done', *more])}{where}"
 
     def _failed(self, error: BaseException) -> None:
@@ -157,8 +165,8 @@ class Recording(ABC):
 class ByObject(Recording):
     """The entry of a write that is kept object by object, before and after."""
 
-    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
-        super().__init__(journal, plan, url)
+    def __init__(self, journal: Journal | None, plan: Plan, url: str = "", profile: str = "") -> None:
+        super().__init__(journal, plan, url, profile)
         self._steps = list(plan.steps)
         self._states: dict[int, State] = dict.fromkeys(range(len(plan.steps)), "planned")
 
@@ -235,9 +243,11 @@ class ByObject(Recording):
 class ByPart(Recording):
     """The entry of a bulk write: of its rows those that were refused are kept one by one; of a small one all that were answered."""
 
-    def __init__(self, journal: Journal | None, plan: Plan, url: str = "") -> None:
-        super().__init__(journal, plan, url)
+    def __init__(self, journal: Journal | None, plan: Plan, url: str = "", profile: str = "") -> None:
+        super().__init__(journal, plan, url, profile)
         self._parts: dict[int, SentPart] = {}
+        self._none = Counter[int]()
+        """Rows of parts, by their first, that have changed nothing: they are no changes."""
 
     @override
     def sent(self, numbers: Sequence[int], *, digest: str | None = None) -> None:
@@ -269,7 +279,16 @@ class ByPart(Recording):
 
     @override
     def untouched(self, numbers: Sequence[int]) -> None:
-        """Of a bulk write nothing is expected but its own rows."""
+        part = self._part_of(numbers[0])
+        self._none[part.first] += len(numbers)
+        self._keep(part)
+        if self.journal is not None and self.id is not None:
+            self.journal.count(self.id, self._rows)
+
+    @property
+    def _rows(self) -> int:
+        """How many rows are changes."""
+        return len(self._plan.steps) - self._none.total()
 
     def _part_of(self, number: int) -> SentPart:
         return next(part for part in self._parts.values() if part.first <= number < part.first + part.count)
@@ -277,11 +296,14 @@ class ByPart(Recording):
     def _keep(self, part: SentPart) -> None:
         self._parts[part.first] = part
         if self.journal is not None and self.id is not None:
-            self.journal.keep_part(self.id, part)
+            self.journal.keep_part(self.id, replace(part, count=part.count - self._none[part.first]))
 
     @override
     def finish(self, summary: WriteSummary) -> None:
-        self._end("done" if self.counts()["done"] == len(self._plan.steps) else self._less())
+        if not self._rows:
+            self._end("unchanged", summary.note)
+            return
+        self._end("done" if self.counts()["done"] == self._rows else self._less())
 
     @override
     def fail(self, error: BaseException) -> None:
@@ -299,7 +321,7 @@ class ByPart(Recording):
     def counts(self) -> dict[State, int]:
         parts = self._parts.values()
         sent, done, refused = (
-            sum(part.count for part in parts),
+            sum(part.count for part in parts) - self._none.total(),
             sum(part.done for part in parts),
             sum(part.refused for part in parts),
         )
@@ -307,7 +329,7 @@ class ByPart(Recording):
             "done": done,
             "refused": refused,
             "sent": sent - done - refused,
-            "planned": len(self._plan.steps) - sent,
+            "planned": self._rows - sent,
         }
 
 
@@ -317,7 +339,7 @@ def recording(session: Session, plan: Plan) -> Generator[Recording]:
     target = None if plan.local else plan.target or session.profile
     journal = of(target.name) if target is not None and plan.journal and plan.steps else None
     kind = ByPart if plan.writer is not None and plan.writer.bulk else ByObject
-    entry = kind(journal, plan, target.url if target is not None else "")
+    entry = kind(journal, plan, *((target.url, target.name) if target is not None else ()))
     if journal is not None and (gone := journal.kept_small()):
         session.person.warn(
             f"the journal has become large: its {gone:,} oldest writes are forgotten, and cannot be undone"

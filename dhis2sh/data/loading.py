@@ -24,7 +24,7 @@ from dhis2sh.data.sending import Values, refusals
 from dhis2sh.data.target import Target
 from dhis2sh.data.totals import Totals
 from dhis2sh.dhis2.periods import Period
-from dhis2sh.errors import Dhis2Error, NotFound, Refused, UsageError
+from dhis2sh.errors import Dhis2Error, NotFound, PartlyDone, Refused, UsageError
 from dhis2sh.verbs.places import Places, cells_of
 from dhis2sh.words import counted, listed
 
@@ -403,8 +403,8 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
     held = [row for part in left for row in job.rows(part)] if 0 < rows <= LOOKED_AT else []
     now = await cells_now(s, held, target.default) if held else None
     said = [*notes]
-    if len(left) == 1:
-        said += await _validated(s, job, left[0], refused.names, now, target.default)
+    told, wrong = await _validated(s, job, left[0], refused.names, now, target.default) if len(left) == 1 else ([], 0)
+    said += told
     if refused.count:
         said += [f"refused: {line}" for line in refused.lines()]
         later = f" (and in {refused.wanted} when the rest has been sent)" if refused.wanted is not None else ""
@@ -417,6 +417,7 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         f"; {refused.count:,} of {given:,} rows refused" if refused.count else ""
     )
     made = Plan(title, steps, notes=said, writer=Values(job, target.default, refused, notes), asks=True)
+    made.partly = _refuses(refused, told[:1], wrong, given)
     if not rows and refused.count:
         made.blocked = Refused(
             f"none of the {given:,} rows can be sent: {refused.lines()[0]}",
@@ -424,6 +425,20 @@ async def planned(s: Session, job: Job, target: Target, refused: RefusedRows, no
         )
         made.leave = refused.deliver
     return made
+
+
+def _refuses(refused: RefusedRows, told: Sequence[str], wrong: int, given: int) -> Dhis2Error | None:
+    """How a load would end of which some rows are refused; None where none is.
+
+    Parameters:
+        refused: before anything is sent; wrong: how many the server would refuse, of which `told` has the first.
+    """
+    count = refused.count + wrong
+    if not count:
+        return None
+    why = f"{count:,} of {given:,} rows would be refused: {(refused.lines()[:1] or told)[0]}"
+    where = f"mend them in {to_mend(refused.path, refused.wanted)}" if refused.count else "mend them in the file"
+    return Refused(why, hint=where) if count >= given else PartlyDone(why, summary=None, hint=where)
 
 
 def _emptied(rows: Sequence[Row], now: Mapping[str, Row], without: Collection[str], target: Target) -> str | None:
@@ -448,8 +463,8 @@ def nothing(s: Session, title: str) -> Plan:
 
 async def _validated(
     s: Session, job: Job, part: int, names: Mapping[str, str], now: Mapping[str, Row] | None, default: str
-) -> list[str]:
-    """What the server says of a small load before it is sent.
+) -> tuple[list[str], int]:
+    """What the server says of a small load before it is sent, and how many rows it would refuse: of the first it speaks first.
 
     Parameters:
         names: what UIDs stand for; now: what the cells hold, where it is known; default: the default option combination.
@@ -474,12 +489,13 @@ async def _validated(
     if now is not None and (await s.client.version()).has("counts_updates_alone"):  # it counts what is new as updated
         written = [row for index, row in enumerate(rows) if index not in reasons and not row.get("deleted")]
         created += min(count.updated, sum(cell_of(row, default) not in now for row in written))
-    return [
+    said = [
         *told,
         f"the server would create {created:,}, update {count.created + count.updated - created:,}, delete {count.deleted:,}; "
         f"{unchanged:,} hold these values already{f'; it would refuse {len(reasons):,}' if reasons else ''}",
         *([f"{counted(uncounted, 'zero')} that the server does not keep"] if zeros else []),
     ]
+    return said, len(reasons)
 
 
 class _Steps:

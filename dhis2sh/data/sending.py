@@ -40,9 +40,10 @@ HALVED = 64
 
 @dataclass(slots=True)
 class Answered:
-    """What became of some rows, by their numbers in the part."""
+    """What became of some rows, by their numbers in the part; zeros that the server does not keep are no changes."""
 
     refused: dict[int, str] = field(default_factory=dict[int, str])
+    zeros: list[int] = field(default_factory=list[int])
     counts: Counter[str] = field(default_factory=Counter[str])
 
 
@@ -112,12 +113,16 @@ class Values:
         """Of what a server calls updated, count as created what was not there before, where that is known."""
         if not self.job.has_before or answered.counts["created"]:
             return
-        if self._before is None:
-            self._before = {cell_of(row, self.default) for row in self.job.before()}
+        had = self._cells_before()
         written = (row for index, row in enumerate(rows) if index not in answered.refused and not row.get("deleted"))
-        new = sum(cell_of(row, self.default) not in self._before for row in written)
+        new = sum(cell_of(row, self.default) not in had for row in written)
         new = min(new, answered.counts["updated"])
         answered.counts.update(created=new, updated=-new)
+
+    def _cells_before(self) -> set[str]:
+        if self._before is None:
+            self._before = {cell_of(row, self.default) for row in self.job.before()}
+        return self._before
 
     async def _looked(self, s: Session, part: Part, error: Dhis2Error) -> Answered:
         """What a part came to that no answer came for, where the server has all of it; else raises the error."""
@@ -138,10 +143,11 @@ class Values:
             self.refused.add(places[index], rows[index], reason)
         counts = answered.counts
         self._zeros += counts["zeros"]
-        first = part.numbers[0]
+        first, not_done = part.numbers[0], {*answered.refused, *answered.zeros}
         return PartDone(
-            [number for number in part.numbers if number - first not in answered.refused],
+            [number for number in part.numbers if number - first not in not_done],
             {first + index: reason for index, reason in refused.items()},
+            untouched=[first + index for index in sorted(answered.zeros)],
             created=counts["created"], updated=counts["updated"], deleted=counts["deleted"], ignored=counts["ignored"],
         )  # fmt: skip
 
@@ -176,13 +182,20 @@ class Values:
         missing = len(rows) - count.created - count.updated - count.deleted - count.ignored
         if missing > 0 and not reasons:
             without = await elements_without_zeros(s, rows)
-            if missing <= sum(is_zero(row) and str(row["dataElement"]) in without for row in rows):
+            zeros = [index for index, row in enumerate(rows) if is_zero(row) and str(row["dataElement"]) in without]
+            if missing <= len(zeros):
                 found.counts["zeros"] += missing
+                found.zeros += [at + index for index in self._not_kept(rows, zeros, missing)]
                 return
             raise BrokenAnswer(
                 f"the server counted {count.total:,} of {len(rows):,} data values and says nothing of the rest",
                 hint="the same line once more sends this part again",
             )
+
+    def _not_kept(self, rows: Sequence[Row], zeros: Sequence[int], count: int) -> list[int]:
+        """Which zeros a server has not kept, of some of which others have deleted a value: those of cells that had none."""
+        had = self._cells_before() if self.job.has_before else set[str]()
+        return sorted(zeros, key=lambda at: cell_of(rows[at], self.default) in had)[:count]
 
     async def _in_a_job(
         self, s: Session, body: JsonObject, params: dict[str, Param], part: int | None

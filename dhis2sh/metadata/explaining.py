@@ -15,6 +15,7 @@ from dhis2sh.errors import Dhis2Error, NotFound, UsageError, did_you_mean
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.session import Session
 from dhis2sh.types import JsonObject
+from dhis2sh.words import on_profile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +27,10 @@ SHOWN = 10
 """So many objects of one code are written out for people; the data has them all."""
 LOOKED_INTO = 5
 """For so many objects that could not be deleted the server is asked what holds them."""
+
+
+_THIS = re.compile(r"dhis2 (-p \S+ )?explain\b")
+"""The hint that leads here."""
 
 
 class Report(BaseModel):
@@ -66,6 +71,15 @@ class Refusal(BaseModel):
     reports: list[Report] = []
     hint: str | None = None
 
+    def name_profile(self) -> None:
+        """Let every command act on the profile on which it happened, whichever one is asked from now."""
+        if self.profile is None:
+            return
+        self.message = on_profile(self.message, self.profile)
+        self.hint = on_profile(self.hint, self.profile) if self.hint else self.hint
+        for report in self.reports:
+            report.next = on_profile(report.next, self.profile) if report.next else report.next
+
     def line(self) -> str:
         """What a terminal shows: the reports of one code together, under what it means."""
         where = f" (on '{self.profile}')" if self.profile else ""
@@ -79,7 +93,7 @@ class Refusal(BaseModel):
                 [f"    and {len(these) - SHOWN:,} objects more; -o json has them all"] if len(these) > SHOWN else []
             )
             lines += [f"    try: {these[0].next}"] if these[0].next else []
-        hint = None if self.reports or (self.hint or "").startswith("dhis2 explain") else self.hint  # this is that
+        hint = None if self.reports or _THIS.match(self.hint or "") else self.hint
         return "\n".join([*lines, f"try: {hint}"] if hint else lines)
 
 

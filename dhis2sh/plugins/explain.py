@@ -31,4 +31,5 @@ async def explain(
     refusal = Refusal.model_validate(kept)
     if envelope is not None:
         await look_into(s, refusal, envelope)
+    refusal.name_profile()
     return refusal

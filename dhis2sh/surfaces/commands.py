@@ -8,24 +8,19 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, cast
 
+from dhis2sh.words import REST_OF_COMMAND, on_profile
+
 if TYPE_CHECKING:
     from dhis2sh.errors import Dhis2Error
     from dhis2sh.types import JsonValue
 
 _NAMED: ContextVar[str | None] = ContextVar("profile named by the line", default=None)
-_REST = r"(?:(?!  )[^;\n])*?"
-"""A command ends at the line's end, a semicolon or the two blanks before what it is good for."""
-_COMMAND = (  # compiled when something is printed: a first prompt prints no command
-    r"(?<![\w./\\-])dhis2(?=\s+[a-z][a-z0-9-]*(?![\w.]))"
-    r"(?!\s+(?:profile(?!\s+(?:verify|show)(?!\s[\w<]))|sandbox|shell|mcp)\b)"  # of this machine, whatever the profile
-    rf"(?!{_REST}\s(?:-p|--profile)[\s=])(?!{_REST}\s--help\b)"
-)
 _DATA = frozenset({"steps", "envelope", "failures", "refused", "names"})
 """Parts of a plan and of a summary that hold what servers hold, and no commands of ours."""
 _KEPT: dict[int, tuple[object, str]] = {}
 """Results whose line named a profile, with its name: a prompt draws them when that line is over."""
 MOST_KEPT = 100
-_WHOLE = rf"(?<![\w./\\-])dhis2\s+(?:-p\s+\S+\s+)?[a-z][a-z0-9-]*(?![\w.]){_REST}(?=  |[;\n]|$)"
+_WHOLE = rf"(?<![\w./\\-])dhis2\s+(?:-p\s+\S+\s+)?[a-z][a-z0-9-]*(?![\w.]){REST_OF_COMMAND}(?=  |[;\n]|$)"
 
 
 def written_in(text: str) -> list[str]:
@@ -59,7 +54,7 @@ def named_in(words: list[str]) -> str | None:
 def carried(text: str) -> str:
     """A text for somebody to read, whose commands act on the profile that the line named."""
     name = _NAMED.get()
-    return text if name is None else re.sub(_COMMAND, lambda _: f"dhis2 -p {name}", text)
+    return text if name is None else on_profile(text, name)
 
 
 def carried_in(value: JsonValue) -> JsonValue:

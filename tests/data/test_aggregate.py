@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dhis2sh.changes.journal import journal_of
 from dhis2sh.data import jobs, sending
 from dhis2sh.errors import NotFound, PartlyDone, PipelineError, Refused, ServerFault, UsageError
 from dhis2sh.rows.rows import Rows
@@ -210,6 +211,43 @@ def test_refused_rows_are_told_once(nation_home: Path, capsys: pytest.CaptureFix
     assert out.count("refused.csv") == 1
     assert "refused.csv" not in err
     assert "1 refused: row 3: there is no data element" in err
+
+
+@pytest.mark.parametrize(
+    ("rows", "code", "why"),
+    [
+        (
+            "Stock,202501,Clinic A,5\nNowhere,202501,Clinic A,6\n",
+            PartlyDone.exit_code,
+            "1 of 2 rows would be refused: 1 row (first: row 3): there is no data element",
+        ),
+        ("Stock,202501,Clinic A,5\n", 0, ""),
+        ("Nowhere,202501,Clinic A,6\n", Refused.exit_code, "none of the 1 rows can be sent"),
+    ],
+)
+def test_a_dry_run_of_which_rows_would_be_refused_ends_as_the_push_would(
+    nation_home: Path, capsys: pytest.CaptureFixture[str], rows: str, code: int, why: str
+):
+    write(f"dataElement,period,orgUnit,value\n{rows}", "some.csv")
+    line = ["-p", "sandbox", "data", "aggregate", "push", "some.csv"]
+    assert cli.run([*line, "--dry-run"]) == code
+    assert why in capsys.readouterr().err
+    assert cli.run([*line, "-y"]) == code
+
+
+@pytest.mark.parametrize(
+    ("good", "code"), [("Stock,202501,Clinic A,5\n", PartlyDone.exit_code), ("", Refused.exit_code)]
+)
+def test_so_does_one_of_which_the_server_refuses_rows(
+    nation_home: Path, capsys: pytest.CaptureFixture[str], good: str, code: int, monkeypatch: pytest.MonkeyPatch
+):
+    """What is found out by the server alone: here the row's number comes from its conflicts."""
+    with monkeypatch.context() as sure:
+        sure.setattr("dhis2sh.data.loading.refusals", lambda *_: {len(good and "x"): "it is locked"})
+        write(f"dataElement,period,orgUnit,value\n{good}Stock,202501,Clinic B,6\n", "some.csv")
+        assert cli.run(["-p", "sandbox", "data", "aggregate", "push", "some.csv", "--dry-run"]) == code
+    err = capsys.readouterr().err
+    assert "would be refused: the server will refuse row" in err and "it is locked" in err
 
 
 async def test_an_empty_file_is_no_success(s: Session):
@@ -459,11 +497,32 @@ async def test_a_zero_that_the_server_does_not_keep_is_said_and_is_no_cut(s: Ses
     assert await values(s, period=["202506"]) == {("Visits", "Female", "Clinic C", "202506"): "4"}
 
 
+async def test_the_journal_counts_what_was_done_without_zeros_that_were_not_kept(s: Session):
+    """One of the zeros deletes a value, which is a change; the other one changes nothing."""
+    sheet = write(
+        "dataElement,period,orgUnit,categoryOptionCombo,value\n"
+        "Visits,202506,Clinic C,Male,0\nVisits,202506,Clinic C,Female,4\nVisits,202501,Clinic A,Female,0\n"
+    )
+    before = await values(s)
+    summary = await do(s, "data aggregate push", file=sheet)
+    assert (summary.created, summary.deleted, summary.note) == (1, 1, "1 zero that the server does not keep")
+    (entry, *_) = journal_of(s).entries()
+    assert (entry.states, entry.outcome) == ({"done": 2}, "done")
+    shown = (await call(s, "journal show")).plain()
+    assert "Male" not in str(shown) and "Female" in str(shown)
+    await do(s, "undo")
+    assert await values(s) == before
+
+
 async def test_one_value_that_is_such_a_zero(s: Session):
     summary = await do(
         s, "data aggregate set", element="Visits", period="202506", org_unit="Clinic C", value="0", combo="Male"
     )
     assert summary.note == "1 zero that the server does not keep"
+    (entry, *_) = journal_of(s).entries()
+    assert (entry.states, entry.outcome, entry.wrote) == ({}, "unchanged", False)
+    with pytest.raises(Refused, match="wrote nothing .*1 zero that the server does not keep"):
+        await do(s, "undo")
 
 
 async def test_a_zero_over_a_value_deletes_it_and_undo_brings_it_back(s: Session):

@@ -3,17 +3,20 @@
 import gzip
 import json
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dhis2sh.analytics import pieces
-from dhis2sh.errors import NotFound, Refused, ServerFault, TimedOut, UsageError
+from dhis2sh.client.data_values import DataValues
+from dhis2sh.errors import AccessError, NotFound, Refused, ServerFault, TimedOut, UsageError
 from dhis2sh.sandbox.analytics import build
 from dhis2sh.sandbox.areas import open_store
 from dhis2sh.sandbox.load import load_file
 from dhis2sh.session import Session
+from dhis2sh.types import Row
 from tests.fakes.person import Somebody
 from tests.metadata.calls import call, do
 from tests.shared import needs_shared, shared
@@ -206,6 +209,40 @@ async def test_a_question_about_nothing_at_all_says_what_was_looked_up(s: Sessio
     )
     said = await none_of(s, "dx=Seen", "pe=2025", "ou=Nation")
     assert said.startswith(f"{NONE}'Seen' is collected in programs alone: dhis2 analytics events  and  dhis2 analytics")
+
+
+async def test_values_that_are_newer_than_the_tables_are_not_nothing(s: Session):
+    """Of an element that has no number at all, and of one that has some for other periods; in whatever units."""
+    fresh = "entered and not aggregated yet: dhis2 maintenance refresh analytics --watch"
+    said = await none_of(s, "dx=Visits", "pe=202506", "ou=LEVEL-3")
+    assert said == f"{NONE}these data have numbers in these units from 2025 to 202502"
+    await do(s, "metadata create", type="dataElements", set=[*NEVER_COUNTED, "id=deNever0001"])
+    for element in ("deNever0001", "deVisits001"):
+        row = {"dataElement": element, "period": "202506", "orgUnit": "ouClinicA01", "value": "7"}
+        await s.client.data_values.stream_in([row])
+    for data in ("Visits", "Never counted"):
+        for units in ("Nation", "LEVEL-3", "USER_ORGUNIT"):
+            said = await none_of(s, f"dx={data}", "pe=202506", f"ou={units}")
+            assert said == f"{NONE}there are values such as of 202506, {fresh}"
+    said = await none_of(s, "dx=Never counted", "pe=202401", "ou=Nation")
+    assert said == f"{NONE}there are values such as of 202506, {fresh}"
+    said = await none_of(s, "dx=Never counted", "pe=202506", "ou=Clinic B")
+    assert said == f"{NONE}of these data in these units there is nothing in this year and the ten before it"
+
+
+async def test_what_was_entered_is_nothing_said_of_where_it_may_not_be_read(
+    s: Session, monkeypatch: pytest.MonkeyPatch
+):
+    row = {"dataElement": "deVisits001", "period": "202506", "orgUnit": "ouClinicA01", "value": "7"}
+    await s.client.data_values.stream_in([row])
+
+    async def refused(*_: object, **__: object) -> AsyncIterator[list[Row]]:
+        raise AccessError("you may not read them")
+        yield []
+
+    monkeypatch.setattr(DataValues, "batches", refused)
+    said = await none_of(s, "dx=Visits", "pe=202506", "ou=Nation")
+    assert said == f"{NONE}these data have numbers in these units from 2025 to 202502"
 
 
 async def test_an_indicator_without_a_value_is_told_with_the_command_that_says_why(s: Session):

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dhis2sh.analytics.entered import since
 from dhis2sh.analytics.explaining import Explained
 from dhis2sh.errors import NotFound, Refused, UsageError
 from dhis2sh.sandbox.analytics import build
@@ -37,7 +38,7 @@ async def test_the_formula_with_names_and_the_numbers_behind_it(s: Session):
 async def test_nothing_was_entered(s: Session):
     found = await explained(s, "Share of women", period="203001")
     assert found.value is None
-    assert found.why == "the denominator (Visits) is 0: there is no Visits | Female and Visits"
+    assert found.why == "the denominator (Visits) has no value: no data were entered for it"
     assert {one.why for one in found.numbers} == {"no data were entered for it"}
 
 
@@ -56,6 +57,12 @@ async def test_what_is_entered_and_not_aggregated_yet(s: Session):
     )
     found = await explained(s, "Temperature", period="202505")
     assert "1 value entered, not aggregated yet" in str(found.why)
+
+
+@pytest.mark.parametrize(("at", "newer"), [("2026-11-30T13:44:07.000+0000", True), ("2026-11-30T13:44:06.900", False)])
+def test_a_value_of_the_second_in_which_the_tables_were_built_may_be_newer(at: str, newer: bool):
+    assert since({"lastUpdated": at}, "2026-11-30T13:44:07.313") is newer
+    assert since({"lastUpdated": at}, None)
 
 
 async def test_a_closed_unit_is_said(s: Session):
@@ -149,3 +156,88 @@ async def test_a_program_indicator_has_its_expression_its_filter_and_the_events_
     found = await explained(country, str(body["displayName"]), unit=str(top["id"]), period="2030")
     assert found.formula is not None and found.filter is not None and "{" not in found.formula + found.filter
     assert found.why == f"{found.program} has no event there in this time"
+
+
+# The reason of the whole is the one of its rows -------------------------------------------------------------------------
+
+
+async def yearly(s: Session) -> None:
+    """An element that is entered once a year, with a value in the tables."""
+    body = {"id": "dePopul0001", "name": "Population", "shortName": "Population", "domainType": "AGGREGATE",
+            "valueType": "NUMBER", "aggregationType": "SUM"}  # fmt: skip
+    await s.client.post("dataElements", body)
+    sets = {"id": "dsYear00001", "name": "By year", "shortName": "By year", "periodType": "Yearly",
+            "dataSetElements": [{"dataElement": {"id": "dePopul0001"}}],
+            "organisationUnits": [{"id": "ouClinicA01"}]}  # fmt: skip
+    await s.client.post("dataSets", sets)
+    await s.client.data_values.stream_in(
+        [{"dataElement": "dePopul0001", "period": "2025", "orgUnit": "ouClinicA01", "value": "900"}]
+    )
+    build.build(s.sandbox_store())
+
+
+async def test_a_yearly_denominator_asked_by_month_is_no_zero(s: Session):
+    await yearly(s)
+    await indicator(s, denominator="#{dePopul0001}")
+    found = await explained(s, "Share of women")
+    unlike = "202501 is Monthly, and these data are Yearly: it begins in 2025"
+    assert (found.value, found.numbers[1].why) == (None, unlike)
+    assert found.why == f"the denominator (Population) has no value: {unlike}"
+
+
+async def test_a_denominator_that_is_not_aggregated_yet_is_no_zero(s: Session):
+    rows = [{"dataElement": "deTemp00001", "period": "202501", "orgUnit": "ouClinicC01", "value": "7"}]
+    await s.client.post("dataValueSets", {"dataValues": rows})
+    await indicator(s, denominator="#{deTemp00001}")
+    found = await explained(s, "Share of women", unit="Clinic C")
+    assert "1 value entered, not aggregated yet" in str(found.numbers[1].why)
+    assert found.why == f"the denominator (Temperature) has no value: {found.numbers[1].why}"
+
+
+async def test_a_denominator_of_which_some_is_missing_says_without_what_it_has_none(s: Session):
+    await yearly(s)
+    await indicator(s, denominator="#{dePopul0001} + #{deVisits001} - #{deVisits001}")
+    found = await explained(s, "Share of women")
+    assert str(found.why).startswith(
+        "the denominator (Population + Visits - Visits) has no value without Population: 202501 is Monthly"
+    )
+
+
+async def test_a_numerator_alone_says_its_own_reason(s: Session):
+    await indicator(s, numerator="#{deVisits001}", denominator="1")
+    found = await explained(s, "Share of women", period="2025W3")
+    assert found.why == f"there is no Visits: {found.numbers[0].why}"
+    assert "2025W3 is Weekly, and these data are Monthly" in found.why
+
+
+async def test_several_reasons_are_each_said_of_their_numbers(s: Session):
+    await yearly(s)
+    await indicator(s, numerator="#{deVisits001} + #{dePopul0001}", denominator="1")
+    found = await explained(s, "Share of women", unit="Clinic C", period="203001")
+    assert found.why is not None
+    assert found.why.startswith(
+        "there is no Visits and Population: Visits: no data were entered for it; Population: 203001 is"
+    )
+
+
+async def test_an_indicator_within_an_indicator_says_why_the_inner_one_has_none(s: Session):
+    (inner,) = (await s.client.list_page("indicators", {"filter": "name:eq:Share of women", "fields": ":owner"})).rows
+    outer = {**inner, "id": "inOuter0001", "name": "Outer", "shortName": "Outer", "code": None,
+             "numerator": f"N{{{inner['id']}}}", "denominator": "1"}  # fmt: skip
+    await s.client.post("indicators", outer)
+    found = await explained(s, "Outer", period="203001")
+    reason = "the denominator (Visits) has no value: no data were entered for it"
+    assert (found.numbers[0].why, found.why) == (reason, f"there is no Share of women: {reason}")
+
+
+async def test_a_program_indicator_within_an_indicator_says_why_it_has_none(country: Session):
+    build.build(country.sandbox_store())
+    (inner, *_) = (await country.client.list_page("programIndicators", {"fields": "id,displayName"})).rows
+    (body, *_) = (await country.client.list_page("indicators", {"fields": ":owner"})).rows
+    await country.client.put(
+        f"indicators/{body['id']}", {**body, "numerator": f"I{{{inner['id']}}}", "denominator": "1"}
+    )
+    (top,) = (await country.client.list_page("organisationUnits", {"filter": "level:eq:1"})).rows
+    found = await explained(country, str(body["id"]), unit=str(top["id"]), period="2030")
+    assert str(found.why).startswith(f"there is no {inner['displayName']}: ")
+    assert "has no event there in this time" in str(found.why)

@@ -113,7 +113,7 @@ async def test_of_several_requests_the_plan_says_so_a_refused_one_stops_the_rest
     moody.moods = ["answer", "refuse"]
     with pytest.raises(PartlyDone, match="a later request was refused, and nothing was sent behind it") as caught:
         await call(session, "metadata import", YES, file=path)
-    assert caught.value.hint == "dhis2 journal show 1  names what was refused; undo 1 takes back what was written"
+    assert caught.value.hint == "dhis2 -p moody journal show 1  names what was refused, and what undo takes back"
     (entry,) = of("moody").entries()
     assert (entry.outcome, entry.states) == ("partly", {"done": 2, "refused": 2, "planned": 2})
     there = {row["id"] for row in (await session.client.get("dataElements", {"fields": "id"}))["dataElements"]}
@@ -242,7 +242,7 @@ async def test_explain_says_what_holds_an_object_that_could_not_be_deleted(count
     assert report["code"] == "E4030"
     assert report["name"] == "Sex"
     assert any("categoryCombos: '" in text for text in report["held_by"])
-    assert report["next"].startswith(f"dhis2 metadata usage {report['object']}")
+    assert report["next"].startswith(f"dhis2 -p sandbox metadata usage {report['object']}")
 
 
 async def test_explain_knows_codes_and_the_nearest(session: Session):

@@ -128,7 +128,7 @@ def test_ctrl_c(
 
         assert client.returncode == 130
         how_far = "2,000 of 4,500 done, 2,000 sent without an answer, 500 not sent"
-        assert f"{how_far}; dhis2 -p srv journal show 1, dhis2 -p srv undo 1" in said
+        assert f"{how_far}; dhis2 -p srv journal show 1; dhis2 -p srv undo 1" in said
         assert "Traceback" not in said
         server.wait_until_idle()
         assert cli.run(["undo", "--yes", "-p", "srv"]) == 0

@@ -78,8 +78,10 @@ async def test_an_undo_that_was_cut_off_is_the_next_to_be_taken_back(
 
     assert partly.value.hint == f"dhis2 undo {renamed.id}  finishes the rest; the journal has how far it came"
     undone = journal_of(session).entries()[0]
-    assert str(partly.value).endswith(f"dhis2 journal show {undone.id}"), "to undo the undo is not meant"
-    assert ", 1 sent without an answer, 1 not sent; dhis2 journal show" in partly.value.message
+    assert str(partly.value).endswith(f"dhis2 -p {session.profile.name} journal show {undone.id}"), (
+        "to undo the undo is not meant"
+    )
+    assert ", 1 sent without an answer, 1 not sent; dhis2 -p " in partly.value.message
     assert journal_of(session).entry(renamed.id).undone_by is None
     mended(session)
     assert len([name for name in await names(session) if str(name).startswith("X ")]) == 2

@@ -79,7 +79,7 @@ def test_a_write_that_is_ended_from_outside_says_how_far_it_came(moody: Moody, h
         running.send_signal(how)
         _, err = running.communicate(timeout=60)
     assert running.returncode == 130, err
-    assert "0 of 3 done, 3 sent without an answer; dhis2 journal show 1, dhis2 undo 1" in err
+    assert "0 of 3 done, 3 sent without an answer; dhis2 -p moody journal show 1; dhis2 -p moody undo 1" in err
     assert err.endswith("error: interrupted\n")
 
 
@@ -106,7 +106,7 @@ def test_t6_a_5xx_on_a_write_was_sent_and_nobody_knows(
     code = cli.run(["metadata", "rename", "dataElements", "--all", "--prefix", "X", "--yes"])
     err = capsys.readouterr().err
     assert (code, "it was sent and may still be running: dhis2 journal show" in err) == (5, True)
-    assert "0 of 3 done, 3 sent without an answer; dhis2 journal show 1, dhis2 undo 1" in err
+    assert "0 of 3 done, 3 sent without an answer; dhis2 -p moody journal show 1; dhis2 -p moody undo 1" in err
     assert cli.run(["journal", "list", "-o", "json"]) == 0
     assert '"unknown": 3' in capsys.readouterr().out
 

@@ -9,8 +9,9 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from dhis2sh import profiles
+from dhis2sh.changes import refusals
 from dhis2sh.changes.plan import Plan, PlanStep, WriteSummary
-from dhis2sh.errors import NotFound, PartlyDone
+from dhis2sh.errors import NotFound, PartlyDone, Refused
 from dhis2sh.surfaces import commands, terminal
 from dhis2sh.surfaces.cli import main as cli
 from dhis2sh.surfaces.ipython import display, magics
@@ -208,7 +209,7 @@ async def test_a_write_that_ends_half_way_is_an_error_with_what_was_written(sand
     assert told["refused"][0]["message"].startswith("written all the same, without what is at fault: ")
     assert sorted(told["uids"]) == ["deNumber008", "deNumber009"]
     assert json.loads(done["content"][0]["text"].splitlines()[-1]) == told
-    assert told["next"] == "dhis2 -p sandbox journal show 1  names what was refused; undo 1 takes back what was written"
+    assert told["next"] == "dhis2 -p sandbox journal show 1  names what was refused, and what undo takes back"
 
 
 def test_hints_1_who_looks_whether_a_server_answers_looks_at_the_one_that_did_not() -> None:
@@ -218,3 +219,23 @@ def test_hints_1_who_looks_whether_a_server_answers_looks_at_the_one_that_did_no
             == "is the server up? dhis2 -p dead profile verify"
         )
         assert commands.carried("dhis2 profile list") == "dhis2 profile list"
+
+
+def test_the_last_refusal_is_told_with_the_profile_on_which_it_happened(
+    sandbox_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever asks from another profile would look into the wrong journal, and take back another write."""
+    hint = "dhis2 journal show 1  names what was refused"
+    told = PartlyDone("2 created; dhis2 undo 1", summary=None, hint=hint)
+    refusals.keep(told, "sandbox")
+    profiles.save(profiles.Profile("prod", "https://prod.example.org", username="ann", production=True), activate=True)
+    for where in ([], ["-p", "prod"], ["-p", "sandbox"]):
+        assert cli.run(["explain", *where]) == 0
+        out = capsys.readouterr().out
+        assert out == (
+            "PartlyDone (on 'sandbox'): 2 created; dhis2 -p sandbox undo 1\n"
+            "try: dhis2 -p sandbox journal show 1  names what was refused\n"
+        )
+    refusals.keep(Refused("no", code="E4030", hint="dhis2 explain"), "sandbox")
+    assert cli.run(["explain", "-p", "prod"]) == 0
+    assert "try:" not in capsys.readouterr().out
