@@ -170,3 +170,17 @@ async def test_another_name_of_the_same_object_is_no_other_meaning(session: Sess
     plan = await planned(session, "metadata merge-bundle", **options_of("merge-bundle", bundle))
     assert [step.action for step in plan.steps] == ["update"]
     assert not any("mean something else" in note for note in plan.notes)
+
+
+@pytest.mark.parametrize("verb", ["metadata import", *VERBS])
+async def test_a_missing_object_may_be_said_to_be_one_of_the_bundle(session: Session, verb: str) -> None:
+    """Only a formula names it: nothing is dropped, and there is no other way to settle the reference."""
+    await _two_for_one(session)
+    formula = {**SUM, "numerator": "#{srcDeGone01}"}
+    outside = {"outside": {"dataElements": {"srcDeGone01": "Gone"}}}
+    bundle = written({"dataElements": [THERE], "indicatorTypes": [TYPE], "indicators": [formula], "dhis2sh": outside})
+
+    plan = await planned(session, verb, file=bundle, map=["srcDeGone01=tgtDeOne001"])
+
+    [step] = [step for step in plan.steps if step.type == "indicators"]
+    assert (step.after or {})["numerator"] == "#{tgtDeOne001}"

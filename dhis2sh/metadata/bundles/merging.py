@@ -179,7 +179,7 @@ def _keeps_apart(
     """Is an object one of its own, or left out, after a choice?"""
     if match.uid not in source.objects.get(match.type, {}):
         return False
-    tried = fitted(apart={*apart, match.uid}, choose=lambda clash: way if clash.uid == match.uid else None)
+    tried = fitted(apart={*apart, match.uid}, choose=_only(match.uid, way))
     shared = {other.uid for one in onto_one(source, there, tried) for other in (one.kept, *one.rest)}
     open_ = {clash.uid for clash in tried.clashes}
     left = {clash.uid for clash in tried.skipped}
@@ -228,6 +228,11 @@ async def _settling(
 def _always(way: Choice) -> Callable[[Clash], Choice]:
     """The same choice for each clash."""
     return lambda _: way
+
+
+def _only(uid: str, way: Choice) -> Callable[[Clash], Choice | None]:
+    """A choice for one object."""
+    return lambda clash: way if clash.uid == uid else None
 
 
 def _undecided(plan: Plan, mapped: Mapped, told: Mapping[str, Choice]) -> list[tuple[Match, KeptObject]]:

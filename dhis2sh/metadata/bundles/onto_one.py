@@ -77,8 +77,12 @@ def _onto_one(source: Bundle, there: Bundle, matches: Iterable[Match], skipped: 
         if uid not in skipped and not default:
             found.setdefault((plural, match.to), []).append(match)
     held = {match.uid for some in found.values() for match in some}
-    for match in by_uid.values():  # what the bundle only refers to
-        if match.type not in OWN and not (match.type in DEFAULT_OBJECTS and match.name == DEFAULT_NAME):
+    for match in by_uid.values():  # what the bundle only refers to; what takes the place of a missing one may be said
+        if (
+            match.by != "given"
+            and match.type not in OWN
+            and not (match.type in DEFAULT_OBJECTS and match.name == DEFAULT_NAME)
+        ):
             found.setdefault((match.type, match.to), []).append(match)
     shared: list[OntoOne] = []
     for (plural, to), some in found.items():
