@@ -314,7 +314,8 @@ class Verb:
             param = known.get("--" + kebab(name.rstrip("_")))
             if param is None:
                 names = [param.name for param in self.params]
-                hint = did_you_mean(name, names) or f"it takes: {', '.join(names) or 'nothing'}"
+                near = [known for known in names if known != "force"]  # nobody is led to write over what is there
+                hint = did_you_mean(name, near) or f"it takes: {', '.join(names) or 'nothing'}"
                 raise UsageError(f"{self.path} has no parameter '{name}'", hint=hint)
             if param.name in bound:
                 raise UsageError(f"{self.path}: {name} was given twice, by another name", hint="say it once")

@@ -323,6 +323,10 @@ def _invoked(verb: Verb, section: str, arguments: list[str]) -> Invocation:
     return cast("Invocation", result)
 
 
+UNASKED = frozenset({"--yes", "-y", "--force"})
+"""Switches that are never proposed for another word: with them something is written that nobody has looked at."""
+
+
 def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb | None = None) -> Exception:
     """What Typer refused, as our error with the nearest word."""
     message = getattr(error, "format_message", None)
@@ -335,7 +339,9 @@ def _usage(error: Exception, section: str, arguments: Sequence[str], verb: Verb 
         known = [flag for item in _verbs(section) if item.path == verb_words for flag in _flags(item)]
         if option in (*known, *(flag for common in options.on_lines("write") for flag in common.flags)):
             return UsageError(str(message()).rstrip("."), hint=f"dhis2 {verb_words} --help")
-        near = did_you_mean(option, known) or _as_property(option, known, arguments)
+        near = did_you_mean(option, [flag for flag in known if flag not in UNASKED]) or _as_property(
+            option, known, arguments
+        )
         return UsageError(f"{verb_words} has no option '{option}'", hint=near or f"dhis2 {verb_words} --help")
     text = str(message()).rstrip(".")
     if "No such command" in text:

@@ -74,7 +74,7 @@ async def test_a_dangling_reference_is_told_before_anything_is_written(session: 
     plan = await call(session, "metadata import", Consent(dry_run=True), file=path)
     assert isinstance(plan, Plan)
     assert plan.notes[0].startswith("dangling: 1 optionSets are neither in the bundle nor on the server: osMissing01")
-    assert "needed by dataElements 'New' optionSet; bring them too (--deps)" in plan.notes[0]
+    assert "needed by dataElements 'New' optionSet; bring them too (metadata export --deps)" in plan.notes[0]
     assert [arrow["to"] for arrow in plan.to_json()["report"]["dangling"]] == ["osMissing01"]
     with pytest.raises(Refused, match="osMissing01") as caught:
         await call(session, "metadata import", YES, file=path)
@@ -232,7 +232,7 @@ async def test_a_dashboard_moves_into_an_empty_server_with_all_that_it_needs(rea
     assert warned.warnings[0].startswith(
         "dangling: 1,167 organisationUnits are neither in the bundle nor on the server: 'Sierra Leone' [ImspTQPwCqd]"
     )
-    assert "bring them too (--with org-units)" in warned.warnings[0]
+    assert "bring them too (metadata export --deps --with org-units)" in warned.warnings[0]
 
     written = await call(empty, "metadata import", YES, file=Path("all.json"))
     assert isinstance(written, WriteSummary)

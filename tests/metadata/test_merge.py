@@ -9,6 +9,7 @@ import pytest
 
 from dhis2sh.changes.plan import Plan, WriteSummary
 from dhis2sh.errors import NotFound, UsageError
+from dhis2sh.person import Nobody
 from dhis2sh.rows.rows import to_json
 from dhis2sh.sandbox.store.database import Store
 from dhis2sh.session import Session
@@ -71,11 +72,17 @@ async def test_sharing_comes_only_where_it_is_asked_for(staging: Store, session:
 
 async def test_objects_can_be_mapped_by_hand(staging: Store, session: Session):
     pairs = ["Polio=OPV doses given", "deForeign02=DE_1", "Remark=Remark"]
-    plan = to_json(await call(session, "metadata merge", DRY, source="staging", types=["dataElements"], map=pairs))
+    objects = ["deForeign01", "deForeign02", "deForeign03"]
+    plan = to_json(await call(session, "metadata merge", DRY, source="staging", objects=objects, map=pairs))
     assert {(row["id"], row["to"], row["by"]) for row in plan["report"]["mapped"]} == {
         ("deForeign01", "deText00001", "given"), ("deForeign02", "deNumber001", "given"), ("deForeign03", "deNumber002", "given"),
     }  # fmt: skip
     for pair, error, says in [
+        (
+            "Polio=OPV doses given",
+            UsageError,
+            "would be one object there: 'OPV doses given'",
+        ),  # staging has that one too
         ("Polio", UsageError, "say FROM=TO"),
         ("Nonsense=DE_1", UsageError, "'Nonsense' is not in staging"),
         ("Polio=Nonsense", NotFound, "none of the dataElements has the UID, code or name"),
@@ -161,3 +168,28 @@ async def test_without_a_terminal_the_choices_are_options(session: Session):
         await call(session, "metadata merge-bundle", file=Path("b.json"))
     told = "--on-conflict rename or skip settles all; --resolve deForeign01=map, =rename or =skip settles it"
     assert str(caught.value.hint) == told, "it is a text there: to map all that clashes would change what it means"
+
+
+class Notes(Nobody):
+    """Keeps what is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[str] = []
+
+    def note(self, message: str) -> None:
+        self.notes.append(message)
+
+
+async def test_what_is_said_of_missing_objects_names_options_of_a_merge(staging: Store, session: Session):
+    """`--deps` is one of an export; whole types are brought by naming them, single objects with all that they need."""
+    person = session.person = Notes()
+    plan = await call(session, "metadata merge", DRY, source="staging", types=["dataElementGroups"])
+    [dangling] = [note for note in plan.notes if note.startswith("dangling: ")]
+    assert "bring them too (--types dataElements beside the others), or leave" in dangling
+    assert any("--types dataElements beside the others brings them" in note for note in person.notes), person.notes
+    assert not any("--deps" in note for note in (*plan.notes, *person.notes))
+
+    Path("b.json").write_text(json.dumps({"dataElements": [{**NEW, "optionSet": {"id": "osMissing01"}}]}))
+    plan = await call(session, "metadata merge-bundle", DRY, file=Path("b.json"))
+    assert any("bring them too (metadata export --deps), or leave" in note for note in plan.notes)

@@ -105,7 +105,7 @@ def test_no_password(url: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_disk_that_cannot_be_written(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     home.mkdir()
     (home / "config").write_text("a file where a folder should be")
-    assert cli.run(["profile", "add", "a", "--url", "https://a.example.org"]) == 2
+    assert cli.run(["profile", "add", "a", "--url", "https://a.example.org"]) == 9
     lines = capsys.readouterr().err.splitlines()
     assert "cannot be written" in lines[0]
     assert "DHIS2SH_HOME" in lines[1]

@@ -26,7 +26,9 @@ def printed(line: list[str], out: int, *, unbuffered: str = "", room: int | None
         if room is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
-    env = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    measured = room is None  # what is measured is written into a file when the process ends, which has no room either
+    env = {name: value for name, value in os.environ.items() if measured or not name.startswith("COVERAGE_")}
+    env["PYTHONUNBUFFERED"] = unbuffered
     done = subprocess.run(line, stdout=out, stderr=subprocess.PIPE, env=env, preexec_fn=small, check=False)
     said = [row for row in done.stderr.decode().splitlines(True) if not row.startswith("note: ")]
     return done.returncode, "".join(said)

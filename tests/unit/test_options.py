@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from dhis2sh.errors import UsageError
 from dhis2sh.rows.rows import Rows
 from dhis2sh.surfaces import mcp
 from dhis2sh.surfaces.mcp import tools as mcp_tools
@@ -124,3 +125,14 @@ def test_an_option_of_the_verbs_own_shadows_the_common_one() -> None:
     assert line.options.out is None
     assert "out" in line.arguments
     assert Options.out not in grammar.common_options(find("metadata export"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("metadata", "merge", "staging", "--deps"), ("metadata", "merge", "staging", "--yess"), ("undo", "--forse")],
+)
+def test_no_switch_that_writes_unasked_is_proposed_for_another_word(words: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="has no option") as refused:
+        parsed(*words)
+    assert "--yes" not in str(refused.value.hint)
+    assert "--force" not in str(refused.value.hint)

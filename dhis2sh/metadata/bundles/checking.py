@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from dhis2sh.dhis2.properties import NAMES, OF_PEOPLE
 from dhis2sh.dhis2.references import INSTANCE, PLACES, Reference, label, references
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 OPTIONAL = frozenset({"legendSet", "categoryCombo", "optionSet", "style"})
 """References without which an embedded row still means something."""
 SHOWN = 3
+ANY = "objects"
+"""What those are called of which nothing says the type."""
+type Source = Literal["file", "objects", "types"]
+"""Where a bundle is from: a file, or single objects or whole types of another profile."""
 """So many of a kind are named in one line."""
 
 
@@ -67,11 +71,12 @@ class Findings:
     given_ids: dict[str, int] = field(default_factory=lambda: {})
     version: str | None = None
 
-    def notes(self, *, ways: bool = True, arrows: bool = True) -> list[str]:
+    def notes(self, *, ways: Source | None = "file", arrows: bool = True) -> list[str]:
         """One line for each kind of trouble, the gravest first.
 
         Parameters:
-            ways: say what to do about references that lead nowhere; `arrows` say which they are.
+            ways: where the bundle is from, to say what to do about references that lead nowhere; None says nothing of it.
+            arrows: say which they are.
         """
         lines = [] if self.version is None else [self.version]
         lines += [_broken(kind, some, ways=ways) for kind, some in sorted(self._by_target().items()) if arrows]
@@ -90,20 +95,31 @@ class Findings:
     def _by_target(self) -> dict[str, list[Dangling]]:
         found: dict[str, list[Dangling]] = {}
         for arrow in self.dangling:
-            found.setdefault(arrow.reference.type or "objects", []).append(arrow)
+            found.setdefault(arrow.reference.type or ANY, []).append(arrow)
         return found
 
 
-def _broken(kind: str, arrows: Sequence[Dangling], *, ways: bool) -> str:
+def bringing(kind: str, source: Source) -> str:
+    """How objects of a type are brought too, by options that there are where they come from."""
+    way = "--with sharing" if kind in INSTANCE else "--with org-units" if kind in PLACES else None
+    match source:
+        case "file":
+            return f"metadata export --deps{f' {way}' if way else ''}"
+        case "types" if kind != ANY:
+            return f"--types {kind} beside the others"
+        case _:
+            return way or "naming them as well"
+
+
+def _broken(kind: str, arrows: Sequence[Dangling], *, ways: Source | None) -> str:
     """All arrows to missing objects of one type in a line: what is missing, who needs it, what to do if `ways`."""
     targets = {arrow.reference.uid: arrow.target for arrow in arrows}
     holders = Counter((arrow.type, arrow.name, arrow.reference.path) for arrow in arrows)
     needed = [f"{plural} '{name}' {path}" for (plural, name, path), _ in holders.most_common()]
-    way = "--with sharing" if kind in INSTANCE else "--with org-units" if kind in PLACES else "--deps"
     return (
         f"dangling: {len(targets):,} {kind} are neither in the bundle nor on the server: {_some(list(targets.values()))}; "
         f"needed by {_some(needed)}"
-        f"{f'; bring them too ({way}), or leave the references out with --drop-dangling' if ways else ''}"
+        f"{f'; bring them too ({bringing(kind, ways)}), or leave the references out with --drop-dangling' if ways else ''}"
     )
 
 

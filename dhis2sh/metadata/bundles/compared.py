@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -23,6 +23,7 @@ from dhis2sh.words import kebab
 
 if TYPE_CHECKING:
     from dhis2sh.metadata.bundles.bundle import Bundle
+    from dhis2sh.metadata.bundles.checking import Source
     from dhis2sh.metadata.bundles.report import ImportReport
     from dhis2sh.models.facts import Resource
     from dhis2sh.session import Session
@@ -41,6 +42,8 @@ class Settings:
         rejected: the file for the objects that are refused.
         package: the bundle was made for no server in particular: what leads nowhere is decided reference by reference in
             the report, and what a server has of its own in an object stays.
+        found: UIDs there of what was found by its code, or is it as the user says: another name is another meaning of it.
+        source: where the bundle is from, for what is said of what it lacks.
     """
 
     strategy: str = "create-and-update"
@@ -49,6 +52,8 @@ class Settings:
     drop_dangling: bool = False
     rejected: Path | None = None
     package: bool = False
+    found: Set[str] = frozenset()
+    source: Source = "file"
 
 
 def names_of(bundle: Bundle) -> dict[str, str]:

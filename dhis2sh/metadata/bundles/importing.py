@@ -183,7 +183,7 @@ async def validated(
         notes: what is to be said of it.
     """
     planned = writes.plan(title, changes, what="metadata", atomic=settings.atomic, bundle=True)
-    meaning = meaning_notes(changes)
+    meaning = meaning_notes(changes, settings.found)
     planned.notes = [*meaning, *notes]
     writer = BundleImport(
         "metadata", writes.changes_of(planned), settings.atomic, bundle=True, rejected=settings.rejected,
@@ -217,7 +217,9 @@ def _unshared(bundle: Bundle) -> Bundle:
 
 def _notes(findings: Findings, settings: Settings, report: ImportReport) -> list[str]:
     # of a package each that leads nowhere is a decision of its own
-    notes = findings.notes(ways=not settings.package, arrows=not settings.package or settings.drop_dangling)
+    notes = findings.notes(
+        ways=None if settings.package else settings.source, arrows=not settings.package or settings.drop_dangling
+    )
     if settings.drop_dangling and findings.dangling:
         notes.append(f"{len(findings.dangling):,} references that lead nowhere are left out")
     skipped = sum(row.skipped for row in report.types)

@@ -45,6 +45,7 @@ class Clash:
         type, uid, name: the object of the bundle.
         property: what is taken (`name`, `shortName`, `code`); `other` the UID of the object that has it.
         also: what else is taken by other objects still, with their UIDs: it is no counterpart of any of them.
+        given: the UID of the object that the user has said it is, which is another one than `other`.
     """
 
     type: str
@@ -53,15 +54,21 @@ class Clash:
     property: str
     other: str
     also: tuple[tuple[str, str], ...] = ()
+    given: str | None = None
 
     def ways(self) -> tuple[Choice, ...]:
         """What can be done about it: only names and codes can be written otherwise, and what is two is none of them."""
-        can: dict[Choice, bool] = {"map": not self.also, "rename": self.property in NAMES, "skip": True}
+        can: dict[Choice, bool] = {
+            "map": not self.also and self.given is None,
+            "rename": self.property in NAMES,
+            "skip": True,
+        }
         return tuple(way for way, possible in can.items() if possible)
 
     def __str__(self) -> str:
         taken = [f"its {name} is that of [{other}]" for name, other in ((self.property, self.other), *self.also)]
-        return f"{self.type} '{self.name}' [{self.uid}]: {', '.join(taken)} there"
+        said = f", and --map says that it is [{self.given}]" if self.given else ""
+        return f"{self.type} '{self.name}' [{self.uid}]: {', '.join(taken)} there{said}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +287,7 @@ class _Fitting:
             return
         first = next((clash for clash in clashes if clash.property not in NAMES), clashes[0])
         others = tuple((clash.property, clash.other) for clash in clashes if clash.other != first.other)
-        first = replace(first, also=others) if others else first
+        first = replace(first, also=others, given=self._given.get(first.uid))
         match self._choose(first):
             case "map" if "map" in first.ways():
                 self._mapped.matches.append(Match(plural, first.uid, first.name, first.other, "choice"))

@@ -6,7 +6,7 @@ by its code or name alone, a person says that it is the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2.properties import MEANING, MEANING_OF_ANY, SET_BY_SERVER
@@ -87,13 +87,21 @@ def _rows(value: JsonValue) -> Iterator[tuple[str, str | None]]:
             yield str(element.get("id")), str(combo.get("id")) if isinstance(combo, dict) else None
 
 
-def meaning_notes(changes: Iterable[Write]) -> list[str]:
-    """Updates after which data that are there are counted or read otherwise, a line for each property."""
+def meaning_notes(changes: Iterable[Write], by_code: Set[str] = frozenset()) -> list[str]:
+    """Updates after which data that are there are counted or read otherwise, a line for each property.
+
+    Parameters:
+        by_code: UIDs of what was found by its code, or is it as the user says: its data are called otherwise by another name.
+    """
     found: dict[str, list[str]] = {}
     for write in changes:
         if write.action == "update":
             before, after = write.changed()
-            for path, values in changed_meaning(write.plural, before or {}, after or {}).items():
+            meant = changed_meaning(write.plural, before or {}, after or {})
+            old, new = (before or {}).get("name"), (after or {}).get("name")
+            if write.uid in by_code and new and old != new:
+                meant["name"] = (old, new)
+            for path, values in meant.items():
                 found.setdefault(path, []).append(f"{write.called}{_values(*values)}")
     return [
         f"data that are there mean something else then: {path} changes of {listed(names, NAMED)}"

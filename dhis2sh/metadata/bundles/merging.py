@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -15,11 +15,13 @@ from dhis2sh.errors import Refused, UsageError
 from dhis2sh.metadata import writes
 from dhis2sh.metadata.bundles import importing
 from dhis2sh.metadata.bundles.bundle import Bundle, only, server_bundle
+from dhis2sh.metadata.bundles.checking import Source
 from dhis2sh.metadata.bundles.gathering import plurals_of
 from dhis2sh.metadata.bundles.mapping import Choice, Clash, Key, Mapped, Match, fields_for, fit
 from dhis2sh.metadata.bundles.meaning import of_another_meaning
+from dhis2sh.metadata.bundles.onto_one import OntoOne, left_out, onto_one
 from dhis2sh.metadata.bundles.report import ImportReport, KeptObject, MappedObject
-from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
+from dhis2sh.metadata.bundles.told import given_of, require_conflicts, require_one_answer, settled_by, told_of
 from dhis2sh.metadata.parameters import Types
 from dhis2sh.session import Session
 from dhis2sh.verbs.declaration import Complete, Doc, Touches
@@ -31,6 +33,8 @@ SHOWN = 3
 """So many clashes are named in one error."""
 TRIED = 5_000
 """Objects of a bundle up to which a hint tries what it proposes."""
+APART: Sequence[Choice] = ("rename", "skip")
+"""Choices that make an object no other one."""
 ORDERS: Sequence[list[Key]] = (["uid", "code", "name"], ["uid", "name", "code"], ["uid", "code"], ["uid", "name"])
 """How counterparts may be found, what finds most first."""
 
@@ -95,8 +99,12 @@ def origin_of(bundle: Bundle) -> str:
     return f"{bundle.origin} ({said})" if said else bundle.origin
 
 
-async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
-    """The plan of a merge: objects under the UIDs that they have there. Raises `UsageError` for names that are taken."""
+async def plan_merge(s: Session, found: Bundle, options: MergeOptions, source: Source = "file") -> Plan:
+    """The plan of a merge: objects under the UIDs that they have there. Raises `UsageError` for names that are taken.
+
+    Parameters:
+        source: where the bundle is from, for what is said of what it lacks.
+    """
     known = await schema.types_of(s.client)
     own = [plural for plural in found.objects if plural in OWN and not options.types]
     wanted_types = await plurals_of(s, options.types) if options.types else found.objects.keys() - OWN
@@ -110,7 +118,15 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
     apart = {uid for uid, choice in told.items() if choice != "map"}
     fitted = partial(fit, chosen, there, known, given=given, apart=apart)
     mapped = await settled(s, asked, options.on_conflict, partial(fitted, options.by))
-    require_conflicts(told, chosen, settled_by(mapped))
+    require_one_answer(told, mapped)
+    decided = settled_by(mapped)
+    if "rename" in told.values():  # it has no other's name, and is kept from being taken for another
+        for match in fitted(options.by, apart=()).matches:
+            if match.by in {"code", "name"}:
+                decided.setdefault(match.uid, set()).add("rename")
+    require_conflicts(told, chosen, decided)
+    if shared := onto_one(chosen, there, mapped):
+        raise _shared(shared, chosen, there, partial(fitted, options.by), apart)
     if doubts := [doubt for doubt in mapped.doubts if doubt.uid in chosen.objects.get(doubt.type, {})]:
         more = f" (and {len(doubts) - SHOWN:,} more)" if len(doubts) > SHOWN else ""
         raise UsageError(
@@ -119,8 +135,10 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
         )
     title = f"merge {origin_of(found)}"
     if mapped.clashes:
-        raise _open(mapped.clashes, await _settling(s, fitted, options, title))
-    plan = await importing.plan(s, mapped.bundle, title, options.settings())
+        raise _open(mapped.clashes, await _settling(s, chosen, there, fitted, options, title))
+    found_there = {match.to for match in mapped.matches if match.by in {"code", "given", "choice"}}
+    settings = replace(options.settings(), found=found_there, source=source)
+    plan = await importing.plan(s, mapped.bundle, title, settings)
     report = cast("ImportReport", plan.report)
     report.mapped = [MappedObject.of(match) for match in mapped.matches]
     if differing := _undecided(plan, mapped, asked):
@@ -130,6 +148,42 @@ async def plan_merge(s: Session, found: Bundle, options: MergeOptions) -> Plan:
         listed = ", ".join(f"{len(found.objects[plural]):,} {plural}" for plural in own)
         plan.notes.append(f"left out: {listed}: they belong to one server; --types brings them")
     return plan
+
+
+def _shared(
+    shared: Sequence[OntoOne], source: Bundle, there: Bundle, fitted: Callable[..., Mapped], apart: Set[str]
+) -> UsageError:
+    """The refusal to make one object of several, and the options that keep them apart, each tried.
+
+    Parameters:
+        fitted: maps the bundle; apart: objects for which no counterpart is looked for already.
+    """
+    ways: list[str] = []
+    for one in shared:
+        ways += left_out(one)
+        for match in (match for match in one.rest if match.by != "given"):
+            way = next((way for way in APART if _keeps_apart(match, way, source, there, fitted, apart)), None)
+            if way is not None:
+                instead = f" in place of {match.uid}=map" if match.by == "choice" else ""
+                ways.append(f"--resolve {match.uid}={way}{instead}")
+    more = f" (and {len(shared) - SHOWN:,} more)" if len(shared) > SHOWN else ""
+    return UsageError(
+        f"{'; '.join(map(str, shared[:SHOWN]))}{more}; nothing was written",
+        hint=" ".join(ways) or "make one of the two where they come from, and merge then",
+    )
+
+
+def _keeps_apart(
+    match: Match, way: Choice, source: Bundle, there: Bundle, fitted: Callable[..., Mapped], apart: Set[str]
+) -> bool:
+    """Is an object one of its own, or left out, after a choice?"""
+    if match.uid not in source.objects.get(match.type, {}):
+        return False
+    tried = fitted(apart={*apart, match.uid}, choose=lambda clash: way if clash.uid == match.uid else None)
+    shared = {other.uid for one in onto_one(source, there, tried) for other in (one.kept, *one.rest)}
+    open_ = {clash.uid for clash in tried.clashes}
+    left = {clash.uid for clash in tried.skipped}
+    return match.uid not in shared | open_ and (way != "skip" or match.uid in left)
 
 
 def _open(clashes: Sequence[Clash], all_: Sequence[str]) -> UsageError:
@@ -143,20 +197,23 @@ def _open(clashes: Sequence[Clash], all_: Sequence[str]) -> UsageError:
     first = clashes[0]
     ways = [f"={way}" for way in first.ways()]
     one = f"--resolve {first.uid}{joined(ways, 'or')} settles {'it' if len(clashes) == 1 else 'this one'}"
-    if "map" not in first.ways():
+    if first.also and not first.given:
         one += f"; --map {first.uid}=UID says which of them it is"
     return UsageError(f"{shown}{more}", hint=f"{' or '.join(all_)} settles all; {one}" if all_ else one)
 
 
-async def _settling(s: Session, fitted: Callable[..., Mapped], options: MergeOptions, title: str) -> list[str]:
+async def _settling(
+    s: Session, source: Bundle, there: Bundle, fitted: Callable[..., Mapped], options: MergeOptions, title: str
+) -> list[str]:
     """The options that settle all that is in the way, each of them tried: the server would take what comes of it.
 
     Parameters:
+        source: the bundle before it is mapped; there: the objects of the target.
         fitted: maps the bundle, given an order of keys.
     """
 
     async def settles(mapped: Mapped) -> bool:
-        if mapped.clashes or mapped.doubts or len(mapped.bundle) > TRIED:
+        if mapped.clashes or mapped.doubts or onto_one(source, there, mapped) or len(mapped.bundle) > TRIED:
             return False
         plan = await importing.plan(s, mapped.bundle, title, options.settings())
         return plan.blocked is None and not _undecided(plan, mapped, {})

@@ -29,9 +29,10 @@ from dhis2sh.metadata.bundles.mapping import Choice, Mapped, fields_for, fit
 from dhis2sh.metadata.bundles.meaning import changed_meaning, of_another_meaning
 from dhis2sh.metadata.bundles.merging import Map, settled
 from dhis2sh.metadata.bundles.needing import needing, parts_of
+from dhis2sh.metadata.bundles.onto_one import left_out, onto_one
 from dhis2sh.metadata.bundles.report import Decision, KeptObject, MappedObject, PackageReport
 from dhis2sh.metadata.bundles.still_to_do import still_to_do
-from dhis2sh.metadata.bundles.told import given_of, require_conflicts, settled_by, told_of
+from dhis2sh.metadata.bundles.told import given_of, require_conflicts, require_one_answer, settled_by, told_of
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.verbs.declaration import Doc
 from dhis2sh.words import counted, listed
@@ -136,7 +137,7 @@ class _Install:
         settings = importing.Settings(
             strategy="create-and-update" if self._options.update else "create",
             sharing="all" if self._options.include_sharing else "new", drop_dangling=self._options.drop_dangling,
-            package=True,
+            package=True, found={match.to for match in mapped.matches if match.by in {"code", "given", "choice"}},
         )  # fmt: skip
         plan = await importing.plan(self._s, bundle, f"install {self._report.name}", settings, self._report)
         cast("importing.BundleImport", plan.writer).report = self._report
@@ -288,12 +289,19 @@ class _Install:
         )  # fmt: skip
         told = dict(self._told)
         mapped = await settled(self._s, self._told, self._options.on_conflict, fitted)
+        require_one_answer(told, mapped)
         self._require_conflicts(told, mapped, fitted)
         self._report.mapped = [MappedObject.of(match) for match in mapped.matches]
         self._report.skipped += [str(clash) for clash in mapped.skipped if clash.property != "counterpart"]
         self._report.renamed = [str(clash) for clash in mapped.renamed]
         for clash in mapped.clashes:
             self._decide(str(clash), "no two may share it", [f"--resolve {clash.uid}={way}" for way in clash.ways()])
+        for one in onto_one(bundle, self._there, mapped):
+            if said := left_out(one):
+                raise UsageError(f"{one}; nothing was written", hint=" ".join(said))
+            for match in one.rest:
+                ways = [f"--resolve {match.uid}=rename", f"--resolve {match.uid}=skip"]
+                self._decide(str(one), "what counts the one would count the other", ways)
         return mapped
 
     def _require_conflicts(self, told: Mapping[str, Choice], mapped: Mapped, fitted: Callable[..., Mapped]) -> None:

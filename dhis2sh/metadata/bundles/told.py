@@ -5,15 +5,18 @@ A line that fits nothing is a slip, and what it was meant for would be written a
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from dhis2sh.dhis2.references import label, references
+from dhis2sh.dhis2.uids import is_uid
 from dhis2sh.errors import NotFound, UsageError, did_you_mean
 from dhis2sh.metadata.bundles.mapping import Choice, Mapped
+from dhis2sh.metadata.bundles.onto_one import OWN
 from dhis2sh.metadata.bundles.walk import known
 from dhis2sh.verbs import names
-from dhis2sh.words import listed, nouns
+from dhis2sh.words import joined, listed, nouns
 
 if TYPE_CHECKING:
     from dhis2sh.metadata.bundles.bundle import Bundle
@@ -41,6 +44,7 @@ async def given_of(s: Session, bundle: Bundle, pairs: Sequence[str], types: Mapp
         if given.setdefault(uid, to) != to:
             raise UsageError(f"--map: {uid} is said to be [{given[uid]}] and [{to}]", hint="say one of them")
         said[uid] = (plural, text)
+    _require_two(bundle, said, given)
     there = await known(s.client, dict.fromkeys(given.values()))
     for uid, to in given.items():
         plural, text = said[uid]
@@ -53,6 +57,21 @@ async def given_of(s: Session, bundle: Bundle, pairs: Sequence[str], types: Mapp
                 hint=_names_of(plural),
             )
     return given
+
+
+def _require_two(bundle: Bundle, said: Mapping[str, tuple[str, str]], given: Mapping[str, str]) -> None:
+    """Refuse one counterpart for two objects; of people and places that are only referred to, several may be one."""
+    held = {str(body["id"]) for _, body in bundle}
+    first: dict[str, str] = {}
+    for uid, to in given.items():
+        if not is_uid(uid) or (said[uid][0] in OWN and uid not in held):
+            continue
+        if (other := first.setdefault(to, uid)) != uid:
+            raise UsageError(
+                f"--map {said[other][1]} and --map {said[uid][1]}: [{other}] and [{uid}] would be one object there: [{to}]; "
+                "nothing was written",
+                hint=f"leave --map {shlex.quote(said[uid][1])} out",
+            )
 
 
 def _names_of(plural: str) -> str:
@@ -143,6 +162,17 @@ def require_conflicts(told: Mapping[str, Choice], bundle: Bundle, settled: Mappi
             raise UsageError(
                 f"--resolve {uid}={choice}: nothing there is in the way of {called.get(uid, uid)}",
                 hint=f"leave --resolve {uid}={choice} out",
+            )
+
+
+def require_one_answer(told: Mapping[str, Choice], mapped: Mapped) -> None:
+    """Raise `UsageError` where `--map` and `--resolve OBJECT=map` lead one object to two."""
+    for clash in mapped.clashes:
+        if clash.given and told.get(clash.uid) == "map":
+            raise UsageError(
+                f"{clash}: --map {clash.uid}={clash.given} and --resolve {clash.uid}=map say two objects",
+                hint=f"--resolve {joined([f'{clash.uid}={way}' for way in clash.ways()], 'or')} beside that --map; "
+                f"or --map {clash.uid}={clash.other} alone",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +12,11 @@ from dhis2sh.errors import UsageError
 from dhis2sh.files import check_beside
 from dhis2sh.metadata.bundles import exported, importing
 from dhis2sh.metadata.bundles.bundle import only, read_bundle, server_bundle
-from dhis2sh.metadata.bundles.checking import require_types
+from dhis2sh.metadata.bundles.checking import bringing, require_types
 from dhis2sh.metadata.bundles.gathering import gathered, plurals_of, start_of
 from dhis2sh.metadata.bundles.mapping import renamed
 from dhis2sh.metadata.bundles.merging import ImportOptions, MergeOptions, origin_of, plan_merge
+from dhis2sh.metadata.bundles.onto_one import require_apart
 from dhis2sh.metadata.bundles.told import given_of
 from dhis2sh.metadata.parameters import BundleFile, With
 from dhis2sh.session import Session
@@ -41,10 +43,13 @@ async def import_(s: Session, file: BundleFile, *, options: ImportOptions) -> Pl
         wanted = await plurals_of(s, options.types)
         require_types(bundle, wanted)
         bundle = only(bundle, wanted)
+    settings = options.settings()
     if options.map:
         given = await given_of(s, bundle, options.map, await schema.types_of(s.client))
+        require_apart(bundle, given)
         bundle = renamed(bundle, given)
-    return await importing.plan(s, bundle, f"import {origin_of(bundle)}", options.settings())
+        settings = replace(settings, found={*given.values()})
+    return await importing.plan(s, bundle, f"import {origin_of(bundle)}", settings)
 
 
 @verb(
@@ -84,10 +89,12 @@ async def merge(
         else:
             found = await server_bundle(other.client, await plurals_of(other, options.types))
             left_out = await exported.of_objects(other.client, found, await schema.types_of(other.client))
+        for item in left_out.left_out:
+            item.add = item.add and bringing(item.type, "objects" if objects else "types")
         for note in left_out.notes():
             s.person.note(f"{source}: {note}")
         found.origin = source
-    return await plan_merge(s, found, options)
+    return await plan_merge(s, found, options, "objects" if objects else "types")
 
 
 @verb(
