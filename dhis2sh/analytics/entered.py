@@ -73,7 +73,8 @@ async def _places(s: Session, items: Sequence[str]) -> list[str]:
     if not words or (uids and not any(word in USER_UNITS for word in words)):
         return uids
     me = await s.client.system.me()
-    return [*uids, *(unit.id for unit in me.data_view_organisation_units or me.organisation_units)]
+    roots = me.data_view_organisation_units or me.organisation_units
+    return [*uids, *(unit.id for unit in roots if unit.id)]
 
 
 async def _one(s: Session, query: DataValueQuery, times: Sequence[Period], at: str | None) -> str | None:

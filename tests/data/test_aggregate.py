@@ -521,7 +521,7 @@ async def test_one_value_that_is_such_a_zero(s: Session):
     assert summary.note == "1 zero that the server does not keep"
     (entry, *_) = journal_of(s).entries()
     assert (entry.states, entry.outcome, entry.wrote) == ({}, "unchanged", False)
-    with pytest.raises(Refused, match="wrote nothing .*1 zero that the server does not keep"):
+    with pytest.raises(Refused, match=r"wrote nothing .*1 zero that the server does not keep"):
         await do(s, "undo")
 
 
