@@ -220,7 +220,7 @@ class _Applying:
             bundle.add(write.plural, cast("JsonObject", write.after))
         findings = await check(self._s.client, bundle, types)
         whole = [write for write in await with_owners(self._s, ordered) if not (write.by_server and self._goes(write))]
-        notes = [*findings.notes(ways=False), *words_of(whole)]
+        notes = [*findings.notes(ways=None), *words_of(whole)]
         how = importing.Settings(sharing="all")
         made = await importing.validated(self._s, whole, self._title, how, report, bundle, notes)
         if isinstance(made.blocked, Refused):

@@ -6,7 +6,7 @@ Alidale Clinic;100;40;60
 Alileigh Clinic;12;n/a;7
 Isaristow Clinic;50;twenty;30
 CSV
-dhis2 data aggregate push stock.csv --period 202602 --rejected mend.csv --dry-run
+dhis2 data aggregate push stock.csv --period 202602 --rejected mend.csv --dry-run || echo "exit code $?"
 dhis2 data aggregate push stock.csv --period 202602 --rejected mend.csv --yes > pushed.txt 2>&1 || echo "exit code $?"
 cut -d, -f2,4,5,11,13- mend.csv
 sed -i s/twenty,/20,/ mend.csv
