@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 OPTIONAL = frozenset({"legendSet", "categoryCombo", "optionSet", "style"})
 """References without which an embedded row still means something."""
 SHOWN = 3
+"""So many of a kind are named in one line."""
 ANY = "objects"
 """What those are called of which nothing says the type."""
 type Source = Literal["file", "objects", "types"]
 """Where a bundle is from: a file, or single objects or whole types of another profile."""
-"""So many of a kind are named in one line."""
 
 
 @dataclass(frozen=True, slots=True)
